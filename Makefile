@@ -1,0 +1,54 @@
+# `make help` lists the targets. Each one sets up .venv first, when that is needed.
+# Variables: PYTHON (to make .venv with), MICROPYTHON and MPY_CROSS (tools of your own),
+# PYTEST_ARGS, and those that the targets name.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
+
+export MICROPYTHON MPY_CROSS
+
+.DEFAULT_GOAL := help
+.PHONY: setup demo test lint bench size hil firmware soak clean help
+
+setup: $(READY) ## Make .venv, fetch the libraries, build the firmware
+
+$(READY): pyproject.toml tools/libraries.py
+	@command -v $(PYTHON) >/dev/null || { echo "setup: no $(PYTHON) here: make setup PYTHON=python3.x" >&2; exit 1; }
+	@$(PYTHON) tools/bootstrap.py $(VENV)
+	@touch $@
+
+demo: $(READY) ## The whole story in one terminal, on a virtual board
+	@$(BIN)/flyve demo
+
+test: $(READY) ## All tests, with a sample of the long ones
+	@$(PYTEST)
+
+soak: $(READY) ## The long tests, whole
+	@$(PYTEST) -m soak
+
+lint: $(READY) ## Style and spelling
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/codespell
+
+bench: $(READY) ## Speed and memory, each beside its peer
+	@$(BIN)/flyve bench
+
+size: $(READY) ## Bytes of the compiled agent, against the budgets
+	@$(BIN)/flyve size
+
+hil: $(READY) ## The tests on a board: PORT=/dev/ttyUSB0 (without: a virtual board on a pty)
+	@$(PYTEST) host_tests/hil $(if $(PORT),--port=$(PORT))
+
+firmware: $(READY) ## A firmware image with the agent in it: BOARD=ESP32_GENERIC
+	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD))
+
+clean: ## Remove build/ and the caches, not .venv
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,67 @@
+"""The `flyve` command: collects the commands of the other modules, each loaded when asked for."""
+
+import importlib
+import sys
+
+import click
+
+_COMMANDS = {
+    "admin": "tools.backend.cli",
+    "backend": "tools.backend.cli",
+    "bench": "tools.bench",
+    "board": "tools.board.cli",
+    "deeplink": "tools.deeplink",
+    "demo": "tools.demo",
+    "deploy": "tools.board.cli",
+    "invite": "tools.backend.cli",
+    "monitor": "tools.board.cli",
+    "provision": "tools.board.cli",
+    "reset": "tools.board.cli",
+    "size": "tools.size",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module at its use: one that cannot load does not break the others."""
+
+    def list_commands(self, ctx):
+        return sorted(name for name in _COMMANDS if self._load(name)[0])
+
+    def get_command(self, ctx, name):
+        if name not in _COMMANDS:
+            return None
+        command, problem = self._load(name)
+        if problem:
+            raise click.ClickException(f"`{name}` is not available here: {problem}")
+        return command
+
+    def _load(self, name):
+        try:
+            return getattr(importlib.import_module(_COMMANDS[name]), name), None
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("tools"):
+                return None, f"this version has no {error.name}"
+            return None, f"{error.name} is missing; run `make setup`"
+        except (AttributeError, ImportError) as error:
+            return None, f"{error}; run `make setup`"
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flyve-mdm-esp32", prog_name="flyve")
+def cli():
+    """Flyve MDM agent for ESP32: virtual boards, real boards and a simulated backend."""
+
+
+def main(args=None):
+    """Entry point. Exits 0 when done, 1 with one line on stderr, 2 on wrong usage."""
+    try:
+        cli(args=args, prog_name="flyve")
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        where = f": {error.filename}" if error.filename else ""
+        click.echo(f"Error: {reason}{where}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
