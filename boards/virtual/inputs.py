@@ -1,0 +1,32 @@
+"""What the host does to the board from outside: Wi-Fi that is in the air, a pressed button."""
+
+import json
+
+_SIZE = 2048
+
+
+class Inputs:
+    """The board folder's inputs.json, read again whenever it is asked for.
+
+    The host may rewrite the file at any time. An unchanged one costs no memory; one that is
+    caught in the middle of a change is read again at the next call.
+    """
+
+    def __init__(self, file):
+        self._file = file
+        self._now, self._last = bytearray(_SIZE), bytearray(_SIZE)
+        self._values = {"aps": {}}
+
+    def get(self):
+        """The file's contents: `aps`, `connect_ms`, `boot_until`."""
+        self._file.seek(0)
+        size = self._file.readinto(self._now)
+        if size < _SIZE:
+            self._now[size:] = b" " * (_SIZE - size)
+        if self._now != self._last:
+            try:
+                self._values = json.loads(self._now)
+                self._now, self._last = self._last, self._now
+            except ValueError:
+                pass
+        return self._values

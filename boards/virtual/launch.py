@@ -1,0 +1,147 @@
+"""Starts a virtual board inside MicroPython's unix port.
+
+The supervisor passes a JSON text in sys.argv[1]: the board's settings and the descriptors of its
+flash, NVS, state and inputs files, of the control pipe and of the leash. After this module
+has run the firmware sees an ESP32: littlefs2 at the root, the modules of the chip, `heap`
+bytes free; it starts with /boot.py and /main.py, in `__main__`, as the real start-up code does.
+"""
+
+import gc
+import json
+import os
+import sys
+
+import vfs
+from uctypes import addressof
+
+
+def _open(fd):
+    return open(fd, "r+b")
+
+
+def _assemble(board):
+    import time
+
+    import esp32
+    import machine
+    import network
+    from flash import Nor, Power
+    from inputs import Inputs
+    from nvs_store import Store
+
+    fds = board["fds"]
+    state = _open(fds["state"])
+    leash = open(fds["leash"], "rb")
+    power = Power(state, open(fds["control"], "wb"), leash, board["cut_after"], board["torn"])
+    inputs = Inputs(_open(fds["inputs"]))
+    table = [tuple(row) for row in board["partitions"]]
+    devices = {}
+    for row in table:
+        label = row[4]
+        if label in fds:
+            devices[label] = Nor(_open(fds[label]), row[3], power, label != "nvs")
+    machine.attach(power, state, inputs, board)
+    network.attach(inputs, machine.unique_id())
+    esp32.attach(Store(devices["nvs"], board["lazy"]), devices, table, board["slot"])
+    if board.get("image") == "virtual:crash":
+        power.halt(b"R 2\n")
+    if board.get("image") == "virtual:deaf":
+        inputs.get = lambda: {"aps": {}}
+    sys.modules["utime"] = time
+    sys.modules["umachine"] = machine
+    return power, devices["vfs"]
+
+
+def _mount(device, power):
+    vfs.umount("/")
+    try:
+        vfs.mount(vfs.VfsLfs2(device), "/")
+    except OSError:
+        # What stock firmware does: it formats a blank chip, and nothing else.
+        first = bytearray(4096)
+        device.readblocks(0, first)
+        if first != b"\xff" * 4096:
+            print("The filesystem appears to be corrupted.")
+            power.halt(b"E 1\n")
+        vfs.VfsLfs2.mkfs(device)
+        vfs.mount(vfs.VfsLfs2(device), "/")
+    os.chdir("/")
+
+
+def _forget():
+    for name in ("launch", "flash", "inputs", "nvs_store", "ota"):
+        sys.modules.pop(name, None)
+    sys.argv.clear()
+    sys.path[:] = ["", ".frozen", "/lib"]
+
+
+def _ballast(heap):
+    # Takes what is free beyond `heap`, holes first: the firmware gets that much in one piece.
+    gc.collect()
+    top = addressof(bytearray(gc.mem_free() // 2))
+    gc.collect()
+    # A chain, for a list would leave holes of its own when it grows.
+    chain = None
+    for size in (1024, 256, 64, 16):
+        while gc.mem_free() > heap + 2 * size:
+            part = bytearray(size)
+            if addressof(part) >= top:
+                break
+            chain = (chain, part)
+    part = None
+    gc.collect()
+    while gc.mem_free() > heap + 128:
+        chain = (chain, bytearray(max(gc.mem_free() - heap - 128, 1)))
+        gc.collect()
+    if gc.mem_free() < heap - 1024:
+        print("board: only %d bytes of heap are left" % gc.mem_free())
+    return chain
+
+
+def _exists(path):
+    try:
+        return os.stat(path)[0] & 0x8000
+    except OSError:
+        return False
+
+
+def _run(path, scope):
+    # False when the script ended with an exception, as pyexec does. SystemExit passes.
+    if not _exists(path):
+        return True
+    try:
+        execfile(path, scope)  # noqa: F821
+        return True
+    except SystemExit:
+        raise
+    except BaseException as error:
+        sys.print_exception(error)
+        return False
+
+
+def run():
+    board = json.loads(sys.argv[1])
+    power, device = _assemble(board)
+    _mount(device, power)
+    _forget()
+    import __main__
+
+    scope = __main__.__dict__
+    for name in list(scope):
+        if not name.startswith("__"):
+            del scope[name]
+    heap = board["heap"]
+    for name in ("fds", "partitions", "heap"):
+        board.pop(name)
+    ballast = _ballast(heap)
+    try:
+        # A board does not run main.py after an exception in boot.py.
+        done = _run("/boot.py", scope) and _run("/main.py", scope)
+    except SystemExit:
+        print("MPY: soft reboot")
+        power.halt(b"R 5\n")
+    power.halt(b"E 0\n" if done else b"E 1\n")
+    return ballast
+
+
+run()

@@ -1,0 +1,184 @@
+"""`machine` as on an ESP32, as far as a headless agent needs it.
+
+reset(), deepsleep() and the watchdog end the process; the supervisor starts it again.
+What the unix port's own module has (Signal, PinBase, mem8...) stays.
+"""
+
+import struct
+import time
+
+import utime as _host
+from umachine import *  # noqa: F403
+from umachine import PinBase
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+PIN_WAKE = EXT0_WAKE = 2
+EXT1_WAKE, TIMER_WAKE = 3, 4
+
+# Layout of the state file: counters, RTC offset, 64 pins, length and data of the RTC memory.
+_RTC, _PINS, _MEMORY = 40, 48, 112
+_MEMORY_MAX = 2048
+
+_power = _state = _inputs = _board = None
+
+
+def attach(power, state, inputs, board):
+    """Connects the module with the board; the launcher calls it."""
+    global _power, _state, _inputs, _board
+    _power, _state, _inputs, _board = power, state, inputs, board
+    time.attach(time.Clock(_load_rtc, _save_rtc))
+
+
+def unique_id():
+    return bytes.fromhex(_board["mac"])
+
+
+def reset_cause():
+    return _board["cause"]
+
+
+def wake_reason():
+    return TIMER_WAKE if _board["cause"] == DEEPSLEEP_RESET else 0
+
+
+def reset():
+    _power.halt(b"R 2\n")
+
+
+def deepsleep(time_ms=None):
+    _power.halt(b"R 4\n" if time_ms is None else b"R 4 %d\n" % time_ms)
+
+
+def lightsleep(time_ms=0):
+    time.sleep_ms(time_ms)
+
+
+def soft_reset():
+    raise SystemExit
+
+
+def bootloader(timeout=0):
+    raise ValueError("a virtual board has no bootloader mode")
+
+
+def freq(hz=None):
+    if hz is None:
+        return _board["freq"]
+    if hz // 1000000 not in (20, 40, 80, 160, 240):
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    _board["freq"] = hz
+
+
+def disable_irq():
+    return 0
+
+
+def enable_irq(state):
+    pass
+
+
+class WDT:
+    """The watchdog: the supervisor kills the process when no feed comes in time."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        _power.tell(b"W %d\n" % timeout)
+
+    def feed(self):
+        _power.tell(b"F\n")
+
+
+class RTC:
+    """The real time clock. It and its memory outlive a reset, not a loss of power."""
+
+    def datetime(self, date=None):
+        if date is None:
+            ns = time.time_ns()
+            y, mo, d, h, mi, s, wd, _ = time.gmtime(ns // 1000000000)
+            return y, mo, d, wd, h, mi, s, ns % 1000000000 // 1000
+        y, mo, d, _, h, mi, s, us = date
+        _set(y, mo, d, h, mi, s, us)
+
+    def init(self, date):
+        y, mo, d, h, mi, s, _, us = date
+        _set(y, mo, d, h, mi, s, us)
+
+    def memory(self, data=None):
+        _state.seek(_MEMORY)
+        if data is None:
+            size = struct.unpack("<H", _state.read(2))[0]
+            return _state.read(size)
+        if len(data) > _MEMORY_MAX:
+            raise ValueError("buffer too long")
+        _state.write(struct.pack("<H", len(data)))
+        _state.write(data)
+
+
+def _set(y, mo, d, h, mi, s, us):
+    seconds = time.mktime((y, mo, d, h, mi, s, 0, 0))
+    time._clock.set(seconds * 1000000000 + us * 1000)
+
+
+def _load_rtc():
+    _state.seek(_RTC)
+    return struct.unpack("<q", _state.read(8))[0]
+
+
+def _save_rtc(offset):
+    _state.seek(_RTC)
+    _state.write(struct.pack("<q", offset))
+
+
+class Pin(PinBase):
+    """A GPIO. What an output drives is visible to the host; the input of the BOOT button is
+    low while the host presses it, all other inputs follow their pull."""
+
+    IN, OUT, OPEN_DRAIN = 1, 3, 7
+    PULL_DOWN, PULL_UP = 1, 2
+    IRQ_RISING, IRQ_FALLING = 1, 2
+
+    def __init__(self, id, mode=-1, pull=-1, value=None, drive=0, hold=None):
+        if not 0 <= id < 64:
+            raise ValueError("invalid pin")
+        self._id, self._mode, self._pull, self._byte = id, self.IN, None, bytearray(1)
+        self.init(mode, pull, value)
+
+    def init(self, mode=-1, pull=-1, value=None, drive=0, hold=None):
+        if mode != -1:
+            self._mode = mode
+        if pull != -1:
+            self._pull = pull
+        if value is not None:
+            self.value(value)
+
+    def value(self, value=None):
+        if value is not None:
+            self._byte[0] = 1 if value else 0
+            _state.seek(_PINS + self._id)
+            _state.write(self._byte)
+        elif self._mode != self.IN:
+            _state.seek(_PINS + self._id)
+            _state.readinto(self._byte)
+            return self._byte[0] & 1
+        elif self._id == _board["boot_pin"]:
+            until = _inputs.get().get("boot_until", 0)
+            return 0 if until and _host.time_ns() // 1000000 < until else 1
+        else:
+            return 1 if self._pull == self.PULL_UP else 0
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def toggle(self):
+        self.value(not self.value())
+
+    def __repr__(self):
+        return "Pin(%d)" % self._id

@@ -1,0 +1,173 @@
+"""Resets, the watchdog, the clock and the pins of the virtual board."""
+
+import time
+from textwrap import dedent
+
+from tools.board.supervisor import DEEP_SLEEP, POWER_ON, RESET, SOFT_RESET, WATCHDOG
+
+HANG_IN_C = """
+    import socket
+    s = socket.socket()
+    s.bind(socket.getaddrinfo("127.0.0.1", 0)[0][-1])
+    s.listen(1)
+    s.accept()
+"""
+
+
+def test_each_reset_has_its_cause(bench):
+    run = bench.run(
+        """
+        import machine
+        memory = machine.RTC().memory()
+        step = len(memory)
+        machine.RTC().memory(memory + b".")
+        print("cause", machine.reset_cause())
+        try:
+            if step == 0: machine.reset()
+            if step == 1: machine.soft_reset()
+            if step == 2: machine.deepsleep(20)
+            if step == 3: machine.WDT(timeout=50)
+        finally:
+            if step not in (1, 3): print("finally")
+        """
+    )
+    causes = [line for line in run.log if line.startswith("cause")]
+    assert causes == [f"cause {n}" for n in (POWER_ON, RESET, SOFT_RESET, DEEP_SLEEP, WATCHDOG)]
+    assert run.resets == [RESET, SOFT_RESET, DEEP_SLEEP, WATCHDOG]
+    assert run.log.count("finally") == 1, "only the last boot, without a reset, gets there"
+    assert "MPY: soft reboot" in run.log
+
+
+def test_a_system_exit_is_a_soft_reset(bench):
+    run = bench.run("import sys\nsys.exit()", once=True)
+    assert run.resets == [SOFT_RESET]
+
+
+def test_the_watchdog_bites_in_a_c_call(bench):
+    run = bench.run("import machine\nmachine.WDT(timeout=100)\n" + dedent(HANG_IN_C), once=True)
+    assert run.resets == [WATCHDOG]
+
+
+def test_a_fed_watchdog_does_not_bite(bench):
+    run = bench.run(
+        """
+        import machine, time
+        w = machine.WDT(timeout=150)
+        for n in range(30):
+            time.sleep_ms(10)
+            w.feed()
+        for n in range(20000):
+            w.feed()
+        print("fed")
+        """,
+        once=True,
+    )
+    assert "fed" in run.log
+    assert run.resets == [WATCHDOG], "at the prompt nobody feeds it"
+
+
+def test_the_clock_is_unset_at_power_on_and_outlives_a_reset(bench):
+    main = """
+        import machine, time
+        print("now", time.time(), time.gmtime()[0])
+        if machine.reset_cause() == 1:
+            machine.RTC().datetime((2024, 2, 29, 0, 12, 30, 0, 0))
+            print("set", time.time(), time.gmtime(), machine.RTC().datetime()[:7])
+            machine.reset()
+    """
+    board = bench.board(main)
+    for _ in range(2):  # the second time the power was off in between
+        run = bench.start(board)
+        assert run.wait(10) == 0
+        assert run.log[0] == "now 0 2000"
+        assert run.log[1].startswith(
+            "set 762525000 (2024, 2, 29, 12, 30, 0, 3, 60) (2024, 2, 29, 3"
+        )
+        assert run.wait_log(r"now 76252500\d 2024")
+
+
+def test_rtc_memory_outlives_a_reset_and_has_its_limit(bench):
+    run = bench.run(
+        """
+        import machine
+        rtc = machine.RTC()
+        if machine.reset_cause() == 1:
+            assert rtc.memory() == b""
+            rtc.memory(b"x" * 2048)
+            try: rtc.memory(b"x" * 2049)
+            except ValueError as e: print(e)
+            machine.reset()
+        print(len(rtc.memory()), rtc.memory()[-1:])
+        """
+    )
+    assert run.log[:1] == ["buffer too long"]
+    assert "2048 b'x'" in run.log
+
+
+def test_identity_comes_from_the_board(bench):
+    board = bench.board("import machine; print(machine.unique_id(), machine.freq())", mac="02" * 6)
+    run = bench.start(board)
+    assert run.wait_log(r"b'\\x02\\x02\\x02\\x02\\x02\\x02' 160000000")
+
+
+def test_the_host_sees_outputs_and_presses_boot(bench):
+    board = bench.board(
+        """
+        import time
+        from machine import Pin, Signal
+        led, button = Pin(2, Pin.OUT, value=1), Pin(0, Pin.IN, Pin.PULL_UP)
+        print("ready", button.value(), Pin(5, Pin.IN).value())
+        while button(): time.sleep_ms(5)
+        led.off()
+        print("pressed")
+        while not button(): time.sleep_ms(5)
+        Signal(led, invert=True).off()
+        print("released", led.value())
+        """
+    )
+    run = bench.start(board)
+    run.wait_log("ready 1 0")
+    assert run.pins[2] == 1
+    board.press_boot(0.1)
+    run.wait_log("pressed")
+    assert run.pins[2] == 0
+    run.wait_log("released 1")
+    assert run.pins[2] == 1
+
+
+def test_deep_sleep_takes_its_time_and_the_power_switch_ends_it(bench):
+    run = bench.start(bench.board("import machine\nprint('zzz')\nmachine.deepsleep()"))
+    run.wait_log("zzz")
+    started = time.monotonic()
+    assert run.stop() == 0
+    assert time.monotonic() - started < 2
+
+
+def test_ticks_wrap_after_a_minute_and_differences_survive_it(bench):
+    run = bench.run(
+        """
+        import time
+        PERIOD = 1 << 30
+        ms, us = time.ticks_ms(), time.ticks_us()
+        assert PERIOD - 60000 <= ms < PERIOD - 59000, ms
+        assert PERIOD - 60000000 <= us < PERIOD - 59000000, us
+        later = time.ticks_add(ms, 90000)
+        assert 0 < later < 40000
+        assert time.ticks_diff(later, ms) == 90000
+        assert time.ticks_diff(ms, later) == -90000
+        for delta in (PERIOD // 2, -PERIOD // 2):
+            try: time.ticks_add(0, delta); print("no error")
+            except OverflowError: pass
+        import utime
+        assert utime is time
+        for date in ((2000, 1, 1), (2000, 2, 29), (2023, 12, 31), (2024, 3, 1), (2099, 12, 31)):
+            t = time.mktime(date + (1, 2, 3, 0, 0))
+            assert time.gmtime(t)[:6] == date + (1, 2, 3), date
+        assert time.mktime((2000, 1, 1, 0, 0, 0, 0, 0)) == 0
+        overflown = time.mktime((2023, 14, 32, 0, 0, 0, 0, 0))
+        assert overflown == time.mktime((2024, 3, 3, 0, 0, 0, 0, 0))
+        assert len(time.localtime()) == 8 and isinstance(time.time(), int)
+        print("ok")
+        """
+    )
+    assert run.log[0] == "ok", run.log

@@ -1,0 +1,1 @@
+"""Virtual boards, and what the host does to a board: deploy, provision, reset."""

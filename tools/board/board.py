@@ -1,0 +1,235 @@
+"""VirtualBoard: the Python API to a virtual ESP32, for tests and for the `flyve` command."""
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools import BUILD
+from tools.board import folder, image, nvs, supervisor
+
+# Folders that hold nothing but firmware: what a deployment does not bring is removed there.
+_OURS = ("/flyve/",)
+
+
+class BoardEnded(AssertionError):
+    """The board went off while its log was waited for."""
+
+
+class VirtualBoard:
+    """A virtual board in a folder. Methods that change it need it to be off."""
+
+    def __init__(self, path: Path | str):
+        self._folder = folder.Folder(Path(path))
+        self.path = self._folder.path
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | str,
+        mac: str | None = None,
+        flash_size: int = folder.DEFAULT_FLASH,
+        ota: bool = False,
+        aps: Mapping | None = None,
+    ) -> "VirtualBoard":
+        """Makes a new board, without firmware. Raises folder.BoardError, ValueError."""
+        folder.create(Path(path), mac, flash_size, ota, aps)
+        return cls(path)
+
+    @property
+    def mac(self) -> str:
+        return self._folder.settings["mac"]
+
+    def deploy(self, tree: Path = BUILD / "firmware") -> int:
+        """Puts a tree of files on the flash and returns their number."""
+        tree = Path(tree)
+        found = {"/" + p.relative_to(tree).as_posix(): p for p in tree.rglob("*") if p.is_file()}
+        if not found:
+            raise folder.BoardError(f"{tree} holds no firmware: run `make build`")
+        with self._folder.lock(), image.session(self._folder.flash) as files:
+            for path, _ in files.list():
+                if path.startswith(_OURS) and path not in found:
+                    files.remove(path)
+            for path, source in sorted(found.items()):
+                files.write(path, source.read_bytes())
+        return len(found)
+
+    def files(self) -> list[tuple[str, int]]:
+        """Path and size of each file, sorted."""
+        return image.load(self._folder.flash).list()
+
+    def read(self, path: str) -> bytes:
+        """A file's content. Raises FileNotFoundError."""
+        return image.load(self._folder.flash).read(path)
+
+    def write(self, path: str, data: bytes | str) -> None:
+        """Writes one file."""
+        self.change(files={path: data.encode() if isinstance(data, str) else data})
+
+    def remove(self, path: str) -> None:
+        """Removes a file or folder. Raises FileNotFoundError."""
+        with self._folder.lock(), image.session(self._folder.flash) as files:
+            files.remove(path)
+
+    def nvs(self) -> list[tuple[str, str, str, int | bytes]]:
+        """Namespace, key, "i32" or "blob", and value of each entry, sorted."""
+        return nvs.load(self._folder.nvs).list()
+
+    def nvs_set(self, namespace: str, key: str, value: int | bytes) -> None:
+        """Sets one entry. Raises OSError as the esp32 module does."""
+        self.change(entries={(namespace, key): value})
+
+    def change(self, files: Mapping | None = None, entries: Mapping | None = None) -> None:
+        """Writes files by path and NVS entries by (namespace, key); None removes one."""
+        with self._folder.lock():
+            if files:
+                with image.session(self._folder.flash) as flash:
+                    present = {path for path, _ in flash.list()}
+                    for path, data in files.items():
+                        if data is not None:
+                            flash.write(path, data)
+                        elif path in present:
+                            flash.remove(path)
+            if entries:
+                with nvs.session(self._folder.nvs) as store:
+                    for (namespace, key), value in entries.items():
+                        if value is None:
+                            store.erase(namespace, key)
+                        else:
+                            store.set(namespace, key, value)
+
+    def set_air(self, aps: Mapping, connect_ms: int | None = None) -> None:
+        """Sets the access points, also while the board runs: ssid -> passphrase ("": open)
+        or {"psk": ..., "rssi": ...}; `connect_ms` is how long it takes to join one."""
+        more = {} if connect_ms is None else {"connect_ms": connect_ms}
+        self._folder.set_inputs(aps=dict(aps), **more)
+
+    def press_boot(self, seconds: float) -> None:
+        """Holds the BOOT button from now on for that time; does not wait."""
+        self._folder.set_inputs(boot_until=int((time.time() + seconds) * 1000))
+
+    def start(
+        self,
+        heap: int | str = "112K",
+        cut_after: int | None = None,
+        torn: int | None = None,
+        once: bool = False,
+        nvs: str = "eager",
+    ) -> "Run":
+        """Switches the power on. Use the result in a `with`, or stop() it."""
+        return Run(
+            self._folder,
+            heap=folder.parse_size(heap),
+            cut_after=cut_after,
+            torn=torn,
+            once=once,
+            nvs=nvs,
+        )
+
+
+class Run:
+    """A running board. `log` has all its lines, also after its end."""
+
+    def __init__(self, board: folder.Folder, **options):
+        self.log: list[str] = []
+        self._changed = threading.Condition()
+        self._partial = b""
+        self._ended = False
+        self._final: supervisor.Counters | None = None
+        self._code: int | None = None
+        self._error: BaseException | None = None
+        self._supervisor = supervisor.Supervisor(board, self._receive, **options)
+        self._thread = threading.Thread(target=self._supervise, name=f"board {board.path.name}")
+        self._thread.start()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def wait_log(self, pattern: str, timeout: float = 10, since: int = 0) -> re.Match:
+        """Waits for a line that contains the pattern and returns the match.
+
+        `since` is the number of the first line to look at: len(run.log) for new ones only.
+        Raises TimeoutError, BoardEnded when the board went off without such a line.
+        """
+        regex, deadline, at = re.compile(pattern), time.monotonic() + timeout, since
+        with self._changed:
+            while True:
+                while at < len(self.log):
+                    found = regex.search(self.log[at])
+                    if found:
+                        return found
+                    at += 1
+                if self._ended:
+                    self._raise()
+                    raise BoardEnded(f"the board is off, and never said {pattern!r}{self._tail()}")
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise TimeoutError(f"no {pattern!r} in {timeout} s{self._tail()}")
+
+    def wait(self, timeout: float = 30) -> int:
+        """Waits until the board is off and returns the exit code. Raises TimeoutError."""
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise TimeoutError(f"the board still runs after {timeout} s{self._tail()}")
+        self._raise()
+        return self._code
+
+    def kill(self) -> int:
+        """Cuts the power and waits until it is off; returns the exit code."""
+        self._supervisor.power_off()
+        return self.wait()
+
+    stop = kill
+
+    @property
+    def running(self) -> bool:
+        return not self._ended
+
+    @property
+    def resets(self) -> list[int]:
+        """The cause of each reset so far."""
+        return list(self._supervisor.resets)
+
+    @property
+    def flash_ops(self) -> int:
+        """Writes and erases of flash and NVS since power on, what --cut-after counts."""
+        return self.wear.ops
+
+    @property
+    def wear(self) -> supervisor.Counters:
+        """All counters of flash and NVS since power on; the last ones of this run at its end."""
+        return self._final or self._supervisor.counters()
+
+    @property
+    def pins(self) -> dict[int, int]:
+        """The level of each pin that the firmware drives; 0 for all others."""
+        return self._supervisor.pins()
+
+    def _supervise(self) -> None:
+        try:
+            self._code = self._supervisor.run()
+            self._final = self._supervisor.counters()
+        except BaseException as error:
+            self._error = error
+        with self._changed:
+            if self._partial:
+                self.log.append(self._partial.decode(errors="replace"))
+            self._ended = True
+            self._changed.notify_all()
+
+    def _receive(self, data: bytes) -> None:
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        if lines:
+            with self._changed:
+                self.log += [line.decode(errors="replace").rstrip("\r") for line in lines]
+                self._changed.notify_all()
+
+    def _raise(self) -> None:
+        if self._error:
+            raise self._error
+
+    def _tail(self) -> str:
+        return "".join(f"\n  {line}" for line in self.log[-20:])

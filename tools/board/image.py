@@ -1,0 +1,123 @@
+"""Files on the littlefs2 image of a virtual board's flash, from the host side.
+
+Reading works on a snapshot, also while the board runs. Writing is for a board that is off;
+a session's changes reach the image file together, or not at all.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from littlefs import LittleFS, UserContext
+from littlefs.errors import LittleFSError
+
+BLOCK = 4096
+# Sizes as in MicroPython's VfsLfs2, so that both write the same layout.
+_GEOMETRY = {"block_size": BLOCK, "read_size": 32, "prog_size": 32, "cache_size": 128}
+_LOOKAHEAD = 32
+
+
+class ImageError(Exception):
+    """The image cannot be used, or has no such file; the text says which."""
+
+
+class Files:
+    """The files of one image; paths are absolute, with slashes."""
+
+    def __init__(self, image: bytes):
+        self._context = UserContext(buffer=bytearray(image))
+        self._fs = LittleFS(
+            self._context,
+            mount=False,
+            block_count=len(image) // BLOCK,
+            lookahead_size=_LOOKAHEAD,
+            **_GEOMETRY,
+        )
+        try:
+            self._fs.mount()
+        except LittleFSError as error:
+            raise ImageError(f"no littlefs2 filesystem: {error}") from None
+
+    def list(self) -> list[tuple[str, int]]:
+        """Path and size of each file, sorted."""
+        with _translated("/"):
+            found = []
+            for folder, _, names in self._fs.walk("/"):
+                for name in names:
+                    path = str(PurePosixPath(folder) / name)
+                    found.append((path, self._fs.stat(path).size))
+            return sorted(found)
+
+    def read(self, path: str) -> bytes:
+        """A file's content. Raises FileNotFoundError."""
+        with _translated(path), self._fs.open(path, "rb") as file:
+            return file.read()
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes a file under another name and renames it, making its folders."""
+        folder = str(PurePosixPath(path).parent)
+        part = path + ".part"
+        with _translated(path):
+            if folder != "/":
+                self._fs.makedirs(folder, exist_ok=True)
+            with self._fs.open(part, "wb") as file:
+                file.write(data)
+            self._fs.rename(part, path)
+
+    def remove(self, path: str) -> None:
+        """Removes a file or a folder with all in it. Raises FileNotFoundError."""
+        with _translated(path):
+            self._fs.remove(path, recursive=True)
+
+    def image(self) -> bytes:
+        """The image as it is now."""
+        return bytes(self._context.buffer)
+
+
+def blank(size: int) -> bytes:
+    """A formatted image without files."""
+    context = UserContext(buffer=bytearray(b"\xff" * size))
+    LittleFS(context, block_count=size // BLOCK, lookahead_size=_LOOKAHEAD, **_GEOMETRY)
+    return bytes(context.buffer)
+
+
+def load(path: Path) -> Files:
+    """The files of an image file. Raises ImageError, OSError."""
+    return Files(path.read_bytes())
+
+
+@contextlib.contextmanager
+def session(path: Path) -> Iterator[Files]:
+    """Files to change; they reach the image file when the block ends without an exception."""
+    files = load(path)
+    yield files
+    replace(path, files.image())
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Puts data in a file's place, whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+@contextlib.contextmanager
+def _translated(path: str):
+    # littlefs-python raises FileNotFoundError from open() and its own errors elsewhere.
+    try:
+        yield
+    except LittleFSError as error:
+        if error.code == LittleFSError.Error.LFS_ERR_NOENT:
+            raise FileNotFoundError(2, "no such file on the board", path) from None
+        if error.code == LittleFSError.Error.LFS_ERR_NOSPC:
+            raise ImageError(f"{path} does not fit: the flash is full") from None
+        raise ImageError(f"{path}: {error}") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(2, "no such file on the board", path) from None
