@@ -1,0 +1,274 @@
+"""Commands of an administrator, who speaks to a running simulated backend."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import urllib.parse
+from pathlib import Path
+from typing import Any
+
+import click
+import requests
+import urllib3
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_URL = click.option(
+    "--url", envvar="FLYVE_URL", required=True, metavar="URL",
+    help="The url that `flyve backend` printed; or FLYVE_URL.",
+)  # fmt: skip
+
+
+def call(url: str, command: str, wait: float | None = None, **arguments: Any) -> Any:
+    """Call the administrator's interface; raises click.ClickException with one line."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise click.ClickException(f"{url!r} is no url: use the one that `flyve backend` printed")
+    target = f"{parts.scheme}://{parts.netloc}/flyve-admin/{command}"
+    if wait is not None:
+        arguments["wait"] = wait
+    # The administrator sits on the backend's own machine, which makes a new CA at every start.
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy between here and here
+            answer = session.post(
+                target, json=arguments, timeout=(wait or 0) + 15, verify=False,
+                allow_redirects=False,
+            )  # fmt: skip
+        body = answer.json()
+    except requests.exceptions.JSONDecodeError:
+        raise click.ClickException(f"{url} is no simulated backend") from None
+    except (requests.RequestException, OSError):
+        raise click.ClickException(
+            f"no backend answers at {parts.netloc}: start one with `flyve backend`"
+        ) from None
+    if not isinstance(body, dict) or answer.status_code != 200:
+        text = body.get("error", "") if isinstance(body, dict) else "no answer"
+        raise click.ClickException(text or f"the backend answered {answer.status_code}")
+    return body
+
+
+@click.command()
+@_URL
+@click.argument("email")
+@click.option("--name", help="Help desk: name.")
+@click.option("--phone", help="Help desk: telephone.")
+@click.option("--website", help="Help desk: web site.")
+@click.option("--support-email", help="Help desk: e-mail.")
+@click.option("--firstname", help="First name of the person in GLPI.")
+@click.option("--realname", help="Last name of the person in GLPI.")
+def invite(url: str, email: str, **fields: str | None) -> None:
+    """Invite EMAIL to enroll a device; prints the deeplink."""
+    given = {key: value for key, value in fields.items() if value is not None}
+    click.echo(call(url, "invite", email=email, **given)["deeplink"])
+
+
+@click.group()
+def admin() -> None:
+    """What an administrator does with enrolled devices.
+
+    AGENT is an id, a serial, a topic, or an e-mail address that has one device.
+    """
+
+
+@admin.command("list")
+@_URL
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def list_(url: str, as_json: bool) -> None:
+    """List the enrolled devices."""
+    rows = call(url, "list")["agents"]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("id", "serial", "e-mail", "online", "status", "fleet", "last contact", "tasks")
+    for row in rows:
+        tasks = ", ".join(f"{t['symbol']} {t['status']}" for t in row["tasks"])
+        online = "[green]yes[/green]" if row["online"] else "no"
+        flags = "".join(f" {flag}" for flag in ("lock", "wipe") if row[flag])
+        table.add_row(
+            str(row["id"]),
+            escape(row["serial"]),
+            escape(row["email"]),
+            online,
+            row["status"] + flags,
+            escape(row["fleet"]),
+            row["last_contact"] or "",
+            tasks,
+        )
+    Console().print(table)
+
+
+def _wait(default: float) -> Any:
+    return click.option(
+        "--wait",
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        type=click.FloatRange(0, 600),
+        help="How long to wait for the answer.",
+    )
+
+
+def _report(answered: bool, text: str) -> None:
+    if not answered:
+        raise click.ClickException("no answer in time: is the device online?")
+    click.echo(text)
+
+
+@admin.command()
+@_URL
+@_wait(10)
+@click.argument("agent")
+def ping(url: str, agent: str, wait: float) -> None:
+    """Ask a device whether it is there."""
+    _report(call(url, "ping", wait, agent=agent)["answered"], "pong")
+
+
+@admin.command()
+@_URL
+@_wait(10)
+@click.argument("agent")
+def geolocate(url: str, agent: str, wait: float) -> None:
+    """Ask a device where it is."""
+    answer = call(url, "geolocate", wait, agent=agent)
+    _report(answer["answered"], json.dumps(answer["position"]))
+
+
+@admin.command()
+@_URL
+@_wait(10)
+@click.argument("agent")
+def inventory(url: str, agent: str, wait: float) -> None:
+    """Ask a device for its inventory."""
+    _report(call(url, "inventory", wait, agent=agent)["answered"], "inventory received")
+
+
+@admin.command()
+@_URL
+@click.option("--unlock", is_flag=True, help="Unlock it.")
+@click.argument("agent")
+def lock(url: str, agent: str, unlock: bool) -> None:
+    """Lock a device."""
+    if not call(url, "lock", agent=agent, unlock=unlock)["sent"]:
+        raise click.ClickException("ignored: the device is being wiped")
+    click.echo("unlock sent" if unlock else "lock sent")
+
+
+@admin.command()
+@_URL
+@click.argument("agent")
+def wipe(url: str, agent: str) -> None:
+    """Wipe a device; it does not answer."""
+    call(url, "wipe", agent=agent)
+    click.echo("wipe sent")
+
+
+@admin.command()
+@_URL
+@_wait(10)
+@click.argument("agent")
+def unenroll(url: str, agent: str, wait: float) -> None:
+    """Unenroll a device; it is deleted when it has acknowledged."""
+    _report(call(url, "unenroll", wait, agent=agent)["answered"], "unenrolled")
+
+
+@admin.command()
+@_URL
+@click.argument("agent")
+def delete(url: str, agent: str) -> None:
+    """Delete a device without its consent."""
+    call(url, "delete", agent=agent)
+    click.echo("deleted")
+
+
+def _finish(answer: dict[str, Any], wait: float) -> None:
+    click.echo(f"task {answer['task']}: {answer['status']}")
+    if wait and answer["status"] != "done":
+        raise click.ClickException(f"the task is not done: {answer['status']}")
+
+
+def _read(path: str) -> str:
+    return base64.b64encode(Path(path).read_bytes()).decode()
+
+
+_PATH = click.Path(exists=True, dir_okay=False, readable=True)
+
+
+@admin.command("deploy-file")
+@_URL
+@_wait(60)
+@click.option("--destination", default="%SDCARD%/", show_default=True, help="A directory.")
+@click.option("--name", help="Its name on the device (default: the file's).")
+@click.argument("agent")
+@click.argument("file", type=_PATH)
+def deploy_file(
+    url: str, agent: str, file: str, destination: str, name: str | None, wait: float
+) -> None:
+    """Send FILE to a device."""
+    answer = call(
+        url,
+        "deploy-file",
+        wait,
+        agent=agent,
+        name=name or os.path.basename(file),
+        content=_read(file),
+        destination=destination,
+    )
+    _finish(answer, wait)
+
+
+@admin.command("remove-file")
+@_URL
+@_wait(60)
+@click.argument("agent")
+@click.argument("path")
+def remove_file(url: str, agent: str, path: str, wait: float) -> None:
+    """Remove a file, by its full PATH such as %SDCARD%/name, from a device."""
+    _finish(call(url, "remove-file", wait, agent=agent, path=path), wait)
+
+
+@admin.command("deploy-app")
+@_URL
+@_wait(60)
+@click.option("--version-code", default="1", show_default=True)
+@click.argument("agent")
+@click.argument("package")
+@click.argument("file", type=_PATH)
+def deploy_app(
+    url: str, agent: str, package: str, file: str, version_code: str, wait: float
+) -> None:
+    """Install the application PACKAGE (org.example.app) out of FILE on a device."""
+    answer = call(
+        url,
+        "deploy-app",
+        wait,
+        agent=agent,
+        package=package,
+        content=_read(file),
+        name=os.path.basename(file),
+        version_code=version_code,
+    )
+    _finish(answer, wait)
+
+
+@admin.command("remove-app")
+@_URL
+@_wait(60)
+@click.argument("agent")
+@click.argument("package")
+def remove_app(url: str, agent: str, package: str, wait: float) -> None:
+    """Remove an application from a device."""
+    _finish(call(url, "remove-app", wait, agent=agent, package=package), wait)
+
+
+@admin.command()
+@_URL
+@click.argument("agent")
+@click.argument("name", required=False)
+def fleet(url: str, agent: str, name: str | None) -> None:
+    """Move a device to the fleet NAME, made when missing; without NAME: out of all fleets."""
+    click.echo(f"fleet {call(url, 'fleet', agent=agent, name=name)['fleet']}")

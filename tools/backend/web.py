@@ -1,0 +1,164 @@
+"""The HTTP side: an ASGI application, and the faults that it is told to show."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+
+from tools.backend.events import Request
+from tools.backend.glpi import Answer, Call
+from tools.backend.options import Fault
+from tools.backend.rest import Rest
+
+if TYPE_CHECKING:
+    from tools.backend.server import Backend
+
+_BODY_LIMIT = 16 * 1024 * 1024
+
+
+class RestApp:
+    """The ASGI application of the REST interface."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._rest = Rest(backend)
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        """Receive a request, log it, answer it, or show the fault that waits for it."""
+        body = await _body(receive)
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        query = scope["query_string"].decode("latin-1")
+        method, path = scope["method"], scope["path"]
+        seen = Request(time.time(), method, path, query, headers, body, scope["http_version"])
+        self._backend.requests.append(seen)
+        call = Call.parse(method, path, query, headers, body)
+        fault = self._fault(method, call.endpoint)
+        kind = fault.kind if fault else ""
+        if kind == "drop-before":
+            await _cut(scope, receive)
+            return
+        if kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        answer = _instead(fault) or await run_in_threadpool(self._rest.answer, call)
+        seen.status = answer.status
+        if kind == "delay-after":
+            await asyncio.sleep(fault.seconds)
+        if kind == "drop-after":
+            await _cut(scope, receive)
+        else:
+            await _send(answer, fault, scope, receive, send)
+
+    def _fault(self, method: str, endpoint: str) -> Fault | None:
+        with self._backend.state.changed:
+            for fault in self._backend.options.faults:
+                if fault.matches(method, endpoint):
+                    if fault.times is not None:
+                        fault.times -= 1
+                    self._backend.events.add("fault", endpoint=endpoint, fault=fault.kind)
+                    return fault
+        return None
+
+
+async def _body(receive: Callable) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or not message["more_body"]:
+            return bytes(body)
+        if len(body) > _BODY_LIMIT:
+            return bytes(body)
+
+
+def _instead(fault: Fault | None) -> Answer | None:
+    if fault and fault.kind == "redirect":
+        return Answer(302, b"", {"Location": fault.location})
+    if fault and fault.kind == "html":
+        return Answer.html(200, "Welcome to this web server")
+    if fault and fault.kind == "error":
+        return Answer.html(500, "Internal Server Error")
+    return None
+
+
+async def _cut(scope: dict, receive: Callable) -> None:
+    scope["transport"].abort()
+    await _gone(receive)
+
+
+async def _gone(receive: Callable) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(
+    answer: Answer, fault: Fault | None, scope: dict, receive: Callable, send: Callable
+) -> None:
+    pieces: Iterable[bytes] = (answer.body,) if isinstance(answer.body, bytes) else answer.body
+    length = answer.claimed
+    if length is None and isinstance(answer.body, bytes):
+        length = len(answer.body)
+    kind = fault.kind if fault else ""
+    broken = length is not None and (length < 0 or length % 16384 == 1)
+    if broken and isinstance(answer.body, bytes):
+        broken = False
+    if kind in ("trickle", "trickle-all", "stall", "truncate") or broken:
+        # uvicorn would not let these pass: write them past it.
+        await _write_raw(answer, pieces, length, fault, scope["transport"])
+        await _gone(receive)
+        return
+    headers = dict(answer.headers)
+    if length is not None:
+        headers["Content-Length"] = str(length)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers.items()],
+        }
+    )
+    for piece in pieces:
+        if scope["transport"].is_closing():
+            return
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)  # or nobody notices that the client is gone
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _write_raw(
+    answer: Answer,
+    pieces: Iterable[bytes],
+    length: int | None,
+    fault: Fault | None,
+    transport: asyncio.Transport,
+) -> None:
+    phrase = http.HTTPStatus(answer.status).phrase
+    head = [f"HTTP/1.1 {answer.status} {phrase}"]
+    head += [f"{k}: {v}" for k, v in answer.headers.items() if k.lower() != "connection"]
+    if length is not None:
+        head.append(f"Content-Length: {length}")
+    start = "\r\n".join([*head, "Connection: close", "", ""]).encode("latin-1")
+    body = b"".join(pieces)
+    kind = fault.kind if fault else ""
+    if kind == "trickle-all":
+        start, body = b"", start + body
+    transport.write(start)
+    if kind in ("trickle", "trickle-all"):
+        for offset in range(0, len(body), fault.step):
+            if transport.is_closing():
+                return
+            transport.write(body[offset : offset + fault.step])
+            await asyncio.sleep(fault.seconds)
+    elif kind in ("stall", "truncate"):
+        at = len(body) // 2 if fault.at is None else fault.at
+        transport.write(body[:at])
+        if kind == "stall":
+            await asyncio.sleep(fault.seconds)
+            transport.write(body[at:])
+    else:
+        transport.write(body)
+    transport.close()
