@@ -1,0 +1,224 @@
+"""The agent's loop: one thread, one job at a time, and never a wait without a deadline.
+
+A job is a generator that yields after each short piece of work. Between two pieces the link is
+pumped, so the broker gets its answers while, say, a file comes in.
+"""
+
+import os
+import time
+
+from micropython import const
+
+from flyve import BUILD, VERSION, board, log, resident, transport
+from flyve.backoff import Retry
+from flyve.record import Record, RecordError
+from flyve.wifi import Wifi
+
+_WATCHDOG_MS = const(60000)
+_CONSOLE_MS = const(3600000)
+_IDLE_MS = const(1000)  # longest sleep of the loop
+_SHORT_MS = const(20)  # sleep while the Wi-Fi connects
+_DEEPLINK_MS = const(5000)  # how often to look for a deeplink
+_RESYNC_S = const(86400)
+_STARVED = const(3)  # jobs that may run out of memory
+
+
+class Agent:
+    """Everything that lives as long as the board is on. settings: of config.load()."""
+
+    def __init__(self, settings, rec):
+        self.settings = settings
+        self.rec = rec
+        self.wifi = Wifi()
+        self.link = None  # online.py's, once enrolled
+        self.position = None  # a function that returns (latitude, longitude) or None
+        self._online = None
+        self._job = None
+        self._done = None
+        self._clock = Retry()
+        self._invited = Retry()
+        self._told = False
+        self._starved = 0
+        transport.hook = self.pump
+
+    def pump(self):
+        """What may happen in the middle of any wait: answers, never requests."""
+        if self.link:
+            self.link.pump()
+
+    def run(self):
+        """The loop; returns never."""
+        board.watchdog(_WATCHDOG_MS)
+        while True:
+            try:
+                self.step()
+            except MemoryError:
+                self._job = self._done = None
+                if self._online:
+                    self._online.idle()
+                self._short_of_memory()
+
+    def step(self):
+        """One turn: Wi-Fi, link, a piece of a command and of a job, or else a wait."""
+        board.feed()
+        if not self.wifi.step():
+            if self.link:
+                self.link.drop(transport.NetError("network", "the Wi-Fi is gone"))
+            time.sleep_ms(_SHORT_MS)
+            return
+        self.pump()
+        busy = self._online is not None and self._online.obey()
+        if self._job is None:
+            self._choose()
+        if self._job is not None:
+            self._advance()
+        elif not busy:
+            self._rest()
+
+    def _rest(self):
+        """Waits until something is due, or something comes in."""
+        left = min(_IDLE_MS, self._clock.left())
+        if self._online:
+            left = min(left, self._online.left())
+        else:
+            left = min(left, self._invited.left())
+        if self.link and not self.link.down:
+            self.link.wait(max(1, left))
+        else:
+            time.sleep_ms(max(1, min(_SHORT_MS, left)))
+
+    def _choose(self):
+        """Picks the next job, if there is one; `done(failure)` is called at its end."""
+        if self._clock.left() <= 0:
+            self._job, self._done = self._set_clock(), self._clock_done
+        elif self._online:
+            self._job, self._done = self._online.job()
+        elif self.rec.get("state") == "enrolled":
+            self._online = resident.load("online").Online(self)
+        elif self._invited.left() <= 0:
+            self._job, self._done = self._enroll(), self._enroll_done
+
+    def _advance(self):
+        try:
+            next(self._job)
+            return
+        except StopIteration:
+            failure = None
+            self._starved = 0
+        except MemoryError as e:
+            failure = e
+            self._short_of_memory()
+        except Exception as e:  # whatever it was: the loop goes on
+            failure = e
+        done = self._done
+        self._job = self._done = None
+        resident.drop()
+        done(failure)
+
+    def _short_of_memory(self):
+        resident.drop()
+        self._starved += 1
+        if self._starved > _STARVED:
+            self.restart("out of memory")  # fragmented: only a restart mends it
+
+    # The clock
+
+    def _set_clock(self):
+        yield from resident.load("clock").sync(self.settings["ntp"])
+
+    def _clock_done(self, failure):
+        if failure:
+            self.report("clock", failure)
+            self._clock.failed()
+            return
+        self._clock.after(_RESYNC_S * 1000)
+        # The record's time is a floor for the next boot: a day more or less does no harm.
+        if time.time() - self.rec.get("time", 0) > _RESYNC_S:
+            self.rec.save(time=time.time())
+        transport.floor = max(transport.floor, self.rec.get("time", 0))
+
+    # Enrollment
+
+    def _enroll(self):
+        invitation = resident.load("invitation")
+        if not invitation.waiting():
+            self._wait_for_deeplink()
+            return
+        self._told = False
+        try:
+            yield from resident.load("enrollment").run(self.rec, self.settings)
+        except invitation.Refused as e:
+            invitation.refuse(self.rec, e)
+        self._invited.after(0)
+
+    def _wait_for_deeplink(self):
+        self._invited.after(_DEEPLINK_MS)
+        if not self._told:
+            self._told = True
+            if self.rec.get("state") in ("invited", "created"):
+                log.error("enrollment", "the deeplink is gone: provision it again")
+            log.info("agent", "waiting for a deeplink")
+
+    def _enroll_done(self, failure):
+        if failure:
+            self.report("enrollment", failure)
+            log.info("enrollment", "next try in %d ms", self._invited.failed())
+
+    def report(self, area, failure):
+        """Logs a failed job's exception and keeps its text in the record."""
+        known = isinstance(failure, OSError) or hasattr(failure, "code")
+        text = str(failure) if known else repr(failure)
+        log.warn(area, "%s", text)
+        try:
+            self.rec.save(error=log.redact(text)[:160])
+        except (OSError, RecordError) as e:
+            log.error("record", "%s", e)
+
+    def restart(self, why):
+        """Says goodbye to the broker and restarts the board."""
+        log.error("agent", "%s: restarting", why)
+        if self.link and self.link.up:
+            self.link.close()
+        board.reset()
+
+
+def _find_ca():
+    for path in ("/ca.der", "/ca.pem"):
+        try:
+            os.stat(path)
+            return path
+        except OSError:
+            pass
+
+
+def main():
+    """Builds the parts and runs them for ever."""
+    config = resident.load("config")
+    settings, problems = config.load()
+    log.level = ("debug", "info", "warn", "error").index(settings["log_level"])
+    log.info("agent", "flyve %s starts after %s", VERSION, board.reset_cause())
+    for problem in problems:
+        log.warn("config", "%s", problem)
+    try:
+        rec = Record()
+    except RecordError as e:
+        log.error("record", "%s", e)
+        return
+    for problem in rec.problems:
+        log.warn("record", "%s", problem)
+    if rec.problems and not rec.values:
+        log.error("record", "both slots are unreadable: run `flyve reset` and enroll again")
+    transport.ca = settings["ca"] or _find_ca()
+    transport.verify = settings["tls_verify"]
+    transport.floor = max(BUILD, rec.get("time", 0))
+    log.secret("app", settings["app_token"])
+    log.secret("api", rec.get("api_token"))
+    resident.load("invitation").settle(rec)
+    config = None
+    resident.drop()
+    try:
+        Agent(settings, rec).run()
+    except KeyboardInterrupt:
+        # Somebody wants the prompt: the watchdog cannot be stopped, only slowed down.
+        board.watchdog(_CONSOLE_MS)
+        raise

@@ -1,0 +1,63 @@
+"""How long to wait before connecting again, so that a fleet does not come back all at once."""
+
+import random
+import time
+
+from micropython import const
+
+_BASE = const(1000)  # ms
+CAP = const(900000)  # ms: a try each 15 minutes at the least
+_OURS = const(2000)  # ms: at most, when only our own network was away
+
+
+def uniform(a, b):
+    """A random integer of a..b."""
+    return a + random.getrandbits(30) % (b - a + 1)
+
+
+class Backoff:
+    """Decorrelated jitter. spread: ms over which a fleet's first tries are spread; uniform(a, b)
+    gives a random integer of a..b. All times in ms."""
+
+    def __init__(self, spread, uniform):
+        self._spread = spread
+        self._uniform = uniform
+        self._last = 0
+
+    def first(self, broker):
+        """The delay after a connection was lost; broker: the broker closed or refused it (so it
+        did to the whole fleet), False: our own network was away."""
+        self._last = _BASE
+        return self._uniform(0, self._spread if broker else _OURS)
+
+    def next(self):
+        """The delay after one more failed try."""
+        self._last = min(CAP, self._uniform(_BASE, max(_BASE, self._last) * 3))
+        return self._last
+
+    def reset(self):
+        """After success: the next trouble starts from the beginning."""
+        self._last = 0
+
+
+class Retry:
+    """When something is due again: now at first, later after each failure."""
+
+    def __init__(self):
+        self._at = time.ticks_ms()
+        self._backoff = Backoff(0, uniform)
+
+    def left(self):
+        """Milliseconds until it is due; 0 or less: now."""
+        return time.ticks_diff(self._at, time.ticks_ms())
+
+    def after(self, ms):
+        """It is due in ms milliseconds, whatever was before."""
+        self._at = time.ticks_add(time.ticks_ms(), ms)
+        self._backoff.reset()
+
+    def failed(self):
+        """It failed: due later; returns the delay in ms."""
+        delay = self._backoff.next()
+        self._at = time.ticks_add(time.ticks_ms(), delay)
+        return delay

@@ -1,0 +1,135 @@
+"""Bundles: tar archives, checked as a whole before anything is written, unpacked in a stream."""
+
+import os
+import sys
+
+from micropython import const
+
+from flyve.registry import Failed, Incompatible
+
+BUFFER = const(4096)  # bytes of the buffer that check() and unpack() want
+
+_RECORD = const(512)
+_MEMBERS = const(200)
+_LONGEST = const(120)  # characters of a member's path
+
+
+def check_mpy(head):
+    """Raises Incompatible when this board does not load an .mpy that starts with head."""
+    own = sys.implementation._mpy
+    native = head[2] >> 2 & 0x2F
+    if head[1] != own & 255 or head[3] > 31 or (native and (head[2] ^ own >> 8) & 0xBF):
+        raise Incompatible("compiled for another MicroPython")
+
+
+def _text(field):
+    return bytes(field).split(b"\0")[0].decode()
+
+
+def _path(head):
+    """The member's path, without a leading "./"; "" for the bundle's own folder."""
+    path = _text(head[:100])
+    if head[263] != 32:  # GNU's magic ends in a blank, and has other things there
+        prefix = _text(head[345:500])
+        path = prefix + "/" + path if prefix else path
+    if path.startswith("./"):
+        path = path[2:]
+    path = path[:-1] if path.endswith("/") else path
+    if path and path != ".":
+        if len(path) > _LONGEST or any(c < " " or c in "\\:\x7f" for c in path):
+            raise Failed("refused name")
+        if any(part in ("", ".", "..") for part in path.split("/")):
+            raise Failed("refused path " + path)
+        return path
+    return ""
+
+
+def _members(f, buf):
+    """Yields (path, size, True for a folder) with the file at the data; some have no path."""
+    head = buf[:_RECORD]
+    at = 0
+    end = f.seek(0, 2)
+    while True:
+        f.seek(at)
+        if f.readinto(head) < _RECORD:
+            raise Failed("truncated bundle")
+        if not any(head):
+            return
+        total = sum(head) - sum(head[148:156]) + 256
+        kind = chr(head[156])
+        try:
+            if int(_text(head[148:156]), 8) != total:
+                raise ValueError
+            size = int(_text(head[124:136]), 8)
+            path = None if kind in "xg" else _path(head)
+        except ValueError:
+            raise Failed("damaged bundle")
+        at += _RECORD
+        if size < 0 or size > end - at:
+            raise Failed("truncated bundle")
+        if kind in "xg":
+            # Times and owners are of no use here; a path or a size would be missed.
+            n = f.readinto(buf)
+            pax = bytes(buf[: min(n, size)])
+            if size > n or b"path=" in pax or b" size=" in pax:
+                raise Failed("names too long")
+        elif kind not in "\x000" + "5":
+            raise Failed("refused: link or device " + path)
+        if kind == "5":
+            size = 0
+        yield path, size, kind == "5"
+        at += (size + _RECORD - 1) // _RECORD * _RECORD
+
+
+def check(f, buf, wanted=None):
+    """A job over the open file: raises Failed or Incompatible for what must not be unpacked, else
+    returns the bytes of flash that it needs. wanted: a path that has to be there."""
+    need = members = 0
+    for path, size, folder in _members(f, buf):
+        members += 1
+        if members > _MEMBERS:
+            raise Failed("too many members")
+        need += 8192 if folder else size // 4080 * 4096 + 4096
+        if path == wanted:
+            wanted = None
+        if path and path.endswith(".mpy") and not folder:
+            if f.readinto(buf[:4]) < 4 or size < 4 or buf[0] != 77:
+                raise Failed("damaged module " + path)
+            check_mpy(buf)
+        yield
+    if wanted:
+        raise Failed("without " + wanted)
+    return need
+
+
+def unpack(f, buf, target):
+    """A job: unpacks the checked bundle below the folder target, which it makes."""
+    made = set()
+    _mkdirs(target, made)
+    for path, left, folder in _members(f, buf):
+        if not path:
+            continue
+        path = target + "/" + path
+        _mkdirs(path if folder else path.rsplit("/", 1)[0], made)
+        if not folder:
+            with open(path, "wb") as out:
+                while left:
+                    n = f.readinto(buf[: min(left, BUFFER)])
+                    out.write(buf[:n])
+                    left -= n
+                    yield
+        yield
+
+
+def _mkdirs(path, made):
+    at = 0
+    while at >= 0 and path not in made:
+        at = path.find("/", at + 1)
+        part = path if at < 0 else path[:at]
+        if part not in made:
+            try:
+                os.mkdir(part)
+            except OSError as e:
+                if e.errno != 17:  # EEXIST
+                    raise
+            made.add(part)

@@ -1,0 +1,48 @@
+"""The time of day from NTP (RFC 4330), needed before any certificate can be checked."""
+
+import struct
+import time
+
+from micropython import const
+
+from flyve import board, log, transport
+
+_TO_2000 = const(3155673600)  # NTP counts from 1900
+_WAIT_MS = const(2000)
+
+
+def _ask(server):
+    host, _, port = server.partition(":")
+    packet = bytearray(48)
+    packet[0] = 0x23  # version 4, client
+    struct.pack_into("!I", packet, 40, time.ticks_us())
+    reply = bytearray(48)
+    n = transport.datagram(host, int(port or 123), packet, reply, _WAIT_MS)
+    # The server repeats our transmit time stamp: anything else answers somebody else.
+    if n < 48 or reply[0] & 7 != 4 or reply[24:32] != packet[40:48]:
+        raise transport.NetError("clock", "%s sent no NTP answer" % host)
+    if reply[0] >> 6 == 3 or not 0 < reply[1] < 16:
+        raise transport.NetError("clock", "%s does not know the time" % host)
+    seconds = struct.unpack_from("!I", reply, 40)[0]
+    if seconds < _TO_2000:
+        seconds += 1 << 32  # NTP's second era, from 2036 on
+    seconds -= _TO_2000
+    if seconds < transport.floor:
+        raise transport.NetError("clock", "%s tells a time in the past" % host)
+    return seconds
+
+
+def sync(servers):
+    """A job: sets the clock by the first server ("host" or "host:port") that answers; yields
+    between them. Returns through the clock itself; raises NetError when none answered."""
+    for server in servers:
+        try:
+            seconds = _ask(server)
+        except (transport.NetError, ValueError) as e:
+            log.debug("clock", "%s", e)
+            yield
+            continue
+        board.set_clock(time.gmtime(seconds)[:6])
+        log.info("clock", "set to %04d-%02d-%02d %02d:%02d:%02d by %s", *time.gmtime()[:6], server)
+        return
+    raise transport.NetError("clock", "no NTP server answered: allow UDP 123, or set `ntp`")

@@ -1,0 +1,68 @@
+"""Commands of the backend: each a job that answers on the agent's Status topics."""
+
+import json
+import time
+
+from flyve import log, registry, resident
+
+_UNIX = 946684800  # seconds from 1970 to the board's epoch
+
+
+def run(agent, name, message, retained):
+    """A job: carries out the command called name (in lower case); message: its JSON object."""
+    command = registry.commands.get(name) or _BUILT_IN.get(name)
+    if command is None:
+        log.warn("commands", "%s is unknown: ignored", name)
+        return
+    log.info("commands", "%s", name)
+    yield from command(agent, message, retained)
+
+
+def _geolocate(agent, message, retained):
+    """Tells the position: the board's own if somebody provides one, else the configured one."""
+    position = agent.position() if agent.position else None
+    settings = agent.settings
+    if position is None and settings["latitude"] is not None and settings["longitude"] is not None:
+        position = settings["latitude"], settings["longitude"]
+    answer = {"datetime": int(time.time()) + _UNIX}
+    if position is None:
+        answer["gps"] = "off"
+    else:
+        answer["latitude"], answer["longitude"] = position
+    agent.link.say(agent.link.topic + "/Status/Geolocation", json.dumps(answer).encode())
+    yield
+
+
+def _inventory(agent, message, retained):
+    """Sends the inventory's XML, made piece by piece."""
+    inventory = resident.load("inventory")
+    facts = inventory.facts(agent.settings, agent.wifi.address())
+    yield
+    body = resident.load("rest").Body(lambda: inventory.pieces(facts))
+    yield
+    agent.link.say(agent.link.topic + "/Status/Inventory", body)
+
+
+def _subscribe(agent, message, retained):
+    """Moves to another fleet, or (null) to none: the old one's policies end."""
+    try:
+        fleet = message["subscribe"][0]["topic"]
+    except (KeyError, IndexError, TypeError):
+        log.warn("commands", "subscribe is malformed: ignored")
+        return
+    if fleet is not None and (not isinstance(fleet, str) or "#" in fleet or "+" in fleet):
+        log.warn("commands", "subscribe to a strange topic: ignored")
+        return
+    fleet = fleet.rstrip("/") if fleet else None
+    old = agent.rec.get("fleet")
+    if fleet == old:
+        return
+    agent.rec.save(fleet=fleet)
+    agent.link.move(old, fleet)
+    log.info("commands", "fleet %s", fleet)
+    yield
+    if old:
+        yield from resident.load("policies").forget_fleet(agent)
+
+
+_BUILT_IN = {"geolocate": _geolocate, "inventory": _inventory, "subscribe": _subscribe}

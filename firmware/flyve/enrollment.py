@@ -1,0 +1,178 @@
+"""From a deeplink to credentials: the steps of enrollment, each durable before the next.
+
+Record keys: state (invited, created, enrolled or refused), link (which deeplink it is about),
+posting (the POST may have reached the backend), agent_id, and with `enrolled` the credentials.
+"""
+
+import json
+
+from flyve import VERSION, board, invitation, log, resident, rest
+from flyve.invitation import Refused
+
+_POST_MS = 120000  # the server lifts its own time limit for this request
+_SESSION_MS = 120000  # a big site's full session: some 100 KB
+
+_PROFILE = "glpiactiveprofile.id"
+_GUEST = "plugin_flyvemdm_guest_profiles_id"
+_SESSION = (_PROFILE, _GUEST, "glpiname", "glpifirstname", "glpirealname", "glpiID")
+_AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token", "notification_type",
+          "computers_id", "entities_id")  # fmt: skip
+
+
+def _profile(api):
+    """Makes the guest profile the active one; returns what the session says of the user."""
+    found = api.pick(
+        "GET", "getFullSession", _SESSION, ms=_SESSION_MS, top=("session",)
+    )  # fmt: skip
+    guest = found.get(_GUEST)
+    if not guest:
+        raise rest.RestError(
+            200, "NO_GUEST_PROFILE", "set the guest profile in the plugin's settings in GLPI"
+        )
+    if str(found.get(_PROFILE)) != str(guest):
+        try:
+            api.request("POST", "changeActiveProfile", "profiles_id=%s" % guest)
+        except rest.RestError as e:
+            if e.status in (400, 404):
+                raise Refused(e.code, e.message + ": the account has no guest profile") from None
+            raise
+    return found
+
+
+def _input(settings, invited, user):
+    """The JSON of the POST, in pieces, the inventory streamed into it."""
+    values = {
+        "_email": settings["email"] or user.get("glpiname") or invited.email,
+        "_invitation_token": invited.invitation_token,
+        "_serial": settings["serial"] or board.serial(),
+        "_uuid": settings["uuid"] or board.uuid(),
+        "csr": "",
+        # Both names are overwritten by what is sent, so what the account has is sent back.
+        "firstname": settings["firstname"] or user.get("glpifirstname") or "",
+        "lastname": settings["lastname"] or user.get("glpirealname") or "",
+        "version": settings["version"] or VERSION,
+        "type": settings["type"],
+        "notification_type": "mqtt",
+        "notification_token": "",
+        "has_system_permission": 0,
+    }
+    head = json.dumps(values)[:-1].encode()
+    inventory = resident.load("inventory")
+    facts = inventory.facts(settings)
+    tag = "invitation_" + invited.invitation_token
+
+    def pieces():
+        yield b'{"input":'
+        yield head
+        yield b',"inventory":"'
+        for piece in rest.base64(inventory.pieces(facts, tag)):
+            yield piece
+        yield b'"}}'
+
+    return rest.Body(pieces)
+
+
+def _create(api, rec, settings, invited, user):
+    body = _input(settings, invited, user)
+    again = rec.get("posting")
+    rec.save(posting=True)
+    try:
+        found = api.pick("POST", "PluginFlyvemdmAgent", ("id",), data=body, ms=_POST_MS)
+    except rest.RestError as e:
+        if not 400 <= e.status < 500:
+            raise
+        if e.code in ("ERROR_SESSION_TOKEN_INVALID", "ERROR_SESSION_TOKEN_MISSING"):
+            raise
+        if again:
+            e.message += (
+                "; an earlier attempt lost its answer and may have used up the invitation: "
+                "delete the device's agent in GLPI, if there is one, and invite again"
+            )
+        elif e.message == "Enrollment failed":
+            e.message += "; the plugin's option `debug enrolment` tells why"
+        raise Refused(e.code, e.message) from None
+    agent_id = found.get("id")
+    if agent_id is None:
+        raise rest.RestError(200, "NO_ID", "the backend created an agent without telling its id")
+    rec.save(state="created", agent_id=str(agent_id), posting=None)
+
+
+def _credentials(api, rec, settings, invited, mark):
+    """Reads the agent's settings; each such GET renews the MQTT password, so the last wins."""
+    agent_id = rec.get("agent_id")
+    try:
+        found = api.pick("GET", "PluginFlyvemdmAgent/" + agent_id, _AGENT)
+    except rest.RestError as e:
+        if e.status == 404:
+            raise Refused(
+                e.code, "the agent was deleted in GLPI: ask for a new invitation"
+            ) from None
+        raise
+    for name in ("topic", "mqttpasswd", "api_token"):
+        if not found.get(name):
+            raise rest.RestError(
+                200, "WRONG_PROFILE", "no %s for the guest: check the guest profile in GLPI" % name
+            )
+    if not (settings["broker"] or found.get("broker")):
+        raise rest.RestError(200, "NO_BROKER", "set the MQTT broker in the plugin's settings")
+    topic = str(found["topic"])
+    if topic.startswith("/"):
+        generation = "A"
+    else:
+        generation = "C" if "notification_type" in found else "B"
+    log.secret("mqtt", str(found["mqttpasswd"]))
+    rec.save(
+        scrub=True,
+        state="enrolled",
+        link=mark,
+        url=invited.url,
+        api_token=str(found["api_token"]),
+        mqttpasswd=str(found["mqttpasswd"]),
+        topic=topic[:-1] if topic.endswith("/") else topic,
+        broker=found.get("broker"),
+        port=int(found.get("port") or 0),
+        tls=int(found.get("tls") or 0),
+        generation=generation,
+        computer=found.get("computers_id"),
+        error=None,
+    )
+    invitation.discard()
+    log.info("enrollment", "enrolled id=%s", agent_id)
+
+
+def run(rec, settings):
+    """A job: enrolls by the deeplink on flash; yields between its steps.
+
+    Raises Refused when only a new deeplink helps; NetError and RestError when it is worth trying
+    again; the record then stands where it can go on."""
+    invited, mark = invitation.read()
+    log.secret("user", invited.user_token)
+    log.secret("invitation", invited.invitation_token)
+    if rec.get("link") != mark or rec.get("state") not in ("invited", "created"):
+        helpdesk = [getattr(invited, n)[:80] for n in ("name", "phone", "website", "email")]
+        rec.save(
+            state="invited", link=mark, agent_id=None, posting=None, helpdesk=helpdesk, error=None
+        )
+        log.info("enrollment", "invited to %s", invited.url)
+    yield
+    api = rest.Rest(invited.url, settings["token_in"], settings["app_token"])
+    try:
+        try:
+            api.open(invited.user_token)
+        except rest.RestError as e:
+            if e.status == 401:
+                raise Refused(e.code, e.message + ": ask for a new invitation") from None
+            raise
+        yield
+        user = _profile(api)
+        yield
+        if rec.get("state") == "invited":
+            _create(api, rec, settings, invited, user)
+            resident.drop("inventory")
+            log.info("enrollment", "created id=%s", rec.get("agent_id"))
+            yield
+        _credentials(api, rec, settings, invited, mark)
+    finally:
+        api.close()
+    log.secret("user", None)
+    log.secret("invitation", None)

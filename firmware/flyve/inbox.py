@@ -1,0 +1,90 @@
+"""Messages from the broker, sorted by exact topic segments and kept until a job takes them."""
+
+import json
+
+from micropython import const
+
+from flyve import log
+
+_MESSAGES = const(16)
+_BYTES = const(6144)
+
+
+class Inbox:
+    """Two bounded queues: commands (name, payload, retained) and policies (origin, symbol,
+    task id, payload). What does not fit is dropped and makes `overflow` true: a new subscription
+    brings the retained ones again."""
+
+    def __init__(self):
+        self.commands = []
+        self.policies = []
+        self.overflow = False
+        self._size = 0
+
+    def sort(self, topic, fleet, name, payload, retained):
+        """Takes one message on `name`. topic, fleet: the agent's and its fleet's own topics.
+        Returns "ping" for a Ping, which is answered at once; else None."""
+        if name.startswith(topic + "/"):
+            origin = "agent"
+            parts = name[len(topic) + 1 :].split("/")
+        elif fleet and name.startswith(fleet + "/"):
+            origin = "fleet"
+            parts = name[len(fleet) + 1 :].split("/")
+        else:
+            return None  # the manifest's version: nothing to do
+        if origin == "agent" and parts[0] in ("Command", "Subscription"):
+            return self._command(parts, payload, retained)
+        if parts[0] == "Policy" and len(parts) == 4 and parts[2] == "Task":
+            self._put(self.policies, (origin, parts[1], parts[3], payload), payload)
+        elif payload and (parts[0] == "Policy" or origin == "fleet"):
+            self._group(origin, parts[-1], payload)
+        return None
+
+    def _command(self, parts, payload, retained):
+        if not payload:
+            return None  # the backend clears its retained commands so
+        name = parts[1] if len(parts) == 2 else "Subscribe"
+        try:
+            message = json.loads(payload)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict) or len(parts) > 2:
+            log.warn("commands", "%s is malformed: ignored", name)
+            return None
+        if name.lower() == "ping":
+            return "ping" if str(message.get("query")).lower() == "ping" else None
+        self._put(self.commands, (name.lower(), message, retained), payload)
+        return None
+
+    def _group(self, origin, symbol, payload):
+        """Generation A: no task in the topic, and one message may hold a list of policies."""
+        try:
+            message = json.loads(payload)
+            items = message.get(symbol)
+            for item in items if isinstance(items, list) else (message,):
+                task_id = str(item["taskId"])
+                for name in item:
+                    if name not in ("taskId", "id", "version", "versionCode"):
+                        one = json.dumps(item).encode()
+                        self._put(self.policies, (origin, name, task_id, one), one)
+                        break
+        except (ValueError, TypeError, KeyError, AttributeError):
+            log.warn("policies", "%s is malformed: ignored", symbol)
+
+    def _put(self, queue, entry, payload):
+        size = len(payload or b"") + 64
+        if len(queue) >= _MESSAGES or self._size + size > _BYTES:
+            self.overflow = True
+            log.debug("inbox", "full")
+            return
+        if entry in queue:
+            return
+        self._size += size
+        queue.append(entry)
+
+    def take(self, queue):
+        """The oldest entry of one of the queues."""
+        entry = queue.pop(0)
+        if not self.commands and not self.policies:
+            self._size = 0
+        return entry

@@ -1,0 +1,91 @@
+"""FusionInventory XML about this board, in pieces: never whole in RAM.
+
+Values go without & < > " since the backend decodes entities twice at enrollment.
+"""
+
+import gc
+import os
+import time
+
+from flyve import VERSION, board, log
+
+
+def _clean(value):
+    text = str(value)
+    for c in '&<>"':
+        text = text.replace(c, " ")
+    return text
+
+
+def facts(settings, network=None):
+    """What there is to tell, read once, so that the pieces are the same each time they are made.
+    settings: of config.load(); network: (address, mask, gateway, dns) or None."""
+    st = os.statvfs("/")
+    gc.collect()
+    return {
+        "serial": settings["serial"] or board.serial(),
+        "uuid": settings["uuid"] or board.uuid(),
+        "network": network or ("", "", "", ""),
+        "disk": (st[0] * st[2] // 1048576, st[0] * st[3] // 1048576),
+        "heap": (gc.mem_alloc() + gc.mem_free()) // 1024,
+        "free": gc.mem_free() // 1024,
+        "uptime": log.uptime() // 1000,
+        "cause": board.reset_cause(),
+        "error": log.last_error[:120],
+        "time": time.gmtime(),
+    }
+
+
+def _section(name, fields):
+    out = "<%s>" % name
+    for key, value in fields:
+        out += "<%s>%s</%s>" % (key, _clean(value), key)
+    return (out + "</%s>\n" % name).encode()
+
+
+def pieces(f, tag=None):
+    """Yields the XML (bytes) for the facts f; tag: FusionInventory's TAG, which assigns the
+    entity (`invitation_<invitation token>` at enrollment)."""
+    yield b'<?xml version="1.0" encoding="UTF-8"?>\n<REQUEST>\n<QUERY>INVENTORY</QUERY>\n'
+    # DEVICEID is the key under which the backend looks the device up: stable for its life.
+    yield b"<DEVICEID>%s</DEVICEID>\n<CONTENT>\n" % _clean(f["serial"]).encode()
+    yield b"<VERSIONCLIENT>Flyve-MDM-ESP32_v%s</VERSIONCLIENT>\n" % VERSION.encode()
+    yield _section("ACCESSLOG", (("LOGDATE", "%04d-%02d-%02d %02d:%02d:%02d" % f["time"][:6]),))
+    if tag:
+        yield _section("ACCOUNTINFO", (("KEYNAME", "TAG"), ("KEYVALUE", tag)))
+    yield _section(
+        "BIOS", (("SSN", f["serial"]), ("SMANUFACTURER", "Espressif"), ("SMODEL", board.model()))
+    )
+    yield _section(
+        "HARDWARE",
+        (
+            ("NAME", f["serial"]),
+            ("UUID", f["uuid"]),
+            ("OSNAME", "MicroPython"),
+            ("OSVERSION", os.uname()[3] if hasattr(os, "uname") else ""),
+            ("MEMORY", max(1, f["heap"] // 1024)),
+            ("DESCRIPTION", "up %d s, reset %s, heap free %d of %d KiB, last trouble %s"
+             % (f["uptime"], f["cause"], f["free"], f["heap"], f["error"] or "none")),
+        ),
+    )  # fmt: skip
+    yield _section("CPUS", (("NAME", board.model()), ("SPEED", board.frequency())))
+    mac = board.mac()
+    address, mask, gateway, _ = f["network"]
+    yield _section(
+        "NETWORKS",
+        (
+            ("DESCRIPTION", "wlan0"),
+            ("TYPE", "wifi"),
+            ("STATUS", "Up"),
+            ("MACADDR", ":".join(mac[i : i + 2] for i in range(0, 12, 2))),
+            ("IPADDRESS", address),
+            ("IPMASK", mask),
+            ("IPGATEWAY", gateway),
+        ),
+    )
+    total, free = f["disk"]
+    yield _section(
+        "DRIVES", (("TYPE", "/"), ("FILESYSTEM", "littlefs"), ("TOTAL", total), ("FREE", free))
+    )
+    yield _section("SOFTWARES", (("NAME", "flyve-mdm-esp32"), ("VERSION", VERSION)))
+    yield b"</CONTENT>\n</REQUEST>\n"

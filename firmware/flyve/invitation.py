@@ -1,0 +1,87 @@
+"""The invitation on the flash: a deeplink in a file, from provisioning until it has served."""
+
+import binascii
+import hashlib
+import os
+
+from flyve import log, resident
+
+PATH = "/deeplink"
+
+
+class Refused(Exception):
+    """The backend will not have this invitation: only a new deeplink helps."""
+
+    def __init__(self, code, message):
+        super().__init__(code)
+        self.code = code
+        self.message = message
+
+    def __str__(self):
+        return "%s %s" % (self.code, self.message)
+
+
+def waiting():
+    """True when a deeplink lies on the flash."""
+    try:
+        return os.stat(PATH)[6] > 0
+    except OSError:
+        return False
+
+
+def discard():
+    """Removes the deeplink from the flash."""
+    try:
+        os.remove(PATH)
+    except OSError:
+        pass
+
+
+def read():
+    """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
+    secret. Raises Refused when the deeplink cannot be used."""
+    deeplink = resident.load("deeplink")
+    with open(PATH, "rb") as f:
+        text = f.read(deeplink.LIMIT + 1)
+    mark = binascii.hexlify(hashlib.sha256(text).digest()[:6]).decode()
+    try:
+        return deeplink.parse(text), mark
+    except deeplink.DeeplinkError as e:
+        raise Refused("DEEPLINK", str(e)) from None
+    finally:
+        deeplink = None
+        resident.drop("deeplink")
+
+
+def settle(rec):
+    """Finishes what a power cut may have interrupted once the record had moved on: a deeplink
+    that served its purpose is removed."""
+    link = rec.get("link")
+    if rec.get("state") not in ("enrolled", "refused") or link is None:
+        return
+    if waiting():
+        try:
+            used = read()[1] == link
+        except Refused:
+            used = True
+        if used:
+            discard()
+    if rec.get("state") == "refused":
+        # From here on the same deeplink may be provisioned again, e.g. with another e-mail.
+        rec.save(link=None)
+
+
+def refuse(rec, why):
+    """Makes the refusal durable: the reason is kept, the deeplink is not."""
+    log.error("enrollment", "refused %s %s", why.code, why.message)
+    helpdesk = rec.get("helpdesk")
+    if helpdesk:
+        log.error("enrollment", "helpdesk: %s", " ".join(helpdesk))
+    error = "%s %s" % (why.code, why.message[:160])
+    try:
+        mark = read()[1]
+    except (Refused, OSError):
+        mark = "-"
+    rec.save(scrub=True, state="refused", link=mark, posting=None, agent_id=None, error=error)
+    discard()
+    rec.save(link=None)

@@ -1,0 +1,272 @@
+"""The MQTT link: presence with a last will, subscriptions, keepalive, an outbox.
+
+Presence: will and birth go to the same topic, both retained, and an explicit offline message
+precedes a wanted disconnect, which would suppress the will.
+"""
+
+import time
+
+from micropython import const
+
+from flyve import log, mqtt
+from flyve.backoff import Backoff, uniform
+from flyve.outbox import Outbox
+from flyve.transport import NetError
+
+_CONNECT_MS = const(30000)
+_SUBACK_MS = const(15000)
+_REBIRTH_MS = const(1000)  # an older connection's will may come after our birth
+_RETRY_MS = const(300000)  # a refused subscription is tried again: the broker caches ACLs
+
+_DOWN = const(0)
+_OPENING = const(1)  # connected; subscriptions and birth not yet acknowledged
+_UP = const(2)
+_CLOSING = const(3)
+
+
+def presence(generation, form):
+    """(online, offline) payloads. Generation C reads JSON booleans, and the string "true" too;
+    A and B read the strings only. form: the setting online_payload."""
+    if form == "bool":
+        return b'{"online": true}', b'{"online": false}'
+    boolean = form == "auto" and generation == "C"
+    return b'{"online": "true"}', b'{"online": false}' if boolean else b'{"online": "false"}'
+
+
+class Link:
+    """The connection of an enrolled agent; rec and settings as everywhere.
+
+    on_message(topic, payload, retained): see mqtt.Client; called from pump()."""
+
+    def __init__(self, rec, settings, on_message):
+        self.topic = rec.get("topic")
+        self._state = _DOWN
+        self.reason = None  # the newest LinkError or NetError
+        self.connects = 0
+        self._rec = rec
+        self._settings = settings
+        self._on_message = on_message
+        self._client = None
+        self._status = self.topic + "/Status/Online"
+        self._online, self._offline = presence(rec.get("generation"), settings["online_payload"])
+        self._backoff = Backoff(settings["reconnect_spread"] * 1000, uniform)
+        self._next = time.ticks_ms()
+        self._outbox = Outbox(self._send)
+        self._asked = {}  # packet id -> topic filter
+        self._refused = []
+        self._since = 0
+        self._birth = None
+        self._pinged = None
+
+    @property
+    def up(self):
+        """Online, as the broker has acknowledged."""
+        return self._state == _UP
+
+    @property
+    def down(self):
+        """Not connected at all."""
+        return self._state == _DOWN
+
+    def filters(self):
+        """The topic filters to subscribe to."""
+        t = self.topic
+        if self._rec.get("generation") == "A":
+            return [t + "/Command/#", t + "/Subscription", "/FlyvemdmManifest/Status/Version"]
+        wanted = [t + "/Command/#", t + "/Policy/#", "FlyvemdmManifest/Status/Version"]
+        fleet = self._rec.get("fleet")
+        return wanted + [fleet + "/#"] if fleet else wanted
+
+    def move(self, old, new):
+        """Changes the fleet's subscription."""
+        if self._client and not self.down:
+            if old:
+                self._client.unask(old + "/#")
+            if new:
+                self._asked[self._client.ask(new + "/#")] = new + "/#"
+
+    def refresh(self):
+        """Subscribes to the policies again, which brings the retained ones."""
+        if self._client and self.up:
+            for topic in self.filters()[1:]:
+                self._asked[self._client.ask(topic)] = topic
+
+    def due(self):
+        """Milliseconds until the next try to connect; 0 or less: now."""
+        return time.ticks_diff(self._next, time.ticks_ms())
+
+    def connect(self):
+        """Opens the connection; True when it is open. A failure schedules the next try."""
+        rec, settings = self._rec, self._settings
+        tls = settings["tls"] if settings["tls"] is not None else bool(rec.get("tls"))
+        port = settings["port"] or rec.get("port") or (8883 if tls else 1883)
+        host = settings["broker"] or rec.get("broker")
+        user = self.topic.rsplit("/", 1)[1]
+        log.secret("mqtt", rec.get("mqttpasswd"))
+        client = mqtt.Client(
+            user, host, port, user, rec.get("mqttpasswd"), settings["keepalive"], tls
+        )
+        client.set_last_will(self._status, self._offline, retain=True, qos=1)
+        client.on_message = self._on_message
+        client.on_puback = self._outbox.acked
+        client.on_suback = self._suback
+        try:
+            client.open(_CONNECT_MS)
+            self._client = client
+            self._outbox.rewind()
+            self._asked = {}
+            self._refused = []
+            self._pinged = None
+            for topic in self.filters():
+                self._asked[client.ask(topic)] = topic
+        except (mqtt.LinkError, NetError) as e:
+            client.close()
+            self._client = None
+            self._lost(e)
+            return False
+        self._state = _OPENING
+        self._since = time.ticks_ms()
+        if self.delivered(self._birth):
+            self._birth = None  # else the one of the last connection is still to go
+        self.connects += 1
+        return True
+
+    def _lost(self, e):
+        was_up = self._state != _DOWN
+        self._state = _DOWN
+        self.reason = e
+        if was_up:
+            # Our own network or the broker? It closes or refuses for the whole fleet at once.
+            delay = self._backoff.first(not isinstance(e, NetError) or e.kind != "network")
+            log.warn("link", "offline: %s", e)
+        else:
+            delay = self._backoff.next()
+            log.warn("link", "no connection: %s", e)
+        log.info("link", "next try in %d ms", delay)
+        self._next = time.ticks_add(time.ticks_ms(), delay)
+
+    def drop(self, e):
+        """Closes the connection because of e, without a word to the broker."""
+        client = self._client
+        self._client = None
+        if client:
+            client.close()
+        if self._state != _DOWN:
+            self._lost(e)
+
+    def _suback(self, pid, code):
+        topic = self._asked.pop(pid, None)
+        if topic is None:
+            return
+        if code & 0x80:
+            self._refused.append(topic)
+            log.error("link", "subscription to %s refused: check the broker's ACL", topic)
+
+    def _send(self, topic, payload, retain, pid, dup):
+        self._client.post(topic, payload, retain, pid, dup, True)
+
+    def publish(self, topic, payload, retain=False):
+        """Queues a QoS 1 message; returns its packet id, or 0 when the outbox is full."""
+        return self._outbox.add(topic, payload, retain)
+
+    def say(self, topic, payload):
+        """Sends a QoS 0 message now, or drops it when there is no connection."""
+        if self._state == _DOWN:
+            return False
+        try:
+            self._client.post(topic, payload)
+            return True
+        except NetError as e:
+            self.drop(e)
+            return False
+
+    def delivered(self, pid):
+        """True when the broker has acknowledged the message with that packet id."""
+        return pid not in self._outbox
+
+    def pump(self):
+        """Handles what came in and sends what is due; never waits. Safe to call at any time."""
+        client = self._client
+        if client is None:
+            return
+        try:
+            client.pump()
+            if self._client is client:
+                self._presence()
+                self._keepalive(client)
+                if self._outbox.pump():
+                    client.flush()
+        except (mqtt.LinkError, NetError) as e:
+            if self._client is client:
+                self.drop(e)
+
+    def _presence(self):
+        age = time.ticks_diff(time.ticks_ms(), self._since)
+        if self._state == _OPENING:
+            if self._asked and age < _SUBACK_MS:
+                return
+            if self._asked:
+                raise mqtt.LinkError("the broker does not acknowledge subscriptions")
+            if self._birth is None:
+                # None again while the outbox is full.
+                self._birth = self.publish(self._status, self._online, True) or None
+            elif self.delivered(self._birth):
+                self._state = _UP
+                self._since = time.ticks_ms()
+                self._backoff.reset()
+                self.reason = None
+                log.info("link", "online topic=%s", self.topic)
+        elif self._birth and age > _REBIRTH_MS:
+            if self.publish(self._status, self._online, True):
+                self._birth = None
+        elif self._refused and age > _RETRY_MS:
+            self._since = time.ticks_ms()
+            for topic in self._refused:
+                self._asked[self._client.ask(topic)] = topic
+            self._refused = []
+
+    def _keepalive(self, client):
+        now = time.ticks_ms()
+        half = self._settings["keepalive"] * 500
+        if self._pinged is not None:
+            if time.ticks_diff(client.sock.received, self._pinged) >= 0:
+                self._pinged = None
+            elif time.ticks_diff(now, self._pinged) > half:
+                raise mqtt.LinkError("the broker does not answer")
+        elif (
+            time.ticks_diff(now, client.sent) > half
+            or time.ticks_diff(now, client.sock.received) > half
+        ):
+            client.ping()
+            self._pinged = now
+
+    def wait(self, ms):
+        """Waits at most ms milliseconds for something from the broker."""
+        client = self._client
+        if client is None:
+            return
+        try:
+            client.sock.poll_in(ms)
+        except NetError as e:
+            self.drop(e)
+
+    def close(self, ms=5000):
+        """Says goodbye: an explicit offline message, acknowledged, then DISCONNECT."""
+        self._state = _CLOSING
+        self._birth = None  # nothing may say "online" any more
+        pid = 0
+        until = time.ticks_add(time.ticks_ms(), ms)
+        while self._client:
+            pid = pid or self.publish(self._status, self._offline, True)
+            if pid and self.delivered(pid):
+                break
+            self.pump()
+            if time.ticks_diff(until, time.ticks_ms()) <= 0:
+                break
+            self.wait(50)
+        self._outbox.acked(pid)
+        if self._client:
+            self._client.close(goodbye=True)
+            self._client = None
+        self._state = _DOWN
+        log.info("link", "offline")

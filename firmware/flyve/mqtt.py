@@ -1,0 +1,265 @@
+"""umqtt.simple's client with what it lacks: a parser that neither blocks nor trusts, packet ids
+that wrap, DUP, SUBACK codes, and one error type.
+
+Every packet is read through one preallocated buffer; a larger PUBLISH up to LIMIT gets its own,
+and of a still larger one only the topic is told.
+"""
+
+import sys
+import time
+
+from micropython import const
+
+from flyve import transport
+
+sys.modules["usocket"] = sys.modules["ussl"] = transport
+from umqtt.simple import MQTTClient, MQTTException  # noqa: E402
+
+LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
+_BUFFER = const(512)
+_WRITE_MS = const(10000)
+
+_REASONS = {
+    1: "protocol version refused",
+    2: "client id refused",
+    3: "broker unavailable",
+    4: "bad user name or password",
+    5: "not authorized",
+}
+
+
+class LinkError(Exception):
+    """The MQTT connection is of no more use. code: the CONNACK's return code, or 0."""
+
+    def __init__(self, text, code=0):
+        super().__init__(text)
+        self.code = code
+
+
+class Client(MQTTClient):
+    """One MQTT connection.
+
+    on_message(topic: str, payload: bytes or None when over LIMIT, retained: bool),
+    on_puback(pid), on_suback(pid, code) are called from pump() and must not wait."""
+
+    def __init__(self, client_id, server, port, user, password, keepalive, tls):
+        super().__init__(client_id, server, port, user, password, keepalive, tls)
+        self._rx = bytearray(_BUFFER)
+        self._view = memoryview(self._rx)
+        self._big = None
+        self._start = 0
+        self._end = 0
+        self._skip = 0
+        self.ponged = 0
+        self.sent = 0
+
+    def open(self, ms):
+        """Connects within ms milliseconds. Raises LinkError and NetError."""
+        with transport.Exchange(self.server, ms) as x:
+            try:
+                self.connect()
+            except MQTTException as e:
+                code = e.args[0]
+                raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
+            except (AssertionError, IndexError, TypeError):
+                raise LinkError("no MQTT broker answered there") from None
+            self.sock = x.detach()
+        self.sock.setblocking(False)
+        self.sent = time.ticks_ms()
+
+    def _next_pid(self):
+        self.pid = self.pid % 32767 + 1
+        return self.pid | 0x8000  # the lower half belongs to the outbox
+
+    def flush(self):
+        """Sends what post() has gathered."""
+        self.sock.flush()
+        self.sent = time.ticks_ms()
+
+    def post(self, topic, payload, retain=False, pid=0, dup=False, more=False):
+        """Sends a PUBLISH: QoS 1 with the packet id pid, or QoS 0. payload: bytes, or an object
+        with pieces() and a length. more: it may wait for flush(). Does not wait for the
+        acknowledgement."""
+        topic = topic.encode()
+        n = len(topic)
+        size = n + len(payload) + (4 if pid else 2)
+        head = bytearray(1)
+        head[0] = 0x30 | (2 if pid else 0) | (8 if dup else 0) | (1 if retain else 0)
+        while size > 127:
+            head.append(size & 127 | 128)
+            size >>= 7
+        head.extend(bytes((size, n >> 8, n & 255)))
+        head.extend(topic)
+        if pid:
+            head.extend(bytes((pid >> 8, pid & 255)))
+        sock = self.sock
+        sock.extend(_WRITE_MS)
+        sock.write(head)
+        sock.write(payload)
+        if not more:
+            self.flush()
+
+    def ask(self, topic, qos=1):
+        """Sends a SUBSCRIBE and returns its packet id; on_suback tells the outcome."""
+        return self._request(0x82, topic.encode(), bytes((qos,)))
+
+    def unask(self, topic):
+        """Sends an UNSUBSCRIBE."""
+        return self._request(0xA2, topic.encode(), b"")
+
+    def _request(self, op, topic, rest):
+        pid = self._next_pid()
+        size = 4 + len(topic) + len(rest)
+        length = (size,) if size < 128 else (size & 127 | 128, size >> 7)
+        self.sock.extend(_WRITE_MS)
+        self.sock.write(bytes((op,) + length))
+        self.sock.write(bytes((pid >> 8, pid & 255, len(topic) >> 8, len(topic) & 255)))
+        self.sock.write(topic)
+        self.sock.write(rest)
+        self.flush()
+        return pid
+
+    def ping(self):
+        """Sends a PINGREQ; `ponged` shows when its answer came."""
+        self.sock.extend(_WRITE_MS)
+        super().ping()
+        self.flush()
+
+    def close(self, goodbye=False):
+        """Closes; with goodbye a DISCONNECT is sent, so that the broker drops the will."""
+        sock = self.sock
+        self.sock = None
+        if sock is None:
+            return
+        try:
+            if goodbye:
+                sock.extend(2000)
+                sock.write(b"\xe0\0")
+                sock.flush()
+        except OSError:
+            pass
+        finally:
+            sock.close()
+
+    def pump(self):
+        """Reads what is there and handles each whole packet; returns how many there were.
+        Raises LinkError when the connection is gone or the peer breaks the protocol."""
+        handled = 0
+        try:
+            while True:
+                while self._parse():
+                    handled += 1
+                if not self._fill():
+                    return handled
+        except transport.NetError as e:
+            raise LinkError(str(e)) from None
+
+    def _fill(self):
+        big = self._big
+        if big is not None:
+            n = self.sock.readinto(memoryview(big)[self._end :])
+        else:
+            if self._start:
+                # Make room: what is left of the buffer is the start of a packet.
+                left = self._end - self._start
+                self._rx[:left] = self._view[self._start : self._end]
+                self._start, self._end = 0, left
+            n = self.sock.readinto(self._view[self._end :])
+        if n is None:
+            return False
+        if n == 0:
+            raise LinkError("the broker closed the connection")
+        self._end += n
+        return True
+
+    def _parse(self):
+        """Handles one packet if it is there whole."""
+        have = self._end - self._start
+        if self._skip:
+            n = min(self._skip, have)
+            self._skip -= n
+            self._start += n
+            have -= n
+            if self._skip:
+                return False
+        buf = self._rx if self._big is None else self._big
+        size = 0
+        at = self._start + 1
+        shift = 0
+        while True:
+            if at - self._start >= have:
+                return False
+            size |= (buf[at] & 127) << shift
+            at += 1
+            if not buf[at - 1] & 128:
+                break
+            shift += 7
+            if shift > 21:
+                raise LinkError("malformed packet length")
+        whole = at - self._start + size
+        if whole > have:
+            if self._big is None and whole > _BUFFER:
+                return self._large(buf[self._start], at, size, whole)
+            return False
+        op = buf[self._start]
+        view = self._view if self._big is None else memoryview(buf)
+        self._start += whole
+        self._handle(op, view[at : at + size])
+        if self._big is not None:
+            self._big = None
+            self._start = self._end = 0
+        return True
+
+    def _large(self, op, at, size, whole):
+        if op & 0xF0 != 0x30:
+            raise LinkError("oversized packet of type %d" % (op >> 4))
+        have = self._end - self._start
+        if whole <= LIMIT:
+            big = bytearray(whole)
+            big[:have] = self._view[self._start : self._end]
+            self._big = big
+            self._start, self._end = 0, have
+            return False
+        if have < _BUFFER:
+            return False  # the topic may still be incomplete
+        self._handle(op, self._view[at : self._end], True)
+        self._skip = whole - have
+        self._start = self._end = 0
+        return True
+
+    def _handle(self, op, body, cut=False):
+        kind = op & 0xF0
+        if kind == 0x30:
+            self._publish(op, body, cut)
+        elif kind == 0xD0:
+            self.ponged = time.ticks_ms()
+        elif kind in (0x40, 0x90) and len(body) >= 2:
+            pid = body[0] << 8 | body[1]
+            if kind == 0x40:
+                self.on_puback(pid)
+            elif len(body) == 3:
+                self.on_suback(pid, body[2])
+            else:
+                raise LinkError("malformed SUBACK")
+        elif kind != 0xB0:
+            raise LinkError("unexpected packet of type %d" % (op >> 4))
+
+    def _publish(self, op, body, cut):
+        qos = op >> 1 & 3
+        if qos > 1:
+            raise LinkError("unexpected PUBLISH of QoS %d" % qos)
+        at = 2 + (body[0] << 8 | body[1]) if len(body) > 2 else LIMIT
+        start = at + 2 * qos
+        if start > len(body):
+            raise LinkError("malformed PUBLISH")
+        try:
+            topic = str(body[2:at], "utf-8")
+        except UnicodeError:
+            raise LinkError("malformed topic") from None
+        self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
+        if qos:
+            # Only now: what was acknowledged has been dealt with.
+            self.sock.write(b"\x40\x02")
+            self.sock.write(bytes(body[at : at + 2]))
+            self.sock.extend(_WRITE_MS)
+            self.flush()

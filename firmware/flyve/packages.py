@@ -1,0 +1,194 @@
+"""Applications on the flash: folders /apps/<name>/<version>, and .current that says which counts.
+
+.current has the folder in use and, in its second line, the one before it. It changes by one
+rename, so a power cut leaves the old application or the new one; a folder that it does not name is
+garbage, which the next installation removes.
+"""
+
+import os
+
+from flyve import log, places, resident
+from flyve.registry import Failed, Incompatible  # noqa: F401
+
+AGENT = "flyve-mdm-esp32"  # the package that is the agent itself
+PackageError = Failed
+
+_ROOT = "/apps"
+
+
+def _names():
+    try:
+        return [name for name in os.listdir(_ROOT) if not name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _base(name):
+    if name.startswith("."):
+        raise Failed("refused name")
+    return _ROOT + "/" + places.segment(name)
+
+
+def _read(name):
+    """The folders of an application, the current one first."""
+    try:
+        with open(_ROOT + "/" + name + "/.current") as f:
+            return f.read().split()
+    except OSError:
+        return []
+
+
+def _write(base, folders):
+    with open(base + "/.next", "w") as f:
+        f.write("\n".join(folders))
+    os.rename(base + "/.next", base + "/.current")
+
+
+def _exists(path):
+    try:
+        return bool(os.stat(path))
+    except OSError:
+        return False
+
+
+def _delete(path):
+    if os.stat(path)[0] & 0x4000:
+        for name in os.listdir(path):
+            yield from _delete(path + "/" + name)
+        os.rmdir(path)
+    else:
+        os.remove(path)
+    yield
+
+
+def installed():
+    """Yields (name, version) of each application."""
+    for name, path in paths():
+        yield name, path.rsplit("/", 1)[1].rstrip("~")
+
+
+def paths():
+    """Yields (name, folder) of each application."""
+    for name in _names():
+        folders = _read(name)
+        if folders:
+            yield name, "%s/%s/%s" % (_ROOT, name, folders[0])
+
+
+def reclaim(bare=None):
+    """A job: removes garbage, and the old version of the application bare (True: of all)."""
+    for name in _names():
+        base = _ROOT + "/" + name
+        keep = _read(name)
+        if bare in (True, name):
+            keep = keep[:1]
+        for entry in os.listdir(base):
+            if entry not in keep and not (keep and entry == ".current"):
+                yield from _delete(base + "/" + entry)
+        if not keep:
+            os.rmdir(base)
+
+
+def remove(name):
+    """Removes an application at once; what is returned is the job that frees its space."""
+    if name == AGENT:
+        raise Failed("the agent cannot be removed")
+    current = _base(name) + "/.current"
+    if _exists(current):
+        os.remove(current)
+        log.info("packages", "%s removed", name)
+    return reclaim()
+
+
+def rollback(name):
+    """Makes the version before current again; returns it, or None when it is not there."""
+    folders = _read(name)
+    base = _base(name)
+    if len(folders) > 1 and _exists(base + "/" + folders[1]):
+        _write(base, folders[1:])
+        return folders[1].rstrip("~")
+
+
+def install(path, name, version):
+    """A job: installs the package in the file at path, which is gone then; returns True when a
+    restart makes it current. Raises PackageError or Incompatible, and nothing has changed."""
+    try:
+        with open(path, "rb") as f:
+            head = f.read(512)
+        if head[:1] == b"\xe9":
+            restart = True
+            yield from resident.load("image").install(path)
+        elif name == AGENT:
+            restart = True
+            yield from _install_agent(path)
+        else:
+            restart = False
+            yield from _install(path, head, name, version)
+    except OSError as e:
+        yield from reclaim()
+        raise Failed("flash: %s" % e)
+    finally:
+        if _exists(path):
+            os.remove(path)
+    log.info("packages", "%s %s installed", name, version)
+    return restart
+
+
+def _unpack(path, target, bare, wanted=None):
+    bundle = resident.load("bundle")
+    buf = memoryview(bytearray(bundle.BUFFER))
+    with open(path, "rb") as f:
+        need = yield from bundle.check(f, buf, wanted)
+        yield from reclaim(bare)
+        if _exists(target):
+            yield from _delete(target)
+        if need > _free():
+            yield from reclaim(True)
+            if need > _free():
+                raise Failed("no space: %d bytes needed, %d free" % (need, _free()))
+        yield from bundle.unpack(f, buf, target)
+
+
+def _free():
+    st = os.statvfs("/")
+    return st[0] * max(0, st[3] - 6)  # folders and .current need blocks, too
+
+
+def _install_agent(path):
+    update = resident.load("update")
+    number, target = update.spare()
+    yield from _unpack(path, target, None, "flyve/agent.mpy")
+    update.try_slot(number)
+
+
+def _install(path, head, name, version):
+    base = _base(name)
+    folder = places.segment(version)
+    if folder.startswith(".") or folder.split() != [folder]:
+        raise Failed("refused version")
+    new = base + "/.new"
+    if head[257:262] == b"ustar":
+        yield from _unpack(path, new, name)
+    else:
+        module = _module(head)
+        yield from reclaim(name)
+        for made in (_ROOT, base, new):
+            if not _exists(made):
+                os.mkdir(made)
+        os.rename(path, new + module)
+    folders = _read(name)[:1]
+    if folder in folders:
+        folder += "~"
+    os.rename(new, base + "/" + folder)
+    _write(base, [folder] + folders)
+    yield from reclaim()
+
+
+def _module(head):
+    """The file name for a single module that starts with head."""
+    if head[:1] == b"M" and len(head) > 4 and head[1] < 32:
+        resident.load("bundle").check_mpy(head)
+        return "/app.mpy"
+    if not head or any(byte < 9 for byte in head):
+        raise Failed("neither bundle, module nor image")
+    return "/app.py"

@@ -1,0 +1,17 @@
+"""What a firmware author adds to the agent, in main.py before it starts.
+
+policies[symbol in lower case] = (apply, revert): apply(agent, value, message) is a generator that
+does the work in short pieces and may raise Failed or Incompatible; revert(agent, value) or None.
+commands[name in lower case] = run: run(agent, payload, retained) is a generator, too.
+"""
+
+policies = {}
+commands = {}
+
+
+class Failed(Exception):
+    """The task could not be done; the text is for the log."""
+
+
+class Incompatible(Exception):
+    """This board cannot do that; the text is for the log."""

@@ -1,0 +1,181 @@
+"""GLPI's REST API over urequests: one session, streamed answers, errors by name."""
+
+import binascii
+import sys
+
+from flyve import jsonpick, log, transport
+
+# The library takes its sockets by name: these are ours (transport.py).
+sys.modules["usocket"] = sys.modules["ussl"] = transport
+import urequests  # noqa: E402
+
+_KEPT = (
+    b"content-length",
+    b"content-range",
+    b"last-modified",
+    b"content-type",
+    b"content-encoding",
+    b"transfer-encoding",
+)
+
+
+class RestError(Exception):
+    """The server answered, but not as wished. status: HTTP status; code, message: GLPI's pair."""
+
+    def __init__(self, status, code, message):
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def __str__(self):
+        return "%s %s (HTTP %d)" % (self.code, self.message, self.status)
+
+
+def _header(line, headers):
+    """Keeps the few headers that the agent uses, in lower case, out of any number."""
+    if line[-1:] != b"\n":
+        raise transport.NetError("closed", "the answer ends in its headers")
+    name, colon, value = line.partition(b":")
+    name = name.lower()
+    if colon and name in _KEPT:
+        headers[name.decode()] = str(value.strip(), "utf-8")
+
+
+def _unreadable(status, e):
+    if isinstance(e, jsonpick.NotJson):
+        hint = "no GLPI API at this URL: check the API's URL in the plugin's settings"
+        return RestError(status, "NOT_JSON", hint)
+    return RestError(status, "BAD_JSON", str(e))
+
+
+def _error(answer):
+    """What an answer that is not 2xx says: GLPI sends a JSON array of a code and a message."""
+    try:
+        pair = jsonpick.pick(answer.raw, ("0", "1"))
+    except jsonpick.JsonError as e:
+        return _unreadable(answer.status_code, e)
+    message = str(pair.get("1", "")).split("; view documentation")[0]
+    return RestError(answer.status_code, str(pair.get("0", "ERROR")), message)
+
+
+class Body:
+    """A request body given by a function that yields its pieces, the same ones each time; it is
+    sent piece by piece and need never be whole in RAM."""
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+        self._size = sum(len(piece) for piece in pieces())
+
+    def __len__(self):
+        return self._size
+
+
+def base64(pieces):
+    """Yields the pieces (bytes) in base64, as bytes, a line's worth at a time."""
+    held = b""
+    for piece in pieces:
+        held += piece
+        whole = len(held) // 3 * 3
+        if whole >= 48:
+            yield binascii.b2a_base64(held[:whole])[:-1]
+            held = held[whole:]
+    if held:
+        yield binascii.b2a_base64(held)[:-1]
+
+
+class Rest:
+    """A client of one backend. url: its base without a trailing slash; token_in "header" keeps
+    tokens out of the query string, where servers log them."""
+
+    def __init__(self, url, token_in="both", app_token=None):
+        self.url = url
+        self._query = token_in == "both"
+        self._app_token = app_token
+        self.session = None
+        self._token = None
+        parts = url.split("/", 3)
+        self._host = parts[2].split(":")[0]
+
+    def _send(self, method, endpoint, query, headers, data):
+        if isinstance(data, str):
+            data = data.encode()  # urequests counts characters
+        sent = {"Content-Type": "application/json"}
+        if headers:
+            sent.update(headers)
+        if self._app_token:
+            sent["App-Token"] = self._app_token
+        if self.session:
+            sent["Session-Token"] = self.session
+            if self._query:
+                query += ("&" if query else "") + "session_token=" + self.session
+        url = "%s/%s%s%s" % (self.url, endpoint, "?" if query else "", query)
+        try:
+            answer = urequests.request(method, url, data=data, headers=sent, parse_headers=_header)
+        except (ValueError, IndexError, TypeError, AttributeError):
+            raise RestError(0, "NO_HTTP", "the server's answer is not HTTP") from None
+        if 300 <= answer.status_code < 400:
+            raise transport.NetError("moved", "the server redirects without saying where")
+        if not 200 <= answer.status_code < 300:
+            raise _error(answer)
+        log.debug("rest", "%s %s %d", method, endpoint, answer.status_code)
+        return answer
+
+    def request(self, method, endpoint, query="", headers=None, data=None, ms=30000, consume=None):
+        """One exchange of at most ms milliseconds: returns consume(response), the response being
+        of status 2xx and open only during that call. query: without "?".
+        Raises NetError (no answer) and RestError (another status, or no HTTP)."""
+        with transport.Exchange(self._host, ms):
+            answer = self._send(method, endpoint, query, headers, data)
+            return consume(answer) if consume else None
+
+    def stream(self, endpoint, headers, ms):
+        """GETs the endpoint and returns the response, open: its `raw` is a socket that the caller
+        reads, extends and closes. A session that expired is renewed once."""
+        for attempt in (0, 1):
+            with transport.Exchange(self._host, ms) as x:
+                try:
+                    answer = self._send("GET", endpoint, "", headers, None)
+                    x.detach()
+                    return answer
+                except RestError as e:
+                    expired = e.status == 401 and e.code != "ERROR_RIGHT_MISSING"
+                    if attempt or not expired or self._token is None:
+                        raise
+            self.open(self._token)
+
+    def pick(self, method, endpoint, paths, query="", headers=None, data=None, ms=30000, top=()):
+        """request(), and the values at the paths of its JSON answer, as jsonpick.pick(); top: its
+        transparent objects."""
+
+        def consume(answer):
+            try:
+                return jsonpick.pick(answer.raw, paths, transparent=top)
+            except jsonpick.JsonError as e:
+                raise _unreadable(answer.status_code, e) from None
+
+        return self.request(method, endpoint, query, headers, data, ms, consume)
+
+    def open(self, user_token):
+        """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""
+        log.secret("api", user_token)
+        self._token = user_token
+        self.session = None
+        token = {"Authorization": "user_token " + user_token}
+        query = "user_token=" + user_token if self._query else ""
+        found = self.pick("GET", "initSession", ("session_token",), query, token)
+        session = found.get("session_token")
+        if not isinstance(session, str):
+            raise RestError(200, "NO_SESSION", "the server opened no session")
+        self.session = session
+        log.secret("session", session)
+
+    def close(self):
+        """Ends the session (GLPI: killSession); a failure is logged and never raised."""
+        if self.session is None:
+            return
+        try:
+            self.request("GET", "killSession", ms=10000)
+        except (transport.NetError, RestError) as e:
+            log.debug("rest", "killSession: %s", e)
+        self.session = None

@@ -1,0 +1,62 @@
+"""The tasks that were dealt with, in a file: a line a task, so that memory does not grow.
+
+A task is [id, symbol, origin, digest, status, value]: origin "agent" or "fleet", digest the CRC32
+of its message, status its last one, value what the policy set.
+"""
+
+import json
+import os
+
+from micropython import const
+
+PATH = "/tasks.json"
+_NEW = "/tasks.new"
+_LIMIT = const(128)
+
+ID, SYMBOL, ORIGIN, DIGEST, STATUS, VALUE = range(6)
+
+
+def each():
+    """Yields the tasks, oldest first; a line that cannot be read is passed over."""
+    try:
+        f = open(PATH)
+    except OSError:
+        return
+    try:
+        while True:
+            line = f.readline()
+            if not line:
+                return
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+    finally:
+        f.close()
+
+
+def find(task_id):
+    """The task with this id, or None."""
+    for task in each():
+        if task[ID] == task_id:
+            return task
+
+
+def rewrite(keep, new=None):
+    """Keeps the tasks for which keep(task) is true and adds the new one, if any: in one step,
+    a power cut leaves the old file or the new one."""
+    count = sum(1 for task in each() if keep(task)) + (new is not None)
+    with open(_NEW, "w") as f:
+        for task in each():
+            if keep(task):
+                count -= 1
+                if count < _LIMIT:
+                    f.write(json.dumps(task) + "\n")
+        if new is not None:
+            f.write(json.dumps(new) + "\n")
+    os.rename(_NEW, PATH)
+
+
+def put(task):
+    """Makes the task durable, in place of one with the same id."""
+    rewrite(lambda other: other[ID] != task[ID], task)

@@ -1,0 +1,400 @@
+"""The only opener of sockets: a deadline on every operation, verified TLS, one allowed host.
+
+The module stands in for `usocket` and `ussl` in urequests and umqtt.simple, so its functions
+carry the names and the signatures that those libraries call. Sockets are non-blocking all their
+life; "blocking" means waiting in poll slices until the total deadline of the exchange.
+"""
+
+import errno
+import select
+import socket as _socket
+import time
+
+from micropython import const
+
+from flyve import board
+
+SOCK_STREAM = _socket.SOCK_STREAM
+AF_INET = _socket.AF_INET
+
+_SLICE = const(100)  # ms: how often a wait feeds the watchdog and calls the hook
+_LINE = const(256)  # bytes that are kept of a header line
+_HEADERS = const(16384)  # bytes of all header lines of one answer
+_READ = const(4096)  # bytes that one read() may allocate
+_OUT = const(512)  # bytes that are gathered before they are sent
+_IN = select.POLLIN
+_OUTPUT = select.POLLOUT
+_BUSY = (errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN)
+
+hook = None  # called in each slice of a wait; must not wait itself
+floor = 0  # no true clock shows less (seconds of the board's epoch)
+ca = None  # file of the trusted certificate(s), DER or PEM
+verify = True
+
+_current = None
+_hooked = False
+_sliced = 0
+_context = None
+_addresses = {}
+
+
+class NetError(OSError):
+    """A connection failed. kind: dns, connect, timeout, closed, tls, clock, moved or limit."""
+
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
+
+
+def slice_done(may_hook=True):
+    """Feeds the watchdog and lets the hook run, at most once in each slice."""
+    global _hooked, _sliced
+    now = time.ticks_ms()
+    if time.ticks_diff(now, _sliced) < _SLICE and time.ticks_diff(now, _sliced) >= 0:
+        return
+    _sliced = now
+    board.feed()
+    if may_hook and hook and not _hooked:
+        _hooked = True
+        try:
+            hook()
+        finally:
+            _hooked = False
+
+
+class Exchange:
+    """Allows the libraries one connection, to one host, for at most ms milliseconds in all.
+
+    With `with`, the connection is closed on the way out; `detach` keeps it open (MQTT)."""
+
+    def __init__(self, host, ms, tls=False):
+        self.host = host
+        self.tls = tls
+        self.until = time.ticks_add(time.ticks_ms(), ms)
+        self.sock = None
+        self.resolved = False
+
+    def __enter__(self):
+        global _current
+        self.outer = _current
+        _current = self
+        return self
+
+    def __exit__(self, *exc):
+        global _current
+        _current = self.outer
+        if self.sock:
+            self.sock.close()
+
+    def detach(self):
+        """The socket, which now stays open after the exchange."""
+        sock = self.sock
+        self.sock = None
+        return sock
+
+
+def getaddrinfo(host, port, *_):
+    """As socket.getaddrinfo, for the exchange's own host; the last good address when DNS fails."""
+    x = _current
+    if x.resolved or host != x.host:
+        raise NetError("moved", "a second connection is refused")
+    x.resolved = True
+    board.feed()  # one C call without a deadline: the watchdog is its backstop
+    key = "%s:%d" % (host, port)
+    try:
+        found = _socket.getaddrinfo(host, port, AF_INET, SOCK_STREAM)
+        if not found:
+            raise OSError(errno.ENOENT)
+    except OSError:
+        if key not in _addresses:
+            raise NetError("dns", "no address for %s: check the name and the DNS" % host) from None
+        return _addresses[key]
+    if len(_addresses) > 3:
+        _addresses.clear()
+    _addresses[key] = found
+    return found
+
+
+def _tls_context():
+    global _context
+    from flyve import trust  # resident only where TLS is used
+
+    if _context is None:
+        try:
+            _context = trust.context(ca, verify)
+        except trust.TrustError as e:
+            raise NetError("tls", str(e)) from None
+    return _context
+
+
+def _tls_error(e):
+    from flyve import trust
+
+    return NetError("tls", trust.explain(e))
+
+
+def reset_tls():
+    """Forgets the loaded CA, after `ca` or `verify` changed."""
+    global _context
+    _context = None
+
+
+class Socket:
+    """A stream with the methods of a MicroPython socket that the libraries use."""
+
+    def __init__(self, *_):
+        x = _current
+        if x is None or x.sock is not None:
+            raise NetError("moved", "a second connection is refused")
+        self._s = self._raw = _socket.socket(AF_INET, SOCK_STREAM)
+        self._s.setblocking(False)
+        self._x = x
+        self._poll = None
+        self._blocking = True
+        self._out = bytearray(_OUT)
+        self._held = 0
+        self._headers = 0
+        self._moved = False
+        self.until = x.until
+        self.received = time.ticks_ms()  # when the last byte came
+        x.sock = self
+
+    def extend(self, ms):
+        """From now on the deadline is ms milliseconds away."""
+        self.until = time.ticks_add(time.ticks_ms(), ms)
+
+    def connect(self, address):
+        """Connects until the deadline; with TLS the handshake begins at the first write."""
+        try:
+            self._s.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
+        except OSError:
+            pass  # only slower
+        try:
+            self._s.connect(address)
+        except OSError as e:
+            if e.errno not in _BUSY:
+                raise self._unreachable(e) from None
+            if self._wait(_OUTPUT) & (select.POLLERR | select.POLLHUP):
+                try:
+                    self._s.connect(address)  # asks for the reason
+                except OSError as e:
+                    raise self._unreachable(e) from None
+        if self._x.tls:
+            self.start_tls()
+
+    def _unreachable(self, e):
+        code = errno.errorcode.get(e.errno, e.errno)
+        return NetError("connect", "cannot connect to %s (%s)" % (self._x.host, code))
+
+    def start_tls(self):
+        """Continues in TLS; no byte of ours is sent before the peer is verified."""
+        if time.time() < floor:
+            raise NetError("clock", "the clock is not set, so no certificate can be checked")
+        context = _tls_context()
+        try:
+            self._s = context.wrap_socket(
+                self._s, server_hostname=self._x.host, do_handshake_on_connect=False
+            )
+        except (ValueError, OSError) as e:
+            raise _tls_error(e) from None
+        self._poll = None
+        self._x.tls = True
+
+    def _wait(self, events):
+        poll = self._poll
+        if poll is None:
+            poll = self._poll = select.poll()
+            poll.register(self._s, events)
+        else:
+            poll.modify(self._s, events)
+        while True:
+            left = time.ticks_diff(self.until, time.ticks_ms())
+            for found in poll.ipoll(max(0, min(_SLICE, left))):
+                return found[1]
+            if left <= 0:
+                raise NetError("timeout", "%s did not answer in time" % self._x.host)
+            slice_done(self._blocking)
+
+    def _failed(self, e):
+        if isinstance(e, NetError):
+            return e
+        if isinstance(e, ValueError) or not (e.errno and 0 < e.errno < 1000):
+            return _tls_error(e)
+        code = errno.errorcode.get(e.errno, e.errno)
+        return NetError("closed", "the connection to %s broke (%s)" % (self._x.host, code))
+
+    def readinto(self, buf, size=None):
+        """Reads what is there into buf, waiting for the first byte if blocking; returns the
+        count, 0 at the end of the stream, None if not blocking and nothing is there."""
+        self.flush()
+        slice_done(self._blocking)
+        while True:
+            try:
+                n = self._s.readinto(buf) if size is None else self._s.readinto(buf, size)
+            except (OSError, ValueError) as e:
+                raise self._failed(e) from None
+            if n is not None:
+                if n:
+                    self.received = time.ticks_ms()
+                return n
+            if not self._blocking:
+                return None
+            self._wait(_IN)
+
+    def read(self, size=_READ):
+        """Reads size bytes, fewer only at the end of the stream; None as readinto."""
+        if size > _READ:
+            raise NetError("limit", "a read of %d bytes is refused" % size)
+        buf = bytearray(size)
+        view = memoryview(buf)
+        got = 0
+        while got < size:
+            n = self.readinto(view[got:])
+            if n is None and got == 0:
+                return None
+            if n == 0:
+                break
+            if n is None:
+                self._wait(_IN)
+            else:
+                got += n
+        return bytes(view[:got])
+
+    def readline(self):
+        """Reads one header line; a long one loses its middle, endless ones are refused."""
+        line = bytearray(_LINE)
+        view = memoryview(line)
+        got = 0
+        while True:
+            n = self.readinto(view[got : got + 1])
+            if n == 0:
+                break
+            self._headers += 1
+            if self._headers > _HEADERS:
+                raise NetError("limit", "endless headers from %s" % self._x.host)
+            if line[got] == 10:
+                got += 1
+                break
+            if got < _LINE - 2:
+                got += 1
+        line = bytes(view[:got])
+        if line[:5] == b"HTTP/":
+            self._moved = line[9:10] == b"3"
+        elif self._moved and line[:9].lower() == b"location:":
+            # Not its query: a server that redirects repeats our tokens there.
+            where = repr(line[9:].split(b"?")[0].strip())[2:-1]
+            raise NetError(
+                "moved", "the server sends us on to %s: correct the URL in GLPI" % where
+            )
+        return line
+
+    def write(self, data, size=None):
+        """Gathers data, to be sent in one piece before the next read. data: bytes, str, or an
+        object whose pieces() gives such, so that a long body need never be whole in RAM."""
+        if hasattr(data, "pieces"):
+            for piece in data.pieces():
+                self.write(piece)
+            return len(data)
+        if isinstance(data, str):
+            data = data.encode()
+        size = len(data) if size is None else size
+        if self._held + size > _OUT:
+            self.flush()
+        if size > _OUT:
+            self._send(memoryview(data)[:size])
+        else:
+            self._out[self._held : self._held + size] = (
+                data if size == len(data) else memoryview(data)[:size]
+            )
+            self._held += size
+        return size
+
+    def flush(self):
+        """Sends what was gathered."""
+        if self._held:
+            view = memoryview(self._out)[: self._held]
+            self._held = 0
+            self._send(view)
+
+    def _send(self, view):
+        while view:
+            try:
+                n = self._s.write(view)
+            except (OSError, ValueError) as e:
+                raise self._failed(e) from None
+            if n:
+                view = view[n:]
+            else:
+                self._wait(_OUTPUT)
+
+    def setblocking(self, flag):
+        """True: wait until the deadline, on every port; False: do not wait, and never call the
+        hook: it uses this socket itself."""
+        self._blocking = bool(flag)
+
+    def poll_in(self, ms):
+        """True when something can be read within ms milliseconds."""
+        until = self.until
+        try:
+            self.extend(ms)
+            self._wait(_IN)
+            return True
+        except NetError as e:
+            if e.kind != "timeout":
+                raise
+            return False
+        finally:
+            self.until = until
+
+    def close(self):
+        """Sends what is left, if that works at once, and closes; may be repeated."""
+        s = self._s
+        if s is None:
+            return
+        try:
+            self.extend(0)
+            self.flush()
+        except OSError:
+            pass
+        finally:
+            self._s = self._poll = None
+            s.close()
+            self._raw.close()  # a TLS stream whose handshake failed lets go of it, still open
+
+
+socket = Socket
+
+
+def datagram(host, port, data, reply, ms):
+    """Sends data by UDP and waits ms milliseconds for an answer into the buffer reply; returns
+    its length. Raises NetError."""
+    board.feed()
+    try:
+        address = _socket.getaddrinfo(host, port, AF_INET, _socket.SOCK_DGRAM)[0][-1]
+    except (OSError, IndexError):
+        raise NetError("dns", "no address for %s" % host) from None
+    s = _socket.socket(AF_INET, _socket.SOCK_DGRAM)
+    try:
+        s.setblocking(False)
+        s.sendto(data, address)
+        poll = select.poll()
+        poll.register(s, _IN)
+        until = time.ticks_add(time.ticks_ms(), ms)
+        while True:
+            left = time.ticks_diff(until, time.ticks_ms())
+            for _ in poll.ipoll(max(0, min(_SLICE, left))):
+                return s.readinto(reply) or 0
+            if left <= 0:
+                raise NetError("timeout", "%s did not answer in time" % host)
+            slice_done()
+    except OSError as e:
+        raise e if isinstance(e, NetError) else NetError("connect", "no way to " + host) from None
+    finally:
+        s.close()
+
+
+def wrap_socket(sock, **_):
+    """As ssl.wrap_socket: verified, for the exchange's host."""
+    if not sock._x.tls:
+        sock.start_tls()
+    return sock

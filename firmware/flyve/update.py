@@ -1,0 +1,94 @@
+"""Updates of the agent and of the firmware: on trial until the agent is online again.
+
+All state is the integer "update" in NVS, so that each step is one commit. Its bits: 0-1 the slot
+in use (0 /flyve, 1 /flyve.a, 2 /flyve.b), 2-3 the slot on trial, 4-5 how often that was started,
+6-7 how the last trial ended, 8-15 the subtype of the partition on trial. boot.py changes it, too.
+"""
+
+from micropython import const
+
+from flyve import board
+from flyve.registry import Failed
+
+WINDOW_MS = const(600000)  # without being online in that time, an update has failed
+SAFE = const(5)  # crashes in a row, after which applications are not started
+
+_CONFIRMED = const(64)
+_FAILED = const(128)
+
+
+def _get():
+    return board.nvs_get_int("update") or 0
+
+
+def status():
+    """How the newest update stands: "trial" while it runs unconfirmed, "confirmed" or "failed"
+    from its end until forget(), else None."""
+    bits = _get()
+    if bits & _CONFIRMED:
+        return "confirmed"
+    # The boot loader has rolled back, or never got to know of the image.
+    if bits & _FAILED or (bits >> 8 and board.running().info()[1] != bits >> 8):
+        return "failed"
+    return "trial" if bits & 48 or bits >> 8 else None
+
+
+def on_trial():
+    """True while what runs has to be confirmed."""
+    return status() == "trial"
+
+
+def expired(uptime_ms, window_ms=WINDOW_MS):
+    """True when the agent on trial has to reset the board, to fall back to the one before it."""
+    return uptime_ms >= window_ms and on_trial()
+
+
+def confirm():
+    """Keeps what runs, if it is on trial: it is online."""
+    if on_trial():
+        bits = _get()
+        if bits >> 8:
+            board.running().mark_app_valid_cancel_rollback()
+        board.nvs_set_int("update", (bits >> 2 & 3 or bits & 3) | _CONFIRMED)
+
+
+def forget():
+    """Forgets how the last trial ended, once it has been reported."""
+    bits = _get()
+    if bits >> 4 and not on_trial():
+        board.nvs_set_int("update", bits & 3)
+
+
+def spare():
+    """(number, folder) of the slot for a new agent; raises Failed while an update is on trial."""
+    if on_trial():
+        raise Failed("an update is on trial")
+    return (2, "/flyve.b") if _get() & 3 == 1 else (1, "/flyve.a")
+
+
+def try_slot(number):
+    """Lets the next start be the first on trial of that slot."""
+    board.nvs_set_int("update", _get() & 3 | number << 2)
+
+
+def try_image(partition):
+    """Lets the next start be that of the image on a partition; raises Failed if it is damaged."""
+    bits = _get() & 3
+    board.nvs_set_int("update", bits | partition.info()[1] << 8)
+    try:
+        partition.set_boot()
+    except OSError:
+        board.nvs_set_int("update", bits)
+        raise Failed("damaged image")
+
+
+def safe_mode():
+    """True when the last starts have all crashed; ask before stable()."""
+    return (board.nvs_get_int("crashes") or 0) >= SAFE
+
+
+def stable():
+    """Ends the row of crashes; for an agent that has been up for some minutes, so that a watchdog
+    bite or an application's crash soon after the start still counts."""
+    if board.nvs_get_int("crashes"):
+        board.nvs_set_int("crashes", 0)

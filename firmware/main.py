@@ -1,0 +1,5 @@
+"""Starts the agent."""
+
+from flyve.agent import main
+
+main()

@@ -1,0 +1,94 @@
+"""/config.json: defaults, types by name, and that a bad file never stops the agent."""
+
+import os
+
+from flyve.config import KEYS, LIMIT, check, load
+
+PATH = "config.test"
+
+
+def loaded(text):
+    with open(PATH, "w") as f:
+        f.write(text)
+    try:
+        return load(PATH)
+    finally:
+        os.remove(PATH)
+
+
+def refused(name, value):
+    try:
+        check(name, value)
+    except ValueError as e:
+        assert str(e).startswith(name), str(e)
+        return str(e)
+    raise AssertionError("accepted %s=%r" % (name, value))
+
+
+def test_without_a_file_all_defaults_hold():
+    settings, problems = load("absent.json")
+    assert problems == [] and settings["keepalive"] == 60 and settings["type"] == "android"
+    assert set(settings) == set(KEYS)
+
+
+def test_every_default_passes_its_own_check():
+    for name in KEYS:
+        check(name, KEYS[name][0])
+
+
+def test_a_given_value_wins():
+    settings, problems = loaded('{"keepalive": 20, "email": "a@b.c", "tls_verify": false}')
+    assert problems == []
+    assert settings["keepalive"] == 20 and settings["email"] == "a@b.c"
+    assert settings["tls_verify"] is False
+
+
+def test_an_unknown_key_is_reported_by_name_and_the_rest_holds():
+    settings, problems = loaded('{"keepaliv": 20, "email": "a@b.c"}')
+    assert len(problems) == 1 and "keepaliv" in problems[0]
+    assert settings["email"] == "a@b.c"
+
+
+def test_a_wrong_type_is_reported_by_name_and_the_default_holds():
+    settings, problems = loaded('{"keepalive": "60", "tls_verify": 1}')
+    assert len(problems) == 2
+    assert settings["keepalive"] == 60 and settings["tls_verify"] is True
+
+
+def test_numbers_have_bounds():
+    for name, value in (("keepalive", 4), ("port", 0), ("port", 65536), ("latitude", 90.5)):
+        assert ".." in refused(name, value)
+    assert check("latitude", -48) == -48
+
+
+def test_true_is_no_number():
+    refused("port", True)
+
+
+def test_a_choice_names_the_choices():
+    assert "string" in refused("online_payload", "maybe")
+
+
+def test_a_serial_must_fit_into_a_topic_and_into_xml():
+    for serial in ("a/b", "a+", "#", "a&b", ""):
+        refused("serial", serial)
+    assert check("serial", "ESP32-A0B1") == "ESP32-A0B1"
+
+
+def test_null_is_the_default():
+    assert loaded('{"keepalive": null}') == load("absent.json")
+
+
+def test_a_file_that_is_no_json_object_is_reported():
+    for text in ("{", "[1]", "nonsense", '"x"'):
+        settings, problems = loaded(text)
+        assert problems and settings["keepalive"] == 60, text
+
+
+def test_an_empty_file_is_as_good_as_none():
+    assert loaded(" \n")[1] == []
+
+
+def test_too_long_a_file_is_reported_and_not_read_whole():
+    settings, problems = loaded('{"email": "' + "x" * LIMIT + '"}')
+    assert "longer than" in problems[0]

@@ -1,0 +1,178 @@
+"""Every form of invitation that is known, and everything that must be refused by name."""
+
+import binascii
+
+from flyve.deeplink import DeeplinkError, parse
+
+URL = "https://glpi.example.org/apirest.php"
+USER = "45erjbudklq5865sdkjhjks"
+INVITATION = "lkhjfkgsdf546634s"
+MISSION = (
+    "http://api.domain.com/aHR0cDovL2FwaS5kb21haW4uY29tLzs0NWVyamJ1ZGtscTU4NjVzZGtqaGprcztsa2hqZm"
+    "tnc2RmNTQ2NjM0cztjb21wYW55J3MgaGVscGRlc2s7MDMzMTIzNDU2Nzg5O2h0dHBzOi8vc3VwcG9ydC5jb21wYW55Lm"
+    "NvbTtzdXBwb3J0QGNvbXBhbnkuY29t"
+)
+
+
+def b64(text):
+    return binascii.b2a_base64(text.encode())[:-1].decode()
+
+
+def fields(link):
+    i = parse(link)
+    return [i.url, i.user_token, i.invitation_token, i.name, i.phone, i.website, i.email]
+
+
+def real(*support):
+    return "\\;".join((URL, USER, INVITATION) + support)
+
+
+def refused(link, part):
+    try:
+        parse(link)
+    except DeeplinkError as e:
+        assert part in str(e), str(e)
+        return str(e)
+    raise AssertionError("accepted: %r" % link)
+
+
+def test_the_missions_sample():
+    assert fields(MISSION) == [
+        "http://api.domain.com",
+        USER,
+        INVITATION,
+        "company's helpdesk",
+        "033123456789",
+        "https://support.company.com",
+        "support@company.com",
+    ]
+
+
+def test_the_real_backends_query_parameter():
+    link = "http://flyve.org/deeplink/?data=" + b64(real("Help", "1", "https://s", "a@b"))
+    assert fields(link) == [URL, USER, INVITATION, "Help", "1", "https://s", "a@b"]
+
+
+def test_the_apps_own_scheme():
+    assert fields("flyve://register?data=" + b64(real("", "", "", "")))[0] == URL
+
+
+def test_the_bare_base64():
+    assert fields(b64(real("", "", "", "")))[1] == USER
+
+
+def test_bytes_are_as_good_as_text():
+    assert fields(b64(real()).encode())[2] == INVITATION
+
+
+def test_helpdesk_may_be_empty_or_absent():
+    assert fields(b64(real("", "", "", "")))[3:] == [""] * 4
+    assert fields(b64(real()))[3:] == [""] * 4
+
+
+def test_a_separator_inside_the_helpdesks_name_stays_in_the_name():
+    assert fields(b64(real("Help", " desk", "12", "w", "m")))[3:] == ["Help; desk", "12", "w", "m"]
+
+
+def test_padding_may_be_missing():
+    for extra in ("", "x", "xx"):
+        link = b64(real("Help" + extra, "", "", ""))
+        assert fields("http://h/deeplink/?data=" + link.rstrip("="))[3] == "Help" + extra
+
+
+def test_the_url_safe_alphabet():
+    link = b64(real("~~~???>>>\u00ff", "", "", ""))
+    assert "+" in link or "/" in link
+    link = link.replace("+", "-").replace("/", "_")
+    assert fields("flyve://register?data=" + link)[3].startswith("~~~")
+
+
+def test_a_plus_that_became_a_blank():
+    link = b64(real("a>>>b~~~", "", "", ""))
+    assert "+" in link
+    assert fields("http://h/?data=" + link.replace("+", " "))[3] == "a>>>b~~~"
+
+
+def test_percent_encoding():
+    link = b64(real("H", "", "", "")).replace("=", "%3D").replace("/", "%2F").replace("+", "%2b")
+    assert fields("http://h/?x=1&data=" + link + "&y=2")[0] == URL
+
+
+def test_blanks_and_line_ends():
+    link = b64(real("Help", "", "", ""))
+    wrapped = "  \r\n" + link[:30] + "\r\n" + link[30:60] + "\n" + link[60:] + "\n"
+    assert fields(wrapped)[3] == "Help"
+
+
+def test_a_slash_of_the_base64_inside_a_path():
+    name = "???" * 8
+    link = b64("http://h/;user1;inv1;%s;;;" % name)
+    assert "/" in link
+    assert fields("http://host/a/b/" + link)[3] == name
+
+
+def test_the_old_json_form():
+    text = '{"url":"%s/","user_token":"%s","invitation_token":"%s",'
+    text += '"support_name":"H","support_phone":null}'
+    assert fields(b64(text % (URL, USER, INVITATION))) == [URL, USER, INVITATION, "H", "", "", ""]
+
+
+def test_utf8_in_the_helpdesks_name():
+    assert fields(b64(real("Büro für Hilfe €", "", "", "")))[3] == "Büro für Hilfe €"
+
+
+def test_empty_is_refused():
+    for link in ("", "   ", b"\n"):
+        refused(link, "empty")
+
+
+def test_what_is_not_base64_is_refused():
+    for link in ("http://h/?data=%%%", "a", "http://h/?data=aHR0cDov*L2g=", "http://h/?data="):
+        refused(link, "not base64")
+
+
+def test_what_is_not_utf8_is_refused():
+    link = binascii.b2a_base64(b"http://h;\xff\xfe;a;b").decode()
+    refused("http://h/?data=" + link, "not UTF-8")
+
+
+def test_too_few_fields_are_refused():
+    refused(b64("https://h;token"), "too few fields: 2")
+
+
+def test_a_url_that_is_not_http_is_refused():
+    for url in ("ftp://h/", "httpx://h", "h/apirest.php"):
+        refused("x?data=" + b64(url + ";user1;inv1"), "not http(s)")
+
+
+def test_a_url_without_a_host_is_refused():
+    refused(b64("http:///apirest.php;user1;inv1"), "no host")
+
+
+def test_missing_tokens_are_refused():
+    refused(b64("https://h;;inv1"), "no whole user_token")
+    refused(b64("https://h;user1;"), "no whole invitation_token")
+
+
+def test_more_than_2_kib_is_refused():
+    refused("http://h/?data=" + b64(real("x" * 2000, "", "", "")), "longer than 2048")
+
+
+def test_malformed_json_is_refused():
+    refused(b64('{"url":"http://h"'), "malformed")
+
+
+def test_a_refusal_never_shows_a_token():
+    for link in (b64("ftp://h;%s;%s" % (USER, INVITATION)), b64("https://h;%s" % USER)):
+        text = refused(link, "")
+        assert USER not in text and INVITATION not in text
+
+
+def test_a_link_cut_anywhere_is_refused_or_read_right():
+    link = b64(real("Help", "1", "w", "mail@example.org"))
+    for n in range(len(link)):
+        try:
+            found = fields(link[:n])
+        except DeeplinkError:
+            continue
+        assert found[0] == URL and found[1] == USER and INVITATION.startswith(found[2])

@@ -1,0 +1,103 @@
+# Called by test_rest.py, inside MicroPython: flyve.rest against a scripted server.
+
+import binascii
+import os
+
+import net
+
+from flyve import rest, transport
+
+api = None
+
+
+def start(url, token_in="both", app_token=None, session=None):
+    global api
+    net.start()
+    api = rest.Rest(url, token_in, app_token)
+    api.session = session
+
+
+def _report(work):
+    result = {}
+    try:
+        result["value"] = work()
+    except transport.NetError as e:
+        result["kind"] = e.kind
+        result["text"] = str(e)
+    except rest.RestError as e:
+        result["status"] = e.status
+        result["code"] = e.code
+        result["message"] = e.message
+    result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
+    return result
+
+
+def _read(answer):
+    data = b""
+    while True:
+        piece = answer.raw.read(512)
+        if not piece:
+            return [answer.status_code, answer.headers, data]
+        data += piece
+
+
+def get(endpoint, query="", headers=None, method="GET", data=None, ms=1000):
+    """A request, with status, the kept headers and the body of its answer."""
+    return _report(lambda: api.request(method, endpoint, query, headers, data, ms, _read))
+
+
+def call(method, endpoint, data=None, ms=1000):
+    """A request whose answer nobody reads."""
+    return _report(lambda: api.request(method, endpoint, data=data, ms=ms))
+
+
+def pick(endpoint, paths, ms=1000):
+    return _report(lambda: api.pick("GET", endpoint, tuple(paths), ms=ms))
+
+
+def pieces(method, endpoint, size):
+    """Sends a body of size bytes that is made in pieces."""
+
+    def made():
+        left = size
+        while left > 0:
+            yield b"0123456789abcdef" * 16 if left >= 256 else b"z" * left
+            left -= 256
+
+    return _report(lambda: api.request(method, endpoint, data=rest.Body(made), ms=5000))
+
+
+def open_session(token):
+    return _report(lambda: api.open(token) or api.session)
+
+
+def close_session():
+    """What close() does, whatever it meets; the session that is left."""
+    return _report(lambda: [api.close(), api.session])
+
+
+def stream(endpoint):
+    """The bytes of a stream, read after the exchange is over."""
+
+    def work():
+        answer = api.stream(endpoint, {"Accept": "application/octet-stream"}, 1000)
+        try:
+            return _read(answer)
+        finally:
+            answer.close()
+
+    return _report(work)
+
+
+def base64_differs():
+    """The lengths of 0 to 200 for which base64() of some pieces is not what binascii gives."""
+    wrong = []
+    for length in range(201):
+        data = os.urandom(length)
+        want = binascii.b2a_base64(data)[:-1]
+        for step in (1, 7, 48, 64, 201):
+            parts = [data[i : i + step] for i in range(0, length, step)]
+            found = list(rest.base64(parts))
+            if b"".join(found) != want or any(len(part) % 4 for part in found):
+                wrong.append([length, step])
+    return wrong

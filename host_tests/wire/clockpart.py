@@ -1,0 +1,29 @@
+# Called by test_clock.py, inside MicroPython: flyve.clock against scripted NTP servers.
+
+import time
+
+import net
+
+from flyve import board, clock, transport
+
+_START = (2025, 1, 2, 3, 4, 5)
+
+
+def sync(servers, floor=0):
+    """Runs the job; how often it yielded, and how the clock stands after it."""
+    net.start()
+    board.set_clock(_START)
+    transport.floor = floor
+    result = {"yields": 0}
+    begin = time.ticks_ms()
+    try:
+        for _ in clock.sync(servers):
+            result["yields"] += 1
+    except transport.NetError as e:
+        result["kind"] = e.kind
+        result["text"] = str(e)
+    result["ms"] = time.ticks_diff(time.ticks_ms(), begin)
+    result["now"] = time.time()
+    result["set"] = time.gmtime()[:5] != _START[:5]
+    result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
+    return result

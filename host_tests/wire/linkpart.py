@@ -1,0 +1,112 @@
+# Called by test_link.py, inside MicroPython: flyve.link against a scripted broker.
+
+import time
+
+import net
+
+from flyve import link as link_module
+from flyve import log, transport
+
+link = None
+messages = []
+
+
+def start(port, generation="C", form="auto", keepalive=60, fleet=None):
+    global link
+    if link and link._client:
+        link._client.close()
+    net.start()
+    messages.clear()
+    rec = {"topic": "76/agent/SN1", "mqttpasswd": "secret", "generation": generation}
+    rec["broker"] = net.HOST
+    rec["port"] = port
+    rec["fleet"] = fleet
+    settings = {"online_payload": form, "reconnect_spread": 1, "keepalive": keepalive}
+    for name in ("tls", "port", "broker"):
+        settings[name] = None
+    link = link_module.Link(rec, settings, lambda *message: messages.append(list(message)))
+
+
+def connect():
+    return link.connect()
+
+
+def run(ms, want="time"):
+    """Pumps for ms milliseconds, or until the link is up, down or has nothing to send."""
+    begin = time.ticks_ms()
+    while time.ticks_diff(time.ticks_ms(), begin) < ms:
+        link.pump()
+        if want == "up" and link.up or want == "down" and link.down:
+            break
+        if want == "sent" and not len(link._outbox):
+            break
+        link.wait(20)
+    return state()
+
+
+def online(ms=2000):
+    """connect(), and run() until it is up."""
+    return connect() and run(ms, "up")["up"]
+
+
+def state():
+    return {
+        "up": link.up,
+        "down": link.down,
+        "reason": str(link.reason),
+        "due": link.due(),
+        "queued": len(link._outbox),
+        "lines": [line.split(" ", 1)[1] for line in net.lines],
+        "messages": list(messages),
+    }
+
+
+def publish(count, topic="76/agent/SN1/Status/Ping"):
+    return [link.publish(topic, b"%d" % i) for i in range(count)]
+
+
+def say(topic, payload):
+    return link.say(topic, payload)
+
+
+def keepalive(seconds):
+    """From now on pings go after half of these seconds."""
+    link._settings["keepalive"] = seconds
+
+
+def later():
+    """Five minutes pass."""
+    link._since = time.ticks_add(link._since, -300100)
+
+
+def close(ms=1000):
+    begin = time.ticks_ms()
+    link.close(ms)
+    return time.ticks_diff(time.ticks_ms(), begin)
+
+
+def presence(generation, form):
+    return list(link_module.presence(generation, form))
+
+
+def lose_and_return(times, ms=300):
+    """Connections that the broker ends while they begin: what is queued after each."""
+    found = []
+    for _ in range(times):
+        link.connect()
+        run(ms, "down")
+        found.append(len(link._outbox))
+    return found
+
+
+def hook_pumps():
+    transport.hook = link.pump
+
+
+def last_error():
+    return log.last_error
+
+
+def break_off():
+    """The connection is lost, without a word."""
+    link.drop(transport.NetError("network", "gone"))

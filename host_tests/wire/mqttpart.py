@@ -1,0 +1,151 @@
+# Called by test_mqtt.py, inside MicroPython: flyve.mqtt.Client against a scripted broker.
+
+import select
+import time
+
+import net
+
+from flyve import mqtt, transport
+
+client = None
+events = []
+_fail = False
+
+
+def _message(topic, payload, retained):
+    events.append(["message", topic, payload, retained])
+    if _fail:
+        raise KeyError("handler")
+
+
+def start(fail=False):
+    global client, _fail
+    if client:
+        client.close()
+    client = None
+    net.start()
+    events.clear()
+    _fail = fail
+
+
+def _report(work):
+    result = {}
+    begin = time.ticks_ms()
+    try:
+        result["value"] = work()
+    except transport.NetError as e:
+        result["kind"] = e.kind
+        result["text"] = str(e)
+    except mqtt.LinkError as e:
+        result["code"] = e.code
+        result["text"] = str(e)
+    result["ms"] = time.ticks_diff(time.ticks_ms(), begin)
+    result["events"] = list(events)
+    return result
+
+
+def connect(port, ms=1000, will=None, keepalive=60, user="SN1", password="secret"):
+    global client
+    client = mqtt.Client("SN1", net.HOST, port, user, password, keepalive, False)
+    client.on_message = _message
+    client.on_puback = lambda pid: events.append(["puback", pid])
+    client.on_suback = lambda pid, code: events.append(["suback", pid, code])
+    if will:
+        client.set_last_will(will[0], will[1], retain=will[2], qos=will[3])
+    return _report(lambda: client.open(ms))
+
+
+def pump(ms=0, want=0):
+    """Pumps until there are `want` events, or for ms milliseconds; at least once."""
+
+    def work():
+        begin = time.ticks_ms()
+        n = client.pump()
+        while time.ticks_diff(time.ticks_ms(), begin) < ms and not (want and len(events) >= want):
+            if client.sock.poll_in(20):
+                n += client.pump()
+        return n
+
+    return _report(work)
+
+
+def post(topic, payload, retain=False, pid=0, dup=False):
+    return _report(lambda: client.post(topic, payload, retain, pid, dup))
+
+
+class Pieces:
+    def __init__(self, count):
+        self.count = count
+
+    def __len__(self):
+        return 100 * self.count
+
+    def pieces(self):
+        for i in range(self.count):
+            yield b"%02d" % (i % 100) + b"x" * 98
+
+
+def post_pieces(topic, count, pid):
+    return _report(lambda: client.post(topic, Pieces(count), False, pid))
+
+
+def ask(topic):
+    return _report(lambda: client.ask(topic))
+
+
+def unask(topic):
+    return _report(lambda: client.unask(topic))
+
+
+def ping():
+    return _report(client.ping)
+
+
+def ponged():
+    return client.ponged
+
+
+def set_pid(pid):
+    client.pid = pid
+
+
+def pids(n):
+    return [client._next_pid() for _ in range(n)]
+
+
+def close(goodbye):
+    return _report(lambda: client.close(goodbye))
+
+
+def _await_bytes():
+    client.sock._s.write(b"\xc0\0")
+    poll = select.poll()
+    poll.register(client.sock._s, select.POLLIN)
+    assert poll.poll(1000)
+
+
+def nested(count):
+    """Pumps while the hook, too, pumps, in the middle of a read: the broker sends a piece of a
+    message for each ping, so that there is something for both."""
+
+    def hook():
+        if len(events) < count:
+            _await_bytes()
+            client.pump()
+            _await_bytes()
+
+    transport.hook = hook
+
+    def work():
+        while len(events) < count:
+            transport._sliced = time.ticks_add(time.ticks_ms(), -200)
+            _await_bytes()
+            client.pump()
+
+    found = _report(work)
+    transport.hook = None
+    return found
+
+
+def start_events():
+    events.clear()

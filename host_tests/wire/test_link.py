@@ -1,0 +1,344 @@
+"""flyve.link against a broker that answers as told: presence, keepalive, subscriptions, DUP."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from host_tests.wire.peers.broker import (
+    CONNECT,
+    DISCONNECT,
+    PINGREQ,
+    PUBLISH,
+    SUBSCRIBE,
+    Broker,
+    publish,
+)
+
+BOARD = True
+
+TOPIC = "76/agent/SN1"
+STATUS = TOPIC + "/Status/Online"
+TRUE, FALSE = b'{"online": true}', b'{"online": false}'
+S_TRUE, S_FALSE = b'{"online": "true"}', b'{"online": "false"}'
+
+
+@pytest.fixture
+def link(upy, serve):
+    """Starts a broker and a Link to it; returns both."""
+
+    def start(generation="C", form="auto", keepalive=60, fleet=None, **options):
+        broker = Broker(**options)
+        peer = serve(broker)
+        upy.call("linkpart", "start", peer.port, generation, form, keepalive, fleet)
+        return broker, peer
+
+    return start
+
+
+def call(upy, function, *args):
+    return upy.call("linkpart", function, *args)
+
+
+def births(messages):
+    return [message for message in messages if message.topic == STATUS]
+
+
+@pytest.mark.parametrize(
+    ("generation", "form", "expected"),
+    [
+        ("A", "auto", [S_TRUE, S_FALSE]),
+        ("B", "auto", [S_TRUE, S_FALSE]),
+        ("C", "auto", [S_TRUE, FALSE]),
+        (None, "auto", [S_TRUE, S_FALSE]),
+        ("A", "bool", [TRUE, FALSE]),
+        ("C", "bool", [TRUE, FALSE]),
+        ("A", "string", [S_TRUE, S_FALSE]),
+        ("C", "string", [S_TRUE, S_FALSE]),
+    ],
+)
+def test_presence_by_generation_and_setting(upy, generation, form, expected):
+    assert call(upy, "presence", generation, form) == expected
+
+
+def test_will_and_birth_go_retained_to_the_same_topic(upy, link):
+    broker, _ = link(keepalive=30)
+    assert call(upy, "online")
+    body = broker.bodies(CONNECT)[0]
+    assert body[:10] == b"\0\4MQTT\4\xee\0\x1e"  # user, password, will: retained, QoS 1; 30 s
+    fields, rest = [], body[10:]
+    while rest:
+        size = int.from_bytes(rest[:2], "big")
+        fields.append(rest[2 : 2 + size])
+        rest = rest[2 + size :]
+    assert fields == [b"SN1", STATUS.encode(), FALSE, b"SN1", b"secret"]
+    (birth,) = births(broker.messages)
+    assert (birth.payload, birth.retain, birth.qos, birth.dup) == (S_TRUE, True, 1, False)
+
+
+def test_online_is_told_once_the_broker_has_acknowledged(upy, link):
+    broker, _ = link(acknowledge=False)
+    call(upy, "connect")
+    assert not call(upy, "run", 300)["up"]
+    assert births(broker.messages)
+    broker.acknowledge = True
+
+
+def test_the_birth_comes_after_the_subscriptions(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    kinds = [op & 0xF0 for op, _, _ in broker.packets]
+    assert kinds == [CONNECT, SUBSCRIBE & 0xF0, SUBSCRIBE & 0xF0, SUBSCRIBE & 0xF0, PUBLISH]
+
+
+def test_the_birth_is_repeated_about_a_second_later(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    call(upy, "run", 1250)
+    first, second = births(broker.messages)
+    assert 0.9 < second.time - first.time < 1.3
+    assert (second.payload, second.retain, second.dup) == (S_TRUE, True, False)
+    assert second.pid != first.pid
+
+
+@pytest.mark.parametrize(
+    ("generation", "fleet", "expected"),
+    [
+        ("A", None, ["/Command/#", "/Subscription", "/FlyvemdmManifest/Status/Version"]),
+        ("B", None, ["/Command/#", "/Policy/#", "FlyvemdmManifest/Status/Version"]),
+        ("C", "76/fleet/1", ["/Command/#", "/Policy/#", "FlyvemdmManifest/Status/Version",
+                             "76/fleet/1/#"]),
+    ],
+)  # fmt: skip
+def test_subscriptions(upy, link, generation, fleet, expected):
+    broker, _ = link(generation, fleet=fleet)
+    call(upy, "online")
+    filters = [body[4:-1].decode() for body in broker.bodies(SUBSCRIBE)]
+    expected = [TOPIC + f if f[:4] in ("/Com", "/Pol", "/Sub") else f for f in expected]
+    assert filters == expected
+    assert all(body[-1] == 1 for body in broker.bodies(SUBSCRIBE))
+
+
+def test_a_refused_subscription_is_told_and_tried_again(upy, link):
+    refused = "FlyvemdmManifest/Status/Version"
+    broker, _ = link(granted={refused: 0x80})
+    assert call(upy, "online")
+    line = f"ERROR link: subscription to {refused} refused: check the broker's ACL"
+    assert line in call(upy, "state")["lines"]
+    broker.granted.clear()
+    call(upy, "later")
+    call(upy, "run", 100)
+    assert [body[4:-1].decode() for body in broker.bodies(SUBSCRIBE)].count(refused) == 2
+    call(upy, "later")
+    call(upy, "run", 100)
+    assert [body[4:-1].decode() for body in broker.bodies(SUBSCRIBE)].count(refused) == 2
+
+
+def test_messages_reach_the_handler(upy, link):
+    _, peer = link()
+    call(upy, "online")
+    peer.connection().send(publish(TOPIC + "/Command/Ping", b"{}", 9, 1))
+    found = call(upy, "run", 100)["messages"]
+    assert found == [[TOPIC + "/Command/Ping", b"{}", True]]
+
+
+def test_what_was_not_acknowledged_goes_again_with_dup(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    broker.acknowledge = False
+    pids = call(upy, "publish", 3)
+    call(upy, "run", 100)
+    first = [m for m in broker.messages if m.pid in pids]
+    assert [m.dup for m in first] == [False] * 3
+    broker.acknowledge = True
+    call(upy, "break_off")
+    assert call(upy, "connect")
+    call(upy, "run", 1000, "sent")
+    again = [m for m in broker.sessions[1] if m.pid in pids]
+    assert [(m.pid, m.payload, m.dup) for m in again] == [
+        (pid, b"%d" % i, True) for i, pid in enumerate(pids)
+    ]
+
+
+def test_a_message_that_was_acknowledged_does_not_go_again(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    pids = call(upy, "publish", 3)
+    call(upy, "run", 1000, "sent")
+    call(upy, "break_off")
+    call(upy, "online")
+    assert not [m for m in broker.sessions[1] if m.pid in pids and m.dup]
+
+
+def test_pings_go_at_half_the_keepalive(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    call(upy, "keepalive", 0.4)
+    call(upy, "later")
+    call(upy, "run", 50)  # the second birth
+    silent_since = broker.messages[-1].time
+    assert call(upy, "run", 550)["up"]
+    times = [silent_since, *broker.times(PINGREQ)]
+    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    assert len(gaps) in (2, 3)
+    assert all(0.18 < gap < 0.35 for gap in gaps), gaps
+
+
+def test_a_dead_peer_is_noticed_within_one_and_a_half_keepalives(upy, link):
+    broker, _ = link(pong=None)
+    call(upy, "online")
+    call(upy, "keepalive", 0.4)
+    last = broker.messages[-1].time
+    found = call(upy, "run", 3000, "down")
+    assert found["reason"] == "the broker does not answer"
+    assert 0.4 <= time.monotonic() - last < 0.6 + 0.1
+    assert "WARN link: offline: the broker does not answer" in found["lines"]
+
+
+def test_a_slow_pong_in_time_is_no_failure(upy, link):
+    broker, _ = link(pong=0.14)
+    call(upy, "online")
+    call(upy, "keepalive", 0.4)
+    found = call(upy, "run", 1000)
+    assert found["up"]
+    assert len(broker.times(PINGREQ)) >= 2
+    assert len(broker.times(CONNECT)) == 1
+
+
+def test_goodbye_is_an_offline_message_and_then_disconnect(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    call(upy, "close")
+    assert broker.wait_for(lambda: broker.times(DISCONNECT))
+    assert broker.packets[-1][0] == DISCONNECT
+    offline = broker.messages[-1]
+    assert (offline.topic, offline.payload) == (STATUS, FALSE)
+    assert (offline.retain, offline.qos) == (True, 1)
+    assert broker.packets[-2][0] & 0xF0 == PUBLISH
+    assert call(upy, "state")["lines"][-1] == "INFO link: offline"
+
+
+def test_goodbye_to_a_broker_that_does_not_answer_ends_at_its_deadline(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    broker.acknowledge = False
+    assert call(upy, "close", 300) < 600
+    assert call(upy, "state")["down"]
+
+
+def test_nothing_says_online_after_the_goodbye(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    broker.acknowledge = False
+    call(upy, "later")  # the second birth is due
+    call(upy, "close", 200)
+    assert [message.payload for message in births(broker.messages)] == [S_TRUE, FALSE]
+
+
+def test_a_goodbye_before_the_birth_says_no_online(upy, link):
+    broker, _ = link()
+    call(upy, "connect")
+    call(upy, "close")
+    assert broker.wait_for(lambda: broker.times(DISCONNECT))
+    assert [message.payload for message in births(broker.messages)] == [FALSE]
+
+
+def test_goodbye_with_a_full_outbox_still_says_offline(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    call(upy, "publish", 40)
+    call(upy, "close")
+    assert broker.wait_for(lambda: broker.times(DISCONNECT))
+    assert broker.messages[-1].payload == FALSE
+
+
+def test_a_full_outbox_does_not_prevent_the_birth(upy, link):
+    broker, _ = link()
+    assert call(upy, "publish", 33)[-2:] == [32, 0]
+    call(upy, "connect")
+    assert broker.wait_for(lambda: len(broker.times(SUBSCRIBE)) == 3)
+    threading.Event().wait(0.05)  # the answers are there before the outbox is emptied
+    assert call(upy, "run", 1000, "up")["up"]
+    assert len(births(broker.messages)) == 1
+    assert len(broker.messages) == 33
+
+
+def test_connections_that_end_early_do_not_fill_the_outbox(upy, link):
+    broker, _ = link()
+    broker.hang_up_on = PUBLISH
+    assert max(call(upy, "lose_and_return", 5)) == 1
+
+
+def test_a_broker_that_does_not_answer_subscriptions_is_left(upy, link):
+    broker, _ = link()
+    broker.suback = False
+    call(upy, "connect")
+    call(upy, "run", 50)
+    call(upy, "later")
+    found = call(upy, "run", 100, "down")
+    assert found["reason"] == "the broker does not acknowledge subscriptions"
+
+
+@pytest.mark.parametrize("code", [4, 5])
+def test_a_refusal_has_its_reason_and_a_next_try(upy, link, code):
+    link(code=code)
+    assert not call(upy, "connect")
+    found = call(upy, "state")
+    assert found["down"]
+    assert found["reason"].startswith("refused: ")
+    assert 900 < found["due"] <= 3000
+
+
+def test_after_a_loss_the_next_try_is_spread(upy, link):
+    _, peer = link()
+    call(upy, "online")
+    peer.connection().hang_up()
+    found = call(upy, "run", 1000, "down")
+    assert found["reason"] == "the broker closed the connection"
+    assert found["due"] <= 1000
+
+
+def test_messages_without_acknowledgement(upy, link):
+    broker, _ = link()
+    assert not call(upy, "say", "t", b"x")
+    call(upy, "online")
+    assert call(upy, "say", "t", b"x")
+    assert broker.wait_for(lambda: broker.messages[-1].topic == "t")
+    assert broker.messages[-1].qos == 0
+
+
+def test_a_hook_that_pumps_and_a_loop_that_pumps_agree(upy, link):
+    broker, peer = link()
+    call(upy, "online")
+    call(upy, "hook_pumps")
+    for i in range(100):
+        peer.connection().send(publish("t", b"%d" % i, i + 1))
+    call(upy, "publish", 20)
+    found = call(upy, "run", 400)
+    assert found["up"]
+    assert [message[1] for message in found["messages"]] == [b"%d" % i for i in range(100)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_failing_connections_close_their_sockets(upy, link):
+    def count():
+        return len(os.listdir(f"/proc/{upy.pid}/fd"))
+
+    broker, _ = link(code=5)
+    call(upy, "connect")
+    before = count()
+    for _ in range(20):
+        call(upy, "connect")
+    broker.code = 0
+    for kind in (CONNECT, SUBSCRIBE & 0xF0, PUBLISH):
+        broker.hang_up_on = kind
+        call(upy, "lose_and_return", 5)
+    assert count() == before
+
+
+def test_a_broker_that_is_not_there_is_named(upy, closed_port):
+    call(upy, "start", closed_port)
+    assert not call(upy, "connect")
+    assert "cannot connect to" in call(upy, "state")["reason"]

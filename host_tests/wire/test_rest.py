@@ -1,0 +1,340 @@
+"""flyve.rest: what is sent, and what it makes of every kind of answer."""
+
+import json
+
+import pytest
+
+from host_tests.wire.conftest import HOST
+from host_tests.wire.peers import answer, says, silence
+
+BOARD = True
+
+OTHER = "other.example.org"
+SESSION = "83af7e620c83a50a18d3eac2f6ed05a3ca0bea62"
+USER = "45erjbudklq5865sdkjhjks"
+
+
+@pytest.fixture
+def api(upy, serve):
+    """Starts a server with that answer and a client of it."""
+
+    def start(data=None, token_in="both", app_token=None, session=SESSION, script=None, base=""):
+        peer = serve(script or says(answer(b"{}") if data is None else data))
+        upy.call("api", "start", f"http://{HOST}:{peer.port}{base}", token_in, app_token, session)
+        return peer
+
+    return start
+
+
+def _sent(peer):
+    """The request line and the headers of the first request."""
+    head, _, body = peer.received.partition(b"\r\n\r\n")
+    line, *headers = head.decode().split("\r\n")
+    found = dict(header.split(": ", 1) for header in headers)
+    assert len(found) == len(headers), "a header is sent twice"
+    return line, found, body
+
+
+def test_every_request_carries_the_mission_s_headers(upy, api):
+    peer = api(app_token="app1")
+    upy.call("api", "call", "GET", "getFullSession")
+    line, headers, body = _sent(peer)
+    assert line == f"GET /getFullSession?session_token={SESSION} HTTP/1.0"
+    assert headers == {
+        "Host": HOST,
+        "Content-Type": "application/json",
+        "Session-Token": SESSION,
+        "App-Token": "app1",
+        "Connection": "close",
+    }
+    assert body == b""
+
+
+def test_the_path_of_the_base_is_kept(upy, api):
+    peer = api(base="/glpi/apirest.php", token_in="header")
+    upy.call("api", "call", "GET", "initSession")
+    assert _sent(peer)[0] == "GET /glpi/apirest.php/initSession HTTP/1.0"
+
+
+def test_in_header_mode_no_token_is_in_the_request_line(upy, api):
+    peer = api(answer(b'{"session_token": "s1"}'), token_in="header", session=None)
+    assert upy.call("api", "open_session", USER)["value"] == "s1"
+    line, headers, _ = _sent(peer)
+    assert line == "GET /initSession HTTP/1.0"
+    assert headers["Authorization"] == f"user_token {USER}"
+
+
+def test_in_both_mode_the_user_token_is_in_query_and_header(upy, api):
+    peer = api(answer(b'{"session_token": "s1"}'), session=None)
+    upy.call("api", "open_session", USER)
+    line, headers, _ = _sent(peer)
+    assert line == f"GET /initSession?user_token={USER} HTTP/1.0"
+    assert headers["Authorization"] == f"user_token {USER}"
+    assert "Session-Token" not in headers
+
+
+def test_the_session_token_follows_a_query(upy, api):
+    peer = api()
+    upy.call("api", "get", "changeActiveProfile", "profiles_id=9", None, "POST")
+    expected = f"POST /changeActiveProfile?profiles_id=9&session_token={SESSION} HTTP/1.0"
+    assert _sent(peer)[0] == expected
+
+
+def test_given_headers_win(upy, api):
+    peer = api()
+    upy.call("api", "get", "f", "", {"Accept": "application/octet-stream"})
+    assert _sent(peer)[1]["Accept"] == "application/octet-stream"
+
+
+def test_a_body_has_its_length_and_arrives_whole(upy, api):
+    peer = api()
+    upy.call("api", "call", "PUT", "x", b'{"input": 1}')
+    _, headers, body = _sent(peer)
+    assert (headers["Content-Length"], body) == ("12", b'{"input": 1}')
+
+
+def test_a_text_body_is_counted_in_bytes(upy, api):
+    peer = api()
+    upy.call("api", "call", "PUT", "x", '{"name": "Zoë"}')
+    _, headers, body = _sent(peer)
+    assert json.loads(body) == {"name": "Zoë"}
+    assert headers["Content-Length"] == str(len(body))
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 511, 512, 513, 5000, 100_000])
+def test_a_body_in_pieces_has_its_length_and_arrives_whole(upy, api, size):
+    peer = api()
+    found = upy.call("api", "pieces", "POST", "x", size)
+    assert found.get("value", 1) is None, found
+    _, headers, body = _sent(peer)
+    assert int(headers.get("Content-Length", 0)) == len(body) == size
+    assert body == b"0123456789abcdef" * (size // 256 * 16) + b"z" * (size % 256)
+
+
+def test_the_headers_that_matter_are_kept_in_any_case(upy, api):
+    kept = b"CONTENT-RANGE: bytes 0-1/2\r\nX-Other: 1\r\nlast-modified:x\r\n\r\n"
+    api(b"HTTP/1.1 206 Partial\r\n" + kept)
+    status, headers, body = upy.call("api", "get", "f")["value"]
+    assert (status, body) == (206, b"")
+    assert headers == {"content-range": "bytes 0-1/2", "last-modified": "x"}
+
+
+def _refusal(upy, method="pick"):
+    if method == "call":
+        return upy.call("api", "call", "GET", "x")
+    return upy.call("api", "pick", "x", ["id"])
+
+
+def _error(code, message, status="400 Bad Request"):
+    return answer(json.dumps([code, message]).encode(), status)
+
+
+def test_glpi_s_error_pair_is_told(upy, api):
+    api(_error("ERROR_GLPI_ADD", "wrong email address"))
+    found = upy.call("api", "call", "POST", "PluginFlyvemdmAgent", b"{}")
+    assert (found["status"], found["code"]) == (400, "ERROR_GLPI_ADD")
+    assert found["message"] == "wrong email address"
+
+
+def test_the_pointer_to_the_documentation_is_left_out(upy, api):
+    tail = "; view documentation in your browser at http://glpi/apirest.php/#ERROR"
+    api(_error("ERROR", "Bad Request" + tail))
+    assert _refusal(upy)["message"] == "Bad Request"
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_the_status_of_an_error_is_kept(upy, api, status):
+    api(_error("ERROR_X", "text", f"{status} Text"))
+    assert _refusal(upy)["status"] == status
+
+
+@pytest.mark.parametrize("body", [b'["ERROR_ALONE"]', b'{"0": "ERROR_ALONE"}'])
+def test_an_error_without_a_message_is_told(upy, api, body):
+    api(answer(body, "400 Bad Request"))
+    assert _refusal(upy)["code"] == "ERROR_ALONE"
+
+
+def test_an_error_of_another_form_keeps_its_status(upy, api):
+    api(answer(b'{"message": "x"}', "503 Service Unavailable"))
+    found = _refusal(upy)
+    assert (found["status"], found["code"]) == (503, "ERROR")
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oops"])
+def test_html_instead_of_json_names_the_url(upy, api, status):
+    api(answer(b"<html><body>Hello", status, "Content-Type: text/html"))
+    found = _refusal(upy)
+    assert (found["status"], found["code"]) == (int(status[:3]), "NOT_JSON")
+    assert "URL" in found["message"]
+
+
+def test_an_error_with_an_empty_body_keeps_its_status(upy, api):
+    api(answer(b"", "404 Not Found"))
+    assert _refusal(upy)["status"] == 404
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x15\x03\x01\x00\x02\x02P", b"HTTP/1.1 abc\r\n",
+     b"220 mail.example.org ESMTP\r\n\r\n", b"HTTP/1.1\r\n\r\n", b"\xff\xfe" * 300],
+    ids=["nothing", "blank", "ssh", "tls alert", "status", "smtp", "no status", "binary"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["pick", "call"])
+def test_what_is_not_http_is_named(upy, api, data, method):
+    api(data)
+    found = _refusal(upy, method)
+    assert "value" not in found
+    assert found.get("code") == "NO_HTTP" or found["status"] == 0 or found["code"] == "NOT_JSON"
+
+
+def test_a_chunked_answer_is_named(upy, api):
+    api(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+    assert _refusal(upy)["code"] == "NO_HTTP"
+
+
+def test_a_chunked_answer_of_other_spelling_is_an_error_too(upy, api):
+    api(b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+    assert "value" not in _refusal(upy)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
+def test_an_empty_answer_is_fine_where_no_value_is_wanted(upy, api, status):
+    api(answer(b"", status))
+    assert upy.call("api", "call", "POST", "changeActiveProfile")["value"] is None
+
+
+def test_an_empty_answer_is_named_where_a_value_is_wanted(upy, api):
+    api(answer(b""))
+    assert _refusal(upy)["status"] == 200
+
+
+def test_an_interim_answer_is_no_answer(upy, api):
+    api(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{}")
+    assert _refusal(upy, "call")["status"] == 100
+
+
+def test_a_body_shorter_than_announced_is_an_error(upy, api):
+    api(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id": 1')
+    assert "value" not in _refusal(upy)
+
+
+def test_what_follows_the_document_does_no_harm(upy, api):
+    api(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{"id": 17}')
+    assert _refusal(upy)["value"] == {"id": 17}
+
+
+def test_a_status_without_a_reason_is_read(upy, api):
+    api(b'HTTP/1.1 200\r\n\r\n{"id": 1}')
+    assert _refusal(upy)["value"] == {"id": 1}
+
+
+def _redirect(upy, api, serve, place, method="GET", header="Location", status="301 Moved"):
+    target = serve(silence)
+    place = place.format(port=target.port)
+    api(answer(b"", status, f"{header}: {place}"))
+    body = b"{}" if method == "POST" else None
+    found = upy.call("api", "call", method, "x", body)
+    assert target.accepted == 0
+    assert found["kind"] == "moved"
+    assert "secret" not in found["text"]
+    return found["text"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("header", ["Location", "location", "LOCATION"])
+def test_a_redirect_is_told_and_not_followed(upy, api, serve, method, header):
+    place = f"http://{OTHER}:{{port}}/glpi/?session_token=secret"
+    text = _redirect(upy, api, serve, place, method, header)
+    assert f"sends us on to http://{OTHER}:" in text
+    assert text.endswith("/glpi/: correct the URL in GLPI")
+
+
+def test_a_redirect_to_the_same_host_is_not_followed(upy, api, serve):
+    _redirect(upy, api, serve, f"http://{HOST}:{{port}}/x?a=secret", status="308 Permanent")
+
+
+def test_a_redirect_to_a_path_is_told(upy, api, serve):
+    assert "sends us on to /glpi/:" in _redirect(upy, api, serve, "/glpi/?a=secret")
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(upy, serve, identity):
+    target = serve(silence)
+    place = f"Location: http://{HOST}:{target.port}/?session_token=secret"
+    peer = serve(says(answer(b"", "302 Found", place)), tls=identity.context())
+    upy.call("api", "start", f"https://{HOST}:{peer.port}", "both", None, SESSION)
+    upy.call("net", "start", identity.der)
+    found = upy.call("api", "call", "POST", "x", b"{}")
+    assert found["kind"] == "moved"
+    assert f"http://{HOST}:{target.port}/:" in found["text"]
+    assert target.accepted == 0
+
+
+def test_a_redirect_without_a_place_is_named(upy, api):
+    api(answer(b"", "302 Found"))
+    assert _refusal(upy)["kind"] == "moved"
+
+
+def test_the_place_of_a_new_item_is_no_redirect(upy, api):
+    api(answer(b'{"id": 17}', "201 Created", "location: http://glpi/PluginFlyvemdmAgent/17"))
+    assert _refusal(upy)["value"] == {"id": 17}
+
+
+def test_an_unknown_session_answer_is_named(upy, api):
+    api(answer(b'{"session_token": 12}'), session=None)
+    assert upy.call("api", "open_session", USER)["code"] == "NO_SESSION"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"garbage", answer(b"<html>", "500 Oops"), _error("ERROR_X", "y", "401 Unauthorized"),
+     answer(b"", "301 Moved", "Location: http://other.example.org/")],
+    ids=["nothing", "garbage", "html", "401", "redirect"],
+)  # fmt: skip
+def test_close_never_raises_and_forgets_the_session(upy, api, data):
+    api(data)
+    assert upy.call("api", "close_session")["value"] == [None, None]
+
+
+def test_close_without_a_server_never_raises(upy, closed_port):
+    upy.call("api", "start", f"http://{HOST}:{closed_port}", "both", None, SESSION)
+    assert upy.call("api", "close_session")["value"] == [None, None]
+
+
+def test_no_token_is_in_any_line_of_the_log(upy, api):
+    api(answer(b'{"session_token": "%s"}' % SESSION.encode()), session=None)
+    upy.call("api", "open_session", USER)
+    api(_error("ERROR_X", f"session {SESSION} of user_token={USER} is bad"))
+    lines = upy.call("api", "close_session")["lines"]
+    assert lines
+    assert not any(SESSION in line or USER in line for line in lines), lines
+
+
+def test_a_stream_outlives_its_exchange(upy, api):
+    data = bytes(range(256)) * 9
+    peer = api(answer(data))
+    assert upy.call("api", "stream", "PluginFlyvemdmFile/1")["value"][2] == data
+    assert _sent(peer)[1]["Accept"] == "application/octet-stream"
+
+
+def test_a_stream_renews_an_expired_session_once(upy, serve):
+    seen = []
+
+    def script(connection):
+        line = connection.request().split(b"\r\n")[0].decode().split(" ")[1]
+        seen.append(line)
+        if line.startswith("/initSession"):
+            connection.send(answer(b'{"session_token": "new%d"}' % len(seen)))
+        elif "new" in line and "new1" not in line:
+            connection.send(answer(b"data"))
+        else:
+            connection.send(_error("ERROR_SESSION_TOKEN_INVALID", "x", "401 Unauthorized"))
+
+    peer = serve(script)
+    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, None)
+    upy.call("api", "open_session", USER)
+    assert upy.call("api", "stream", "f")["value"][2] == b"data"
+    assert [line.split("?")[0] for line in seen] == ["/initSession", "/f", "/initSession", "/f"]
+
+
+def test_base64_is_binascii_s_for_every_length(upy):
+    assert upy.call("api", "base64_differs") == []
