@@ -1,0 +1,108 @@
+"""A whole virtual board against the simulated backend and mosquitto."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tools import firmware
+from tools.backend.server import Backend
+from tools.board.board import VirtualBoard
+
+SSID, PSK = "flyve", "flyve-demo"
+
+
+class Device:
+    """A provisioned board and the backend that invited it."""
+
+    def __init__(self, board: VirtualBoard, backend: Backend):
+        self.board = board
+        self.backend = backend
+        self.run = None
+        self.deeplink = None
+
+    def provision(self, email="user@example.org", deeplink=None, **settings):
+        """Puts an invitation and the settings into the flash; returns the deeplink."""
+        backend = self.backend
+        self.deeplink = deeplink or backend.invite(email)
+        settings = {"email": email, "ntp": [backend.ntp], "reconnect_spread": 1, **settings}
+        files = {"/deeplink": self.deeplink, "/config.json": json.dumps(settings)}
+        files = {path: text.encode() for path, text in files.items()}
+        if backend.ca_der:
+            files["/ca.der"] = backend.ca_der.read_bytes()
+        wifi = json.dumps([[SSID, PSK]]).encode()
+        self.board.change(files, {("flyve", "wifi"): wifi})
+        return self.deeplink
+
+    def start(self, **how):
+        """Switches the board on."""
+        self.run = self.board.start(**how)
+        return self.run
+
+    def enrolled(self, timeout=20):
+        """Waits until the board says so; returns the id."""
+        return int(self.run.wait_log(r"enrollment: enrolled id=(\d+)", timeout)[1])
+
+    def online(self, timeout=20, since=0):
+        """Waits until the board (in a line from number since on) and the backend say so."""
+        self.run.wait_log(r"link: online topic=", timeout, since)
+        assert self.backend.wait_for(lambda: any(a.online for a in self.backend.agents), timeout)
+
+    def posts(self):
+        """The statuses with which the backend answered POST PluginFlyvemdmAgent."""
+        return [
+            r.status
+            for r in self.backend.requests
+            if r.method == "POST" and r.path.endswith("/PluginFlyvemdmAgent")
+        ]
+
+    def secrets_on_board(self):
+        """The enrollment secrets that a live NVS key or a file on the board still holds."""
+        found = []
+        kept = [value for _, _, _, value in self.board.nvs()]
+        kept += [self.board.read(path) for path, _ in self.board.files()]
+        for secret in self.secrets():
+            if any(secret in (v if isinstance(v, bytes) else str(v).encode()) for v in kept):
+                found.append(secret)
+        return found
+
+    def secrets(self):
+        """Tokens of the invitation, as bytes."""
+        invitation = firmware.load("deeplink").parse(self.deeplink)
+        return [invitation.user_token.encode(), invitation.invitation_token.encode()]
+
+
+@pytest.fixture
+def make_device(tmp_path):
+    """Makes devices (backend and board); all are switched off at the end, and no log of theirs
+    holds a secret."""
+    made = []
+
+    def make(aps=None, **backend):
+        board = VirtualBoard.create(tmp_path / f"board{len(made)}", aps=aps or {SSID: PSK})
+        board.deploy()
+        server = Backend(**backend)
+        server.start()
+        device = Device(board, server)
+        made.append(device)
+        return device
+
+    yield make
+    leaks = []
+    for device in made:
+        if device.run:
+            device.run.kill()
+        device.backend.stop()
+        if device.deeplink and device.run:
+            text = "\n".join(device.run.log).encode()
+            leaks += [s for s in device.secrets() if s in text]
+    assert not leaks, "the console shows a secret"
+
+
+@pytest.fixture
+def device(make_device):
+    """A device of generation C over http, provisioned and off."""
+    made = make_device()
+    made.provision()
+    return made

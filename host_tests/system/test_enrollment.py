@@ -1,0 +1,86 @@
+"""From the deeplink to credentials, as the backend sees it."""
+
+import pytest
+
+
+@pytest.mark.parametrize("generation", ["A", "B", "C"])
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_each_generation_enrolls_and_comes_online(make_device, generation, tls):
+    device = make_device(generation=generation, tls=tls)
+    device.provision()
+    device.start()
+    device.enrolled()
+    device.online()
+    assert device.posts() == [201]
+
+
+def test_the_missions_samples_taken_literally(make_device):
+    device = make_device(mission=True)
+    device.provision()
+    device.start()
+    device.enrolled()
+    device.online()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_full_session_with_and_without_its_wrapper(make_device, wrapped):
+    device = make_device(wrapped=wrapped, default_profile=4, full_session_seed=7)
+    device.provision()
+    device.start()
+    device.enrolled()
+    assert device.backend.events.of("profile switched")
+
+
+def test_a_full_session_of_1_mb_enrolls_in_80_kib(make_device):
+    device = make_device(full_session_size=1_000_000, full_session_seed=1)
+    device.provision()
+    device.start(heap="80K")
+    device.enrolled(40)
+    device.online()
+
+
+def test_no_enrollment_secret_stays_on_the_board(device):
+    device.start()
+    device.enrolled()
+    device.online()
+    device.run.kill()
+    assert device.secrets_on_board() == []
+    assert "/deeplink" not in [path for path, _ in device.board.files()]
+
+
+def test_sessions_are_closed(device):
+    device.start()
+    device.online()
+    assert device.backend.state.sessions == {}
+
+
+def test_the_invitations_tag_and_the_users_names_are_sent(device):
+    device.start()
+    device.enrolled()
+    (agent,) = device.backend.agents
+    assert device.backend.state.computers[agent.computer_id].serial.startswith("ESP32-")
+
+
+def test_the_email_of_the_session_serves_when_none_is_configured(make_device):
+    device = make_device()
+    device.provision(email="invited@example.org")
+    settings = b'{"ntp": ["%s"]}' % device.backend.ntp.encode()
+    device.board.write("/config.json", settings)
+    device.start()
+    device.enrolled()
+
+
+def test_tokens_stay_out_of_the_query_when_configured(make_device):
+    device = make_device(header_only=True)
+    device.provision(token_in="header")
+    device.start()
+    device.online()
+    assert not any("token" in r.query for r in device.backend.requests)
+
+
+def test_an_app_token_is_sent_when_configured(make_device):
+    device = make_device(app_token="apptoken1234567")
+    device.provision(app_token="apptoken1234567")
+    device.start()
+    device.enrolled()
+    assert not any("apptoken" in line for line in device.run.log)

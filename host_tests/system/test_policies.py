@@ -1,0 +1,67 @@
+"""Policies and their tasks, as an administrator sets them and the backend sees their statuses."""
+
+import pytest
+
+
+@pytest.fixture(params=["A", "B", "C"])
+def online(request, make_device):
+    device = make_device(generation=request.param)
+    device.provision()
+    device.start()
+    device.online()
+    return device
+
+
+@pytest.fixture
+def c(make_device):
+    device = make_device(generation="C")
+    device.provision()
+    device.start()
+    device.online()
+    return device
+
+
+def status(device, task, wanted, wait=8):
+    """Waits until the backend has the wanted status of the task."""
+    found = device.backend.wait_task(task, wait)
+    assert found == wanted, "\n".join(device.run.log)
+
+
+def test_a_policy_that_no_board_can_do_is_incompatible(online):
+    status(online, online.backend.policy(17, "disableCamera", "true"), "incompatible")
+
+
+def test_a_policy_that_the_board_can_do_is_done(online):
+    status(online, online.backend.policy(17, "periodicGeolocation", "3600"), "done")
+
+
+def test_switching_the_wifi_off_is_incompatible(c):
+    status(c, c.backend.policy(17, "disableWifi", "true"), "incompatible")
+
+
+def test_a_file_that_is_not_there_is_removed_all_the_same(online):
+    status(online, online.backend.remove_file(17, "%SDCARD%/none.txt"), "done")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["%SDCARD%/../config.json", "/config.json", "/flyve/agent.mpy", "%HOME%/x", "%SDCARD%/a/.."],
+)
+def test_a_path_outside_the_roots_fails_and_nothing_changes(c, path):
+    before = dict(c.board.files())
+    status(c, c.backend.remove_file(17, path), "failed")
+    changed = {"/tasks.json"}
+    after = {p: n for p, n in c.board.files() if p not in changed}
+    assert after == {p: n for p, n in before.items() if p not in changed}
+
+
+def test_a_replay_after_a_restart_answers_again_without_doing_it_again(c):
+    task = c.backend.policy(17, "disableCamera", "true")
+    status(c, task, "incompatible")
+    c.run.kill()
+    seen = len(c.backend.events)
+    c.start()
+    c.online()
+    c.run.wait_log(rf"policies: task {task.id} incompatible")
+    assert not any("not for this kind" in line for line in c.run.log)
+    assert len(c.backend.events) > seen
