@@ -1,0 +1,95 @@
+"""The link: QoS 1 publishes per second, how soon a dead broker is noticed, and the way back."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+
+from host_tests.bench.rig import SCRIPTS, Rig, broker
+from host_tests.interpreter import Interpreter
+from tools.bench import Row
+from tools.board.board import Run
+
+_RUNS = 5
+_MESSAGES = 20_000
+_SLOW = 22  # messages of the library, 45 ms each
+_RAW = 0.6
+_BARE = 100
+_KEEPALIVE = 5
+_BOARDS = 3  # at once; the last of them counts
+
+
+def rows() -> Iterator[Row]:
+    """Rates first, then three boards whose broker hangs and restarts."""
+    yield from _rates()
+    yield from _outages()
+
+
+def _rates() -> Iterator[Row]:
+    rates: dict[str, list[float]] = {"link": [], "raw": [], "bare": []}
+    with broker() as port, Interpreter(SCRIPTS, deadline=60) as upy:
+        for _ in range(_RUNS):
+            for name, found in rates.items():
+                count = _SLOW if name == "bare" else _MESSAGES
+                found.append(upy.call("publish", name, "127.0.0.1", port, count))
+                upy.restart()
+    link, raw, bare = (statistics.median(rates[name]) for name in ("link", "raw", "bare"))
+    what = "QoS 1 publishes through the link, from RAM"
+    for name, peer, least in (("raw one-write loop", raw, _RAW), ("bare umqtt", bare, _BARE)):
+        yield Row(
+            what, f"{link:,.0f}/s", f">= {least:g} x {name}", link >= least * peer,
+            f"{peer:,.0f}/s ({name})", link / peer,
+        )  # fmt: skip
+
+
+def _outages() -> Iterator[Row]:
+    with Rig() as rig:
+        runs: list[Run] = []
+        try:
+            for _ in range(_BOARDS):
+                runs.append(rig.board(keepalive=_KEEPALIVE).start())
+            for run in runs:
+                run.wait_log("link: online", 20)
+            late = _silence(rig, runs)
+            limit = 1.5 * _KEEPALIVE
+            yield Row(
+                f"dead link noticed, keepalive {_KEEPALIVE} s (slowest of {_BOARDS})",
+                f"{late:.1f} s", f"<= {limit} s", late <= limit, "umqtt.simple: never",
+            )  # fmt: skip
+            back = _restart(rig, runs)
+            yield Row(
+                f"online again after a broker's restart, reconnect_spread 0 (slowest of {_BOARDS})",  # noqa: E501
+                f"{back:.1f} s",
+                peer="umqtt.simple: never",
+            )
+        finally:
+            for run in runs:
+                run.stop()
+
+
+def _silence(rig: Rig, runs: list[Run]) -> float:
+    """Seconds from the broker's last word until the last board knows; all are online after."""
+    # Their second birth, a second after the first, would tell them sooner or later than a ping.
+    lines = [len(run.log) for run in runs]
+    begin = time.monotonic()
+    rig.backend.broker.hang()
+    try:
+        for run, line in zip(runs, lines, strict=True):
+            run.wait_log("link: offline", 4 * _KEEPALIVE, line)
+        late = time.monotonic() - begin
+    finally:
+        rig.backend.broker.resume()
+    for run, line in zip(runs, lines, strict=True):
+        run.wait_log("link: online", 60, line)
+    return late
+
+
+def _restart(rig: Rig, runs: list[Run]) -> float:
+    """Seconds from the broker's end until the last board is online at the new one."""
+    lines = [len(run.log) for run in runs]
+    begin = time.monotonic()
+    rig.backend.broker.restart()
+    for run, line in zip(runs, lines, strict=True):
+        run.wait_log("link: online", 60, line)
+    return time.monotonic() - begin

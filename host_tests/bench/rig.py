@@ -1,0 +1,155 @@
+"""What the benches share: provisioned boards beside a backend, a broker that does not log, and
+MicroPython started as the board is."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from tools import build
+from tools.backend.broker import find_mosquitto, free_port
+from tools.backend.server import Backend
+from tools.board.board import VirtualBoard
+
+SCRIPTS = Path(__file__).parent / "upy"
+KIB = 1024
+SSID, PSK = "flyve", "flyve-demo"
+# The interpreter without the start-up of its console script, as the board's supervisor does it.
+_START = """
+import os, sys
+own, site, argv = sys.argv[1], sys.argv[2], ["micropython"] + sys.argv[3:]
+if own:
+    os.execv(own, argv)
+sys.path.append(site)
+import micropython_run
+sys.exit(micropython_run.run_main(argv))
+"""
+_PROBE_MAIN = "import probe\nprobe.install(%d)\nfrom flyve.agent import main\nmain()\n"
+
+
+class Rig:
+    """A backend, and boards provisioned for it whose Wi-Fi joins at once. A context manager."""
+
+    def __init__(self, tls: bool = False, **switches) -> None:
+        self._stack = contextlib.ExitStack()
+        self._tls, self._switches = tls, switches
+        self._count = 0
+
+    def __enter__(self) -> Rig:
+        build.build()
+        with contextlib.ExitStack() as stack:
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flyve-")))
+            self.backend = stack.enter_context(Backend(tls=self._tls, **self._switches))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stack.close()
+
+    def board(self, probe: int | None = None, **settings) -> VirtualBoard:
+        """A new board with an invitation; with `probe` upy/probe.py runs beside its agent, and
+        makes it reconnect that often."""
+        self._count += 1
+        board = VirtualBoard.create(self._folder / f"board{self._count}", aps={SSID: PSK})
+        board.deploy()
+        board.set_air({SSID: PSK}, connect_ms=0)
+        email = f"user{self._count}@example.org"
+        self.settings = {"email": email, "ntp": [self.backend.ntp], "reconnect_spread": 0}
+        self.settings.update(settings)
+        files = {
+            "/deeplink": self.backend.invite(email).encode(),
+            "/config.json": json.dumps(self.settings).encode(),
+        }
+        if self.backend.ca_der:
+            files["/ca.der"] = self.backend.ca_der.read_bytes()
+        if probe is not None:
+            files["/main.py"] = (_PROBE_MAIN % probe).encode()
+            files["/probe.mpy"] = self._compiled("probe")
+        board.change(files, {("flyve", "wifi"): json.dumps([[SSID, PSK]]).encode()})
+        return board
+
+    def _compiled(self, name: str) -> bytes:
+        target = self._folder / f"{name}.mpy"
+        build.compile_file(SCRIPTS / f"{name}.py", target, name, 3)
+        return target.read_bytes()
+
+
+@contextlib.contextmanager
+def broker() -> Iterator[int]:
+    """A mosquitto that neither logs messages nor asks who it is; yields its port. The
+    backend's own one logs each message, which would slow down the fast clients most."""
+    program = find_mosquitto()
+    if program is None:
+        raise click.ClickException("mosquitto was not found: install it for this bench")
+    port = free_port("127.0.0.1")
+    with tempfile.TemporaryDirectory(prefix="flyve-") as folder:
+        conf = Path(folder) / "mosquitto.conf"
+        lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "log_dest none"]
+        conf.write_text("\n".join(lines + ["user root"] * (os.geteuid() == 0)) + "\n")
+        process = subprocess.Popen(
+            [program, "-c", conf], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            _await_port(port)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(5)
+
+
+def _await_port(port: int) -> None:
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise click.ClickException("mosquitto does not start") from None
+            time.sleep(0.02)  # a listening port announces itself to nobody
+
+
+def micropython(*arguments: str) -> list[str]:
+    """The command line of plain MicroPython, started the way a virtual board is."""
+    own = os.environ.get("MICROPYTHON", "")
+    found = None if own else importlib.util.find_spec("micropython_run")
+    site = str(Path(found.origin).parent) if found else ""
+    return [sys.executable, "-I", "-S", "-c", _START, own, site, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """For plain MicroPython: the libraries of the board's /lib on its path."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MICROPY")}
+    return {**kept, "MICROPYPATH": str(build.FIRMWARE / "lib")}
+
+
+def smallest(works: Callable[[int], bool], low: int, high: int, step: int) -> int | None:
+    """The smallest multiple of step in low..high for which it works, by bisection; None when
+    it does not work with the highest."""
+    low, high = -(-low // step), high // step
+    if not works(high * step):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if works(middle * step):
+            high = middle
+        else:
+            low = middle + 1
+    return high * step
+
+
+def kib(size: float) -> str:
+    """A size as text."""
+    return f"{size / KIB:,.1f} KiB"

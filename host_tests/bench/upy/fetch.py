@@ -1,0 +1,59 @@
+# main.py of the bench's board: fetches a file in the way that /params.json names.
+
+import hashlib
+import json
+import sys
+import time
+
+with open("/params.json") as f:
+    params = json.load(f)
+
+
+def agent():
+    """The firmware's download, its JSON form included."""
+    from flyve import download
+    from flyve.rest import Rest
+
+    api = Rest(params["url"])
+    api.open(params["token"])
+    job = download.Download(api, params["endpoint"], lambda form: "/bench.bin")
+    begin = time.ticks_us()
+    for _ in job.run():
+        pass
+    took = time.ticks_diff(time.ticks_us(), begin)
+    api.close()
+    return took
+
+
+def loop(careful):
+    """The library on its own sockets, read into one buffer; careful: hashed and flushed too."""
+    for name in ("usocket", "ussl"):
+        sys.modules.pop(name, None)
+    import urequests
+
+    url = params["url"] + "/initSession?user_token=" + params["token"]
+    session = urequests.get(url).json()["session_token"]
+    url = params["url"] + "/" + params["endpoint"] + "?session_token=" + session
+    buf = memoryview(bytearray(4096))
+    digest = hashlib.sha256()
+    held = 0
+    begin = time.ticks_us()
+    answer = urequests.get(url, headers={"Accept": "application/octet-stream"})
+    with open("/bench.bin", "wb") as f:
+        while True:
+            n = answer.raw.readinto(buf)
+            if not n:
+                break
+            f.write(buf[:n])
+            if careful:
+                digest.update(buf[:n])
+                held += n
+                if held >= 16384:
+                    f.flush()
+                    held = 0
+    answer.close()
+    return time.ticks_diff(time.ticks_us(), begin)
+
+
+ways = {"agent": agent, "careful": lambda: loop(True), "plain": lambda: loop(False)}
+print("took", ways[params["way"]]())

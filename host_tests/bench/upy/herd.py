@@ -1,0 +1,38 @@
+# A fleet in simulated time, on the firmware's own backoff.
+
+import heapq
+import random
+
+from flyve.backoff import Backoff, uniform
+
+
+class Fixed:
+    """The Android agent's way: 30 s after each failure."""
+
+    def first(self, broker):
+        return 30000
+
+    def next(self):
+        return 30000
+
+
+def run(agents, spread, outage, rate, seed, fixed=False):
+    """All lose the broker at 0 ms; it is away for outage ms, then accepts rate connections in
+    each second (0: all). Returns the moments of all attempts, in order, and of the last success."""  # noqa: E501
+    random.seed(seed)
+    fleet = [Fixed() if fixed else Backoff(spread, uniform) for _ in range(agents)]
+    due = [(agent.first(True), i) for i, agent in enumerate(fleet)]
+    heapq.heapify(due)
+    attempts = []
+    accepted = second = now = 0
+    while due:
+        now, i = heapq.heappop(due)
+        attempts.append(now)
+        if now // 1000 != second:
+            second = now // 1000
+            accepted = 0
+        if now < outage or rate and accepted >= rate:
+            heapq.heappush(due, (now + fleet[i].next(), i))
+        else:
+            accepted += 1
+    return attempts, now
