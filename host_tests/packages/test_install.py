@@ -81,9 +81,10 @@ def test_one_old_version_stays_and_can_come_back(ground):
     assert {p.split("/")[3] for p, _ in board.files() if p.startswith("/apps/one/")} == {
         ".current", "2", "3",
     }  # fmt: skip
-    script = (
-        "from flyve import packages\nprint(packages.rollback('one'), packages.rollback('one'))"  # noqa: E501
-    )
+    script = """
+        from flyve import packages
+        print(packages.rollback('one'), packages.rollback('one'))
+        """
     assert ground.run(board, script) == ["2 None"]
     assert applications(board) == {"one": {"app.py": APP + b"# 2"}}
 
