@@ -17,7 +17,8 @@ from flyve.wifi import Wifi
 _WATCHDOG_MS = const(60000)
 _CONSOLE_MS = const(3600000)
 _IDLE_MS = const(1000)  # longest sleep of the loop
-_SHORT_MS = const(20)  # sleep while the Wi-Fi connects
+_SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
+_STABLE_MS = const(300000)  # a crash later than that has another cause than the start
 _DEEPLINK_MS = const(5000)  # how often to look for a deeplink
 _RESYNC_S = const(86400)
 _STARVED = const(3)  # jobs that may run out of memory
@@ -32,6 +33,9 @@ class Agent:
         self.wifi = Wifi()
         self.link = None  # online.py's, once enrolled
         self.position = None  # a function that returns (latitude, longitude) or None
+        self.session = None  # of the agent's own account, while one is open
+        self.apps = None  # apps.py's, once there are any
+        self.restarting = False  # an update waits for it
         self._online = None
         self._job = None
         self._done = None
@@ -39,6 +43,8 @@ class Agent:
         self._invited = Retry()
         self._told = False
         self._starved = 0
+        self._young = True  # not yet stable
+        self._trial = resident.load("update").on_trial()
         transport.hook = self.pump
 
     def pump(self):
@@ -49,6 +55,7 @@ class Agent:
     def run(self):
         """The loop; returns never."""
         board.watchdog(_WATCHDOG_MS)
+        self.refresh_apps()
         while True:
             try:
                 self.step()
@@ -59,15 +66,18 @@ class Agent:
                 self._short_of_memory()
 
     def step(self):
-        """One turn: Wi-Fi, link, a piece of a command and of a job, or else a wait."""
+        """One turn: applications, Wi-Fi, link, a piece of a command and of a job, or a wait."""
         board.feed()
+        self._age()
+        if self.apps:
+            self.apps.step()
         if not self.wifi.step():
             if self.link:
                 self.link.drop(transport.NetError("network", "the Wi-Fi is gone"))
             time.sleep_ms(_SHORT_MS)
             return
         self.pump()
-        busy = self._online is not None and self._online.obey()
+        busy = self._online is not None and self._online.step()
         if self._job is None:
             self._choose()
         if self._job is not None:
@@ -77,7 +87,7 @@ class Agent:
 
     def _rest(self):
         """Waits until something is due, or something comes in."""
-        left = min(_IDLE_MS, self._clock.left())
+        left = min(_SHORT_MS if self.apps and self.apps.active else _IDLE_MS, self._clock.left())
         if self._online:
             left = min(left, self._online.left())
         else:
@@ -120,6 +130,35 @@ class Agent:
         self._starved += 1
         if self._starved > _STARVED:
             self.restart("out of memory")  # fragmented: only a restart mends it
+
+    def _age(self):
+        """What depends on how long the board has been up."""
+        up = log.uptime()
+        if self._trial and up > self.settings["trial"] * 1000:
+            if resident.load("update").on_trial():
+                self.restart("the update did not come online in time")
+            self._trial = False
+        if self._young and up > _STABLE_MS:
+            self._young = False
+            resident.load("update").stable()
+
+    def refresh_apps(self, name=None):
+        """Starts the applications that are installed and ends those that are not, or are another
+        version now; name: one that has just changed."""
+        if self.apps is None:
+            try:
+                os.stat("/apps")
+            except OSError:
+                return
+            self.apps = resident.load("apps").Apps(self)
+        if name:
+            self.apps.stop(name)
+        self.apps.refresh()
+
+    def app_failed(self, name):
+        """An application was stopped because it raises."""
+        if self._online:
+            self._online.app_failed(name)
 
     # The clock
 
@@ -176,7 +215,7 @@ class Agent:
 
     def restart(self, why):
         """Says goodbye to the broker and restarts the board."""
-        log.error("agent", "%s: restarting", why)
+        log.warn("agent", "%s: restarting", why)
         if self.link and self.link.up:
             self.link.close()
         board.reset()

@@ -28,11 +28,10 @@ def _hide(path):
 
 
 class Apps:
-    """All applications. on_failed(name, text) is told of one that was stopped for raising."""
+    """All applications. agent.app_failed(name) is told of one that was stopped for raising."""
 
-    def __init__(self, agent, on_failed=None):
+    def __init__(self, agent):
         self._agent = agent
-        self._on_failed = on_failed
         self._apps = {}
         self._paused = False
         self.safe = (board.nvs_get_int("crashes") or 0) >= _SAFE
@@ -53,6 +52,11 @@ class Apps:
         app = self._apps.pop(name, None)
         if app:
             self._end(app)
+
+    @property
+    def active(self):
+        """True while any of them wants to go on."""
+        return not self._paused and any(not app.over for app in self._apps.values())
 
     def pause(self):
         """Lets no application go on until resume()."""
@@ -78,8 +82,7 @@ class Apps:
             if app.raised >= _RAISES:
                 app.over = True
                 log.error("apps", "%s is stopped: it raised %d times", name, app.raised)
-                if self._on_failed:
-                    self._on_failed(name, text)
+                self._agent.app_failed(name)
 
     def _advance(self, app):
         if app.job is None:

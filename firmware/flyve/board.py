@@ -65,6 +65,16 @@ def nvs_set_int(key, value):
     _nvs.commit()
 
 
+def bluetooth_off():
+    """Switches the Bluetooth radio off; False when the board has none."""
+    try:
+        import bluetooth
+    except ImportError:
+        return False
+    bluetooth.BLE().active(False)
+    return True
+
+
 def wlan():
     """The station interface, switched on, with the driver's own reconnecting switched off."""
     sta = network.WLAN(network.STA_IF)

@@ -1,47 +1,45 @@
 """Files and applications on their way from the backend to their place on the flash."""
 
-from flyve import places, resident
-from flyve.download import Download, DownloadError, describe
-from flyve.registry import Failed, Incompatible
-from flyve.rest import Rest
+from flyve import places, resident, rest
+from flyve.download import Download, DownloadError
+from flyve.registry import Failed
 
-_STAGED = "/apps/.new"
-
-
-def _session(agent):
-    rec, settings = agent.rec, agent.settings
-    api = Rest(rec.get("url"), settings["token_in"], settings["app_token"])
-    api.open(rec.get("api_token"))
-    return api
+_STAGED = "/apps.new"
 
 
-def _fetch(agent, item, place, version):
-    """A job: downloads item to place, a path or (with a trailing slash) a folder."""
-    api = _session(agent)
+def _fetch(agent, item, place):
+    """A job: downloads item; place(form) tells the path, or raises Failed."""
+    api = rest.resume(agent)
     try:
-        name, found, total = describe(api, item)
-        yield
-        path = place + places.segment(name) if place.endswith("/") else place
-        chunk = agent.settings["chunk"]
-        yield from Download(api, item, version or found, total, path, chunk).run()
+        yield from Download(api, item, place, agent.settings["chunk"]).run()
     except DownloadError as e:
         raise Failed(str(e))
+    except rest.RestError as e:
+        # The agent's own account may be gone for good: then it is not this task that failed.
+        if 400 <= e.status < 500 and e.code != "ERROR_GLPI_LOGIN_USER_TOKEN":
+            raise Failed(str(e))
+        raise
     finally:
-        api.close()
+        agent.session = api.session
 
 
-def file(agent, item, place, version):
-    """A job: deploys a file; raises Failed, or NetError and RestError when it is worth a retry."""
-    yield from _fetch(agent, item, place, version)
+def file(agent, item, place):
+    """A job: deploys a file to place, a path or (with a trailing slash) a folder; raises Failed,
+    or NetError and RestError when it is worth a retry."""
+
+    def path(form):
+        name = places.segment(str(form.get("name"))) if place.endswith("/") else ""
+        return place + name
+
+    return _fetch(agent, item, path)
 
 
-def application(agent, item, name, version):
-    """A job: deploys an application; raises as file() and Incompatible."""
-    yield from _fetch(agent, item, _STAGED, version)
+def application(agent, item, name, version, restarts):
+    """A job: deploys an application; raises as file(), and Incompatible. restarts() is called
+    before one that a restart makes current; the job then returns True."""
+    yield from _fetch(agent, item, lambda form: _STAGED)
+    resident.drop("download")
     packages = resident.load("packages")
-    try:
-        yield from packages.install(_STAGED, name, str(version))
-    except packages.PackageError as e:
-        raise Failed(str(e))
-    except packages.Incompatible as e:
-        raise Incompatible(str(e))
+    if packages.restarts(_STAGED, name):
+        restarts()
+    return (yield from packages.install(_STAGED, name, version))

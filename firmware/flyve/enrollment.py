@@ -155,7 +155,7 @@ def run(rec, settings):
         )
         log.info("enrollment", "invited to %s", invited.url)
     yield
-    api = rest.Rest(invited.url, settings["token_in"], settings["app_token"])
+    api = rest.Rest(invited.url, settings)
     try:
         try:
             api.open(invited.user_token)

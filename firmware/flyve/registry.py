@@ -1,7 +1,8 @@
 """What a firmware author adds to the agent, in main.py before it starts.
 
-policies[symbol in lower case] = (apply, revert): apply(agent, value, message) is a generator that
-does the work in short pieces and may raise Failed or Incompatible; revert(agent, value) or None.
+policies[symbol in lower case] = (apply, revert): apply(agent, value, message, task) is a generator
+that does the work in short pieces and may raise Failed or Incompatible; revert(agent, value) or
+None. task: see tasks.py.
 commands[name in lower case] = run: run(agent, payload, retained) is a generator, too.
 """
 

@@ -6,10 +6,12 @@ import sys
 import flyve
 
 _PHASES = (
+    "bundle",
     "commands",
     "deploy",
     "download",
     "enrollment",
+    "image",
     "invitation",
     "deeplink",
     "inventory",
@@ -22,6 +24,7 @@ _PHASES = (
     "clock",
     "config",
     "trust",
+    "update",
 )
 
 

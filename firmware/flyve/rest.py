@@ -85,15 +85,16 @@ def base64(pieces):
 
 
 class Rest:
-    """A client of one backend. url: its base without a trailing slash; token_in "header" keeps
-    tokens out of the query string, where servers log them."""
+    """A client of one backend. url: its base without a trailing slash; settings: token_in
+    "header" keeps tokens out of the query string, where servers log them. With the agent's own
+    API token, a session is opened when one is needed, and again when it has expired."""
 
-    def __init__(self, url, token_in="both", app_token=None):
+    def __init__(self, url, settings, token=None, session=None):
         self.url = url
-        self._query = token_in == "both"
-        self._app_token = app_token
-        self.session = None
-        self._token = None
+        self._query = settings["token_in"] == "both"
+        self._app_token = settings["app_token"]
+        self.session = session
+        self._token = token
         parts = url.split("/", 3)
         self._host = parts[2].split(":")[0]
 
@@ -125,24 +126,36 @@ class Rest:
         """One exchange of at most ms milliseconds: returns consume(response), the response being
         of status 2xx and open only during that call. query: without "?".
         Raises NetError (no answer) and RestError (another status, or no HTTP)."""
-        with transport.Exchange(self._host, ms):
-            answer = self._send(method, endpoint, query, headers, data)
+
+        def use(x, answer):
             return consume(answer) if consume else None
+
+        return self._exchange(use, ms, method, endpoint, query, headers, data)
 
     def stream(self, endpoint, headers, ms):
         """GETs the endpoint and returns the response, open: its `raw` is a socket that the caller
-        reads, extends and closes. A session that expired is renewed once."""
+        reads, extends and closes."""
+
+        def use(x, answer):
+            x.detach()
+            return answer
+
+        return self._exchange(use, ms, "GET", endpoint, "", headers, None)
+
+    def _exchange(self, use, ms, *request):
         for attempt in (0, 1):
+            if self._token and not self.session and request[1] != "initSession":
+                self.open(self._token)
+                attempt = 1
             with transport.Exchange(self._host, ms) as x:
                 try:
-                    answer = self._send("GET", endpoint, "", headers, None)
-                    x.detach()
-                    return answer
+                    return use(x, self._send(*request))
                 except RestError as e:
-                    expired = e.status == 401 and e.code != "ERROR_RIGHT_MISSING"
-                    if attempt or not expired or self._token is None:
+                    if attempt or e.status != 401 or not self.session or not self._token:
                         raise
-            self.open(self._token)
+                    if e.code == "ERROR_RIGHT_MISSING":
+                        raise
+                    self.session = None  # expired
 
     def pick(self, method, endpoint, paths, query="", headers=None, data=None, ms=30000, top=()):
         """request(), and the values at the paths of its JSON answer, as jsonpick.pick(); top: its
@@ -159,7 +172,6 @@ class Rest:
     def open(self, user_token):
         """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""
         log.secret("api", user_token)
-        self._token = user_token
         self.session = None
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
@@ -174,8 +186,16 @@ class Rest:
         """Ends the session (GLPI: killSession); a failure is logged and never raised."""
         if self.session is None:
             return
+        self._token = None  # an expired one needs no renewal
         try:
             self.request("GET", "killSession", ms=10000)
         except (transport.NetError, RestError) as e:
             log.debug("rest", "killSession: %s", e)
         self.session = None
+
+
+def resume(agent):
+    """A client with the agent's own session; when done with it, save its `session` as the
+    agent's. The session ends when it has been idle for a while."""
+    rec = agent.rec
+    return Rest(rec.get("url"), agent.settings, rec.get("api_token"), agent.session)

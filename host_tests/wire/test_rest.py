@@ -330,8 +330,7 @@ def test_a_stream_renews_an_expired_session_once(upy, serve):
             connection.send(_error("ERROR_SESSION_TOKEN_INVALID", "x", "401 Unauthorized"))
 
     peer = serve(script)
-    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, None)
-    upy.call("api", "open_session", USER)
+    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, None, USER)
     assert upy.call("api", "stream", "f")["value"][2] == b"data"
     assert [line.split("?")[0] for line in seen] == ["/initSession", "/f", "/initSession", "/f"]
 
