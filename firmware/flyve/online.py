@@ -111,7 +111,7 @@ class Online:
         entry = inbox.take(inbox.policies)
         again = entry is self._again
         self._again = entry
-        job = resident.load("policies").run(self._agent, again, *entry)
+        job = self._task(again, entry)
         for _ in job:
             yield
             for other in inbox.policies:
@@ -124,6 +124,15 @@ class Online:
             log.info("policies", "task %s is out of date", entry[2])
             break
         self._again = None
+
+    def _task(self, again, entry):
+        agent = self._agent
+        planned = yield from resident.load("policies").begin(agent, again, *entry)
+        if planned:
+            resident.drop("policies", "tasks", "places")
+            status = yield from resident.load("deploy").run(agent, *planned)
+            resident.drop()
+            yield from resident.load("policies").finish(agent, planned[0], status)
 
     def _applied(self, failure):
         agent = self._agent

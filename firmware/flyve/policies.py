@@ -15,7 +15,6 @@ LIMIT = const(4096)  # bytes of a policy's message
 # fleet's.
 _MANY = ("deployfile", "removefile", "deployapp", "removeapp")
 _BEATEN = "overriden"
-_TRIAL = "trial"  # of an installed update; the backend still has "waiting"
 
 
 def _tell(agent, task_id, status):
@@ -46,25 +45,28 @@ def _parse(payload):
     raise Failed("no symbol in the message")
 
 
-def run(agent, again, fleet, symbol, task_id, payload):
-    """A job: deals with one message on a task's topic. again: it was begun before, and broke off;
+def begin(agent, again, fleet, symbol, task_id, payload):
+    """A job: takes one message on a task's topic. again: it was begun before, and broke off;
     fleet: the topic of the fleet it is for, or None; payload: bytes, empty to remove the policy,
-    None when it was too long to be received."""
+    None when it was too long to be received.
+
+    Returns None when that was all, else (task, plan): what deploy.run() is to do, and the task
+    that finish() is for."""
     if fleet and fleet != agent.rec.get("fleet"):
-        return
+        return None
     known = tasks.find(task_id)
     if payload == b"":
         yield from _remove(agent, known)
-        return
+        return None
     symbol = symbol.lower()
     task = [task_id, symbol, "fleet" if fleet else "agent", binascii.crc32(payload or b""), "", 0]
     if known and known[:4] == task[:4]:
         status = known[tasks.STATUS]
-        if status != _TRIAL:
+        if status != tasks.TRIAL:
             yield from _tell(agent, task_id, status)
-            return
+            return None
         if resident.load("update").status():
-            return  # settle() tells how it ended
+            return None  # settle() tells how it ended
     try:
         if payload is None or len(payload) > LIMIT:
             raise Failed("message over %d bytes" % LIMIT)
@@ -73,26 +75,30 @@ def run(agent, again, fleet, symbol, task_id, payload):
             raise Failed("message about another symbol than its topic")
         if value == "default":
             yield from _remove(agent, known)
-            return
+            return None
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
             task[tasks.VALUE] = value
         if not again:
             yield from _tell(agent, task_id, "received")
             if symbol in _MANY:
                 yield from _tell(agent, task_id, "waiting")
-        status = yield from _apply(agent, task, value, message)
-    except Failed as e:
-        log.error("policies", "task %s %s: %s", task_id, symbol, e)
-        status = "failed"
-    except Incompatible as e:
-        log.warn("policies", "task %s %s: %s", task_id, symbol, e)
-        status = "incompatible"
+        done = yield from _apply(agent, task, value, message)
+        if isinstance(done, tuple):
+            return task, done
+        status = done or "done"
+    except (Failed, Incompatible) as e:
+        status = registry.told(task, e)
+    yield from finish(agent, task, status)
+
+
+def finish(agent, task, status):
+    """A job: makes the task's status durable and tells it."""
     task[tasks.STATUS] = status
     tasks.put(task)
-    if status == _TRIAL:
+    if status == tasks.TRIAL:
         agent.restarting = True
     else:
-        yield from _tell(agent, task_id, status)
+        yield from _tell(agent, task[tasks.ID], status)
 
 
 def _apply(agent, task, value, message):
@@ -110,7 +116,7 @@ def _apply(agent, task, value, message):
                     tasks.put(other)
                     yield from _tell(agent, other[tasks.ID], _BEATEN)
                     break
-    return (yield from handler[0](agent, value, message, task)) or "done"
+    return (yield from handler[0](agent, value, message, task))
 
 
 def _remove(agent, task):
@@ -145,7 +151,7 @@ def settle(agent):
         return
     log.info("policies", "update %s", ended)
     for task in list(tasks.each()):
-        if task[tasks.STATUS] == _TRIAL:
+        if task[tasks.STATUS] == tasks.TRIAL:
             yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
     update.forget()
 
@@ -166,8 +172,8 @@ def _end(agent, task, status):
 
 def _deploy_file(agent, value, message, task):
     place = places.resolve(str(value), agent.settings["roots"])
-    item = "PluginFlyvemdmFile/%d" % _number(message, "id")
-    yield from resident.load("deploy").file(agent, item, place)
+    return "PluginFlyvemdmFile/%d" % _number(message, "id"), place, None
+    yield  # a job like the others
 
 
 def _remove_file(agent, value, message, task):
@@ -181,19 +187,10 @@ def _remove_file(agent, value, message, task):
 
 
 def _deploy_app(agent, value, message, task):
-    name = places.segment(str(value))
-    item = "PluginFlyvemdmPackage/%d" % _number(message, "id")
     version = message.get("versionCode", message.get("version", ""))
-
-    def restarts():
-        # A cut after the installation must find out how it has ended.
-        task[tasks.STATUS] = _TRIAL
-        tasks.put(task)
-
-    deploy = resident.load("deploy")
-    if (yield from deploy.application(agent, item, name, str(version), restarts)):
-        return _TRIAL
-    agent.refresh_apps(name)
+    item = "PluginFlyvemdmPackage/%d" % _number(message, "id")
+    return item, places.segment(str(value)), str(version)
+    yield
 
 
 def _remove_app(agent, value, message, task):

@@ -6,6 +6,8 @@ None. task: see tasks.py.
 commands[name in lower case] = run: run(agent, payload, retained) is a generator, too.
 """
 
+from flyve import log
+
 policies = {}
 commands = {}
 
@@ -16,3 +18,10 @@ class Failed(Exception):
 
 class Incompatible(Exception):
     """This board cannot do that; the text is for the log."""
+
+
+def told(task, e):
+    """The status of a task that ended with Failed or Incompatible, once the log has the reason."""
+    failed = isinstance(e, Failed)
+    (log.error if failed else log.warn)("policies", "task %s %s: %s", task[0], task[1], e)
+    return "failed" if failed else "incompatible"

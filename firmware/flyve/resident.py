@@ -41,6 +41,6 @@ def drop(*names):
         # Both references count: the module stays in RAM while one is left.
         if sys.modules.pop("flyve." + name, None) and hasattr(flyve, name):
             delattr(flyve, name)
-    if not names:
+    if not names or "rest" in names:
         sys.modules.pop("urequests", None)
     gc.collect()

@@ -3,7 +3,7 @@
 import binascii
 import sys
 
-from flyve import jsonpick, log, transport
+from flyve import log, resident, transport
 
 # The library takes its sockets by name: these are ours (transport.py).
 sys.modules["usocket"] = sys.modules["ussl"] = transport
@@ -42,19 +42,24 @@ def _header(line, headers):
         headers[name.decode()] = str(value.strip(), "utf-8")
 
 
-def _unreadable(status, e):
-    if isinstance(e, jsonpick.NotJson):
+def _pick(answer, paths, top=()):
+    """jsonpick.pick() from an answer; the module goes again at once."""
+    jsonpick = resident.load("jsonpick")
+    try:
+        return jsonpick.pick(answer.raw, paths, transparent=top)
+    except jsonpick.NotJson:
         hint = "no GLPI API at this URL: check the API's URL in the plugin's settings"
-        return RestError(status, "NOT_JSON", hint)
-    return RestError(status, "BAD_JSON", str(e))
+        raise RestError(answer.status_code, "NOT_JSON", hint) from None
+    except jsonpick.JsonError as e:
+        raise RestError(answer.status_code, "BAD_JSON", str(e)) from None
+    finally:
+        jsonpick = None
+        resident.drop("jsonpick")
 
 
 def _error(answer):
     """What an answer that is not 2xx says: GLPI sends a JSON array of a code and a message."""
-    try:
-        pair = jsonpick.pick(answer.raw, ("0", "1"))
-    except jsonpick.JsonError as e:
-        return _unreadable(answer.status_code, e)
+    pair = _pick(answer, ("0", "1"))
     message = str(pair.get("1", "")).split("; view documentation")[0]
     return RestError(answer.status_code, str(pair.get("0", "ERROR")), message)
 
@@ -162,10 +167,7 @@ class Rest:
         transparent objects."""
 
         def consume(answer):
-            try:
-                return jsonpick.pick(answer.raw, paths, transparent=top)
-            except jsonpick.JsonError as e:
-                raise _unreadable(answer.status_code, e) from None
+            return _pick(answer, paths, top)
 
         return self.request(method, endpoint, query, headers, data, ms, consume)
 
