@@ -10,6 +10,13 @@ KEPT = "/keep.json"  # what of NVS outlives a wipe
 _FIRMWARE = ("boot.py", "main.py", "flyve", "flyve.a", "flyve.b", "lib")
 
 
+def end(agent, state=None):
+    """The enrollment is over: offline, erased, and the state is what the record holds."""
+    if agent.link and agent.link.up:
+        agent.link.close()
+    enrollment(agent.rec, agent.settings, state)
+
+
 def _delete(path):
     board.feed()
     try:
