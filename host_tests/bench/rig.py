@@ -80,9 +80,9 @@ class Rig:
         return board
 
     def _compiled(self, name: str) -> bytes:
-        target = self._folder / f"{name}.mpy"
-        build.compile_file(SCRIPTS / f"{name}.py", target, name, 3)
-        return target.read_bytes()
+        step = build.Step(SCRIPTS / f"{name}.py", f"{name}.mpy", name, 3, build.follow)
+        build.compile_step(step, self._folder / step.target)
+        return (self._folder / step.target).read_bytes()
 
 
 @contextlib.contextmanager
