@@ -1,8 +1,9 @@
 """Shortens names in the firmware's sources before they are compiled: a quarter of a .mpy is names.
 
-Private names (_x) become a letter or two, the same in all sources, for a class and its subclass
-may lie in two of them. So do parameters that are never passed by keyword; locals have no names in
-a .mpy. The import of const goes, for the compiler does its work. No line moves, no text changes.
+Private names (_x) become a letter or two, each the same in all sources. Two names share one short
+name unless they meet in a source or in a class and its subclass: each distinct name costs RAM for
+as long as the board is on. So do parameters that are never passed by keyword; locals have no names
+in a .mpy. The import of const goes, for the compiler does its work. No line moves, no text changes.
 """
 
 import ast
@@ -43,8 +44,7 @@ def plan(sources: Iterable[str], libraries: Iterable[str] = ()) -> Names:
         kept.update(_identifiers(tree))
     private = {name for name in defined - kept if _is_private(name)}
     taken = {*counts, *kept, *dir(builtins), *keyword.kwlist, *keyword.softkwlist}
-    often = sorted(private, key=lambda name: (-counts[name], name))
-    short = dict(zip(often, _short_names(taken), strict=False))
+    short = _share(private, _rooms(trees), counts, taken)
     keywords = {
         node.arg
         for tree in (*trees, *foreign)
@@ -52,6 +52,30 @@ def plan(sources: Iterable[str], libraries: Iterable[str] = ()) -> Names:
         if isinstance(node, ast.keyword)
     }
     return Names(short, frozenset(keywords - {None}))
+
+
+def _rooms(trees: list[ast.Module]) -> list[set[str]]:
+    """The names that meet: those of a source, and of one that has a class's base with it."""
+    rooms = [set(_identifiers(tree)) for tree in trees]
+    classes = [[node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] for tree in trees]
+    home = {node.name: n for n, found in enumerate(classes) for node in found}
+    for n, found in enumerate(classes):
+        for base in (base for node in found for base in node.bases):
+            other = home.get(getattr(base, "attr", getattr(base, "id", None)), n)
+            if other != n:
+                rooms.append(rooms[n] | rooms[other])
+    return rooms
+
+
+def _share(
+    private: set[str], rooms: list[set[str]], counts: Counter, taken: set[str]
+) -> dict[str, str]:
+    """A short name for each private one, as few different ones as a greedy choice finds."""
+    short: dict[str, str] = {}
+    for name in sorted(private, key=lambda name: (-counts[name], name)):
+        met = {short.get(other) for room in rooms if name in room for other in room & private}
+        short[name] = next(word for word in _short_names(taken) if word not in met)
+    return short
 
 
 def shorten(source: str, names: Names) -> str:

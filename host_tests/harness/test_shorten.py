@@ -52,8 +52,8 @@ def test_the_code_of_a_module_differs_in_its_names_only(path, names):
     assert _shape(before, names.private) == _shape(after, {})  # a class's name is a text, too
 
 
-def test_each_name_has_one_short_name_of_its_own(names):
-    assert len(set(names.private.values())) == len(names.private) > 100
+def test_no_short_name_is_anybody_elses(names):
+    assert 100 < len(names.private) > 3 * len(set(names.private.values()))
     used = {
         word
         for source in _sources(FIRMWARE)
@@ -70,6 +70,13 @@ def test_a_private_name_is_the_same_in_all_sources():
     both = [shorten.shorten(source, plan) for source in (base, derived)]
     assert all("_" not in source for source in both)
     assert f"self.{plan.private['_go']}()" in both[1]
+
+
+def test_names_that_never_meet_share_a_short_name():
+    one, two = "class A:\n    _x = 1\n", "class B:\n    _y = 1\n"
+    assert len(set(shorten.plan([one, two]).private.values())) == 1
+    derived = "import one\nclass B(one.A):\n    _y = 1\n"
+    assert len(set(shorten.plan([one, derived]).private.values())) == 2
 
 
 def test_names_of_libraries_constants_and_texts_stay():
