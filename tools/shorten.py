@@ -57,7 +57,9 @@ def plan(sources: Iterable[str], libraries: Iterable[str] = ()) -> Names:
 def _rooms(trees: list[ast.Module]) -> list[set[str]]:
     """The names that meet: those of a source, and of one that has a class's base with it."""
     rooms = [set(_identifiers(tree)) for tree in trees]
-    classes = [[node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] for tree in trees]
+    classes = [
+        [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] for tree in trees
+    ]
     home = {node.name: n for n, found in enumerate(classes) for node in found}
     for n, found in enumerate(classes):
         for base in (base for node in found for base in node.bases):
