@@ -55,7 +55,7 @@ def explain(e):
         ("common name", "is for another host name: correct the URL or the certificate"),
         (
             "not correctly signed",
-            "is not signed by our CA, or comes without its intermediate: flyve provision --ca FILE",
+            "is not signed by our CA, or comes without an intermediate: flyve provision --ca FILE",
         ),
         ("ca_chain", "cannot be checked: flyve provision --ca FILE"),
     ):

@@ -13,7 +13,7 @@ BOARD = True
 
 SECRET = "secret-0123456789abcdef"
 _NOT_OURS = (
-    "the server's certificate is not signed by our CA, or comes without its intermediate: "
+    "the server's certificate is not signed by our CA, or comes without an intermediate: "
     "flyve provision --ca FILE"
 )
 REFUSED = {
