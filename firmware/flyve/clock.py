@@ -9,6 +9,7 @@ from flyve import board, log, transport
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
+_RESYNC_S = const(86400)
 
 
 def _ask(server):
@@ -32,10 +33,11 @@ def _ask(server):
     return seconds
 
 
-def sync(servers):
-    """A job: sets the clock by the first server ("host" or "host:port") that answers; yields
-    between them. Returns through the clock itself; raises NetError when none answered."""
-    for server in servers:
+def sync(agent):
+    """A job: sets the clock by the first server of the settings ("host" or "host:port") that
+    answers, and lets it be due again in a day. Raises NetError when none did."""
+    rec = agent.rec
+    for server in agent.settings["ntp"]:
         try:
             seconds = _ask(server)
         except (transport.NetError, ValueError) as e:
@@ -44,5 +46,11 @@ def sync(servers):
             continue
         board.set_clock(time.gmtime(seconds)[:6])
         log.info("clock", "set to %04d-%02d-%02d %02d:%02d:%02d by %s", *time.gmtime()[:6], server)
-        return
-    raise transport.NetError("clock", "no NTP server answered: allow UDP 123, or set `ntp`")
+        break
+    else:
+        raise transport.NetError("clock", "no NTP server answered: allow UDP 123, or set `ntp`")
+    agent.clock.after(_RESYNC_S * 1000)
+    # The record's time is a floor for the next boot: a day more or less does no harm.
+    if seconds - rec.get("time", 0) > _RESYNC_S:
+        rec.save(time=seconds)
+    transport.floor = max(transport.floor, rec.get("time", 0))

@@ -39,6 +39,8 @@ KEYS = {
     "erase_on_unenroll": (False, bool, None, None),
     "wipe_unverified_after": (None, int, 1, 2592000),
     "keep_wifi": (False, bool, None, None),
+    "led": (None, int, 0, 48),
+    "button": (None, int, 0, 48),
 }
 
 

@@ -183,6 +183,7 @@ class Link:
     topic = "76/agent/DEAF"
     up = False
     down = True
+    reason = None
     def __init__(self, *args):
         pass
     def due(self):
