@@ -134,6 +134,14 @@ def http(port, begin, end, ms):
     return wrong, longest, dog.longest
 
 
+def describe(port):
+    """The code of the error that a file's JSON form leads to."""
+    try:
+        download.describe(rest.Rest(f"http://127.0.0.1:{port}", _REST), "PluginFlyvemdmFile/1")
+    except rest.RestError as e:
+        return e.code
+
+
 class _Handler:
     """What the online agent does with messages."""
 

@@ -8,6 +8,7 @@ import pytest
 from host_tests.faults.ground.liar import Liar, endings
 from host_tests.faults.ground.mutation import BYTES, HTTP, mutants
 from host_tests.faults.ground.seeds import chance
+from host_tests.wire.peers import answer, says
 
 BOARD = True
 HEAP = "320K"
@@ -90,3 +91,9 @@ def test_a_slow_loris_is_left_at_the_deadline(upy, serve, first):
     assert not wrong
     assert longest < MS + SLACK
     assert unfed < SLACK
+
+
+@pytest.mark.parametrize("size", [b"1e400", b"-1", b'"x"', b"null", b"[1]", b'{"a":1}', b"-1e999"])
+def test_a_size_that_is_none_is_the_backend_s_error(upy, serve, size):
+    peer = serve(says(answer(b'{"name": "a.bin", "filesize": ' + size + b"}")))
+    assert upy.call("streams", "describe", peer.port) == "NO_SIZE"
