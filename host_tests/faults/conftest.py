@@ -1,16 +1,11 @@
-"""The seed, printed at the end, and good streams to damage; peers are those of the wire tests."""
+"""Good streams to damage; peers are those of the wire tests."""
 
 import pytest
 
 from host_tests.faults.ground.recording import record
-from host_tests.faults.ground.seeds import SEED
 from host_tests.wire.conftest import closed_port, identity, serve
 
 __all__ = ["closed_port", "identity", "serve"]
-
-
-def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line(f"faults: FLYVE_SEED={SEED} repeats this run")
 
 
 @pytest.fixture(scope="session")

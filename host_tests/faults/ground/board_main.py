@@ -1,6 +1,6 @@
 """main.py of boards whose time runs fast or that hang on purpose: the agent itself is as it is."""
 
-_FAST = '''\
+_FAST = """\
 # Time runs {speed} times as fast, the watchdog's {dog} times.
 import machine
 import time
@@ -24,7 +24,7 @@ _fast()
 from flyve.agent import main
 
 main()
-'''
+"""
 
 
 def fast(speed: int, dog: int) -> str:
