@@ -3,7 +3,8 @@
 Private names (_x) become a letter or two, each the same in all sources. Two names share one short
 name unless they meet in a source or in a class and its subclass: each distinct name costs RAM for
 as long as the board is on. So do parameters that are never passed by keyword; locals have no names
-in a .mpy. The import of const goes, for the compiler does its work. No line moves, no text changes.
+in a .mpy. The import of const goes, for the compiler does its work. No line moves, and no text
+changes.
 """
 
 import ast
@@ -57,7 +58,9 @@ def plan(sources: Iterable[str], libraries: Iterable[str] = ()) -> Names:
 def _rooms(trees: list[ast.Module]) -> list[set[str]]:
     """The names that meet: those of a source, and of one that has a class's base with it."""
     rooms = [set(_identifiers(tree)) for tree in trees]
-    classes = [[node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] for tree in trees]
+    classes = [
+        [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] for tree in trees
+    ]
     home = {node.name: n for n, found in enumerate(classes) for node in found}
     for n, found in enumerate(classes):
         for base in (base for node in found for base in node.bases):

@@ -39,7 +39,7 @@ def enrollment(rec, settings, state=None):
         for root in (settings["roots"] or places.ROOTS).values():
             _delete(root)
         _delete("/apps")
-    for name in ("tasks.json", "tasks.new", "outbox", "part", "part.json", "apps.new"):
+    for name in ("tasks.json", "tasks.new", "outbox.json", "part", "part.json", "apps.new"):
         _delete("/" + name)
     rec.save(scrub=True, **dict(dict.fromkeys(rec.values), state=state))
 

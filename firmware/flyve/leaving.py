@@ -40,7 +40,7 @@ def run(agent):
             yield min(_WAIT_MS, retry.left())
         else:
             # A broker that refuses us may have been told already.
-            pid = link.up and link.publish(link.topic + "/Status/Unenroll", _ACK)
+            pid = link.up and link.publish(link.topic + "/Status/Unenroll", _ACK, durable=True)
             while pid and link.up and not link.delivered(pid):
                 yield _WAIT_MS
             try:
