@@ -116,8 +116,12 @@ class VirtualBoard:
         torn: int | None = None,
         once: bool = False,
         nvs: str = "eager",
+        port: Path | None = None,
     ) -> "Run":
-        """Switches the power on. Use the result in a `with`, or stop() it."""
+        """Switches the power on. Use the result in a `with`, or stop() it.
+
+        `port`: where its serial port shall be, for mpremote; with one it comes to its prompt.
+        """
         return Run(
             self._folder,
             heap=folder.parse_size(heap),
@@ -125,6 +129,7 @@ class VirtualBoard:
             torn=torn,
             once=once,
             nvs=nvs,
+            port=port,
         )
 
 
@@ -183,6 +188,10 @@ class Run:
         return self.wait()
 
     stop = kill
+
+    def reset(self) -> None:
+        """Presses the EN button; does not wait."""
+        self._supervisor.reset()
 
     @property
     def running(self) -> bool:

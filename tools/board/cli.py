@@ -132,8 +132,14 @@ def create(directory, mac, flash, ota, ap):
     show_default=True,
     help="a value is durable when it is set, or at commit()",
 )
+@click.option(
+    "--pty",
+    type=click.Path(path_type=Path),
+    metavar="LINK",
+    help="give it a serial port, which LINK then leads to: mpremote connect LINK",
+)
 @_reported
-def run(directory, heap, once, cut_after, torn, nvs):
+def run(directory, heap, once, cut_after, torn, nvs, pty):
     """Boots the board and prints its console until its power goes off.
 
     SIGTERM and Ctrl-C cut the power.
@@ -157,6 +163,7 @@ def run(directory, heap, once, cut_after, torn, nvs):
         cut_after=cut_after,
         torn=torn,
         nvs=nvs,
+        port=pty,
     )
     with _on_signals(supervisor.power_off):
         code = supervisor.run()

@@ -2,55 +2,34 @@
 
 The child talks over the control pipe, a line each: `W <ms>` starts the watchdog, `F` feeds
 it, `R <cause> [<ms>]` is a reset (after a deep sleep of that time), `E <n>` the end of
-main.py (1: by an exception), `X` a power cut.
+main.py (1: by an exception), `X` a power cut. On a wire: `C`, it takes input, and `P`, it
+comes to its prompt, instead of E.
 After R, E and X it does nothing any more and waits for its SIGKILL.
 """
 
 import contextlib
-import importlib.util
-import json
 import os
 import selectors
+import signal
 import socket
 import struct
 import subprocess
-import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import BUILD, ROOT, build
 from tools.board.bootloader import Boot, Bootloader
 from tools.board.folder import BoardError, Folder
+from tools.board.interpreter import Interpreter
+from tools.board.wire import Repl, Terminal, Wire
 
 EXIT_CUT = 75
 POWER_ON, RESET, WATCHDOG, DEEP_SLEEP, SOFT_RESET = range(1, 6)
 _CAUSES = {RESET: "reset", WATCHDOG: "watchdog reset", DEEP_SLEEP: "deep sleep"}
-# More heap than boards/virtual itself needs: launch.py takes the rest away, holes first.
-_OWN_HEAP = 96 * 1024
 _DRAIN_WAIT = 5
-
-# The interpreter without the start-up of its console script. When the supervisor goes away,
-# its end of the leash is closed, and the kernel kills the board.
-_START = """
-import os, sys
-leash, own, site = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-try:
-    import fcntl
-    fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(leash, fcntl.F_SETSIG, 9)
-    fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
-except (AttributeError, ImportError, OSError):
-    pass
-argv = ["micropython"] + sys.argv[4:]
-if own:
-    os.execv(own, argv)
-sys.path.append(site)
-import micropython_run
-sys.exit(micropython_run.run_main(argv))
-"""
 
 
 @dataclass(frozen=True)
@@ -77,7 +56,8 @@ class _End:
 class Supervisor:
     """One run of a board, from power on to power off; run() may be called in a thread.
 
-    `console` gets all output as it comes. Raises BoardError when the board cannot run.
+    `console` gets all output as it comes; `port` is where to put a serial port for it, and then
+    the board comes to its prompt as a real one does. Raises BoardError when it cannot run.
     """
 
     def __init__(
@@ -90,6 +70,7 @@ class Supervisor:
         torn: int | None = None,
         once: bool = False,
         nvs: str = "eager",
+        port: Path | None = None,
     ):
         if nvs not in ("eager", "lazy"):
             raise ValueError("nvs must be eager or lazy")
@@ -99,20 +80,31 @@ class Supervisor:
         self._bootloader = Bootloader(folder)
         self._wake, self._waker = socket.socketpair()
         self._switch = threading.RLock()  # a signal handler may interrupt its own thread
+        self._port, self._wire = port, None
         self._at_line_start, self._powered = True, False
         self.resets: list[int] = []
 
     def power_off(self) -> None:
         """Cuts the power from outside; may be called in any thread or signal handler."""
+        self._press(b"!")
+
+    def reset(self) -> None:
+        """Presses the EN button, or what DTR and RTS do to it; as power_off()."""
+        self._press(b"R")
+
+    def _press(self, what: bytes) -> None:
         with self._switch:
             if self._waker.fileno() >= 0:
-                self._waker.send(b"!")
+                self._waker.send(what)
 
     def run(self) -> int:
         """Runs the board until it is off and returns the exit code."""
         try:
-            with self._folder.lock() as lock:
-                interpreter = _interpreter()
+            with self._folder.lock() as lock, contextlib.ExitStack() as stack:
+                interpreter = Interpreter()
+                if self._port:
+                    self._wire = Wire(self._port)
+                    stack.callback(self._wire.close)
                 self._power_on()
                 try:
                     return self._boots(interpreter, lock)
@@ -136,50 +128,87 @@ class Supervisor:
         return self._folder.state.read_bytes() if self._powered else bytes(112)
 
     def _power_on(self) -> None:
-        # What outlives a reset: counters, RTC (unset: zero now), pins, RTC memory.
-        state = struct.pack("<5Qq", 0, 0, 0, 0, 0, -time.time_ns()) + bytes(64 + 2 + 2048)
-        self._folder.state.write_bytes(state)
+        self._folder.state.write_bytes(bytes(40))
+        self._cold()
         self._powered = True
 
-    def _boots(self, interpreter: list[str], lock: int) -> int:
-        cause = POWER_ON
+    def _cold(self) -> None:
+        # What outlives other resets: RTC (unset: zero now), pins, RTC memory; after the counters.
+        state = struct.pack("<q", -time.time_ns()) + bytes(64 + 2 + 2048)
+        with self._folder.state.open("r+b") as file:
+            file.seek(40)
+            file.write(state)
+
+    def _boots(self, interpreter: Interpreter, lock: int) -> int:
+        cause, life = POWER_ON, None
         while True:
             if cause != SOFT_RESET:  # which does not leave the interpreter
-                boot = self._bootloader.start()
-            end = _Boot(self, interpreter, lock, cause, boot).run()
-            if end.text:
+                boot, life = self._bootloader.start(), None
+            life = _Boot(self, interpreter, lock, cause, boot, life)
+            end = life.run()
+            if end.cause == SOFT_RESET:
+                self._write(b"MPY: soft reboot\r\n")
+            elif end.text:
                 self._say(f"board: {end.text}")
             if not end.cause:
                 return end.code
             self.resets.append(end.cause)
             if self._once:
                 return 0
-            if end.sleep_ms != 0 and self._sleep(end.sleep_ms):
-                return 0
+            if end.sleep_ms != 0:
+                end = self._sleep(end) or end
+                if not end.cause:
+                    return 0
+            if end.cause == POWER_ON:
+                self._cold()
             cause = end.cause
 
-    def _sleep(self, milliseconds: int | None) -> bool:
-        # True when the power went off meanwhile.
+    def _sleep(self, end: _End) -> _End | None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake, selectors.EVENT_READ)
-            return bool(selector.select(milliseconds and milliseconds / 1000))
+            return (
+                self._switched() if selector.select(end.sleep_ms and end.sleep_ms / 1000) else None
+            )
+
+    def _switched(self) -> _End:
+        if self._wake.recv(1) == b"R":
+            return _End(cause=POWER_ON, text="reset by its EN pin")
+        return _End(text="power off")
 
     def _write(self, data: bytes) -> None:
         if data:
-            self._at_line_start = data.endswith(b"\n")
-            self._console(data)
+            if self._wire:
+                self._wire.send(data)
+            self._show(data)
+
+    def _show(self, data: bytes) -> None:
+        self._at_line_start = data.endswith(b"\n")
+        self._console(data)
 
     def _say(self, text: str) -> None:
+        # The supervisor's own words: no board would say them on its port.
         start = "" if self._at_line_start else "\n"
-        self._write(f"{start}{text}\n".encode())
+        self._show(f"{start}{text}\n".encode())
 
 
 class _Boot:
-    """One life of the interpreter, between two resets."""
+    """One life of the interpreter, between two resets. A soft reset passes its forerunner on."""
 
-    def __init__(self, run: Supervisor, interpreter: list[str], lock: int, cause: int, boot: Boot):
+    def __init__(
+        self,
+        run: Supervisor,
+        interpreter: Interpreter,
+        lock: int,
+        cause: int,
+        boot: Boot,
+        former: "_Boot | None",
+    ):
         self._run, self._cause, self._boot = run, cause, boot
-        self._timeout = self._deadline = None
+        # A soft reset does not stop the watchdog.
+        self._timeout = former and former._timeout
+        self._deadline = former and former._deadline
+        self._raw = bool(former and former._repl and former._repl.raw)
+        self._repl = self._terminal = None
         self._partial = b""
         with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
             self._ours = ours
@@ -187,42 +216,51 @@ class _Boot:
             self._ours = ours.pop_all()
 
     def run(self) -> _End:
-        wake, control, console = (
-            self._run._wake.fileno(),
-            self._control,
-            self._child.stdout.fileno(),
-        )
         try:
             with selectors.DefaultSelector() as selector:
-                for descriptor in (wake, control, console):
+                for descriptor in (self._run._wake, self._control, self._console):
                     selector.register(descriptor, selectors.EVENT_READ)
-                return self._serve(selector, wake, control, console)
+                if self._repl:
+                    selector.register(self._run._wire, selectors.EVENT_READ)
+                return self._serve(selector)
         finally:
             self._child.kill()
             self._child.wait()
-            for data in iter(lambda: os.read(console, 65536), b""):
-                self._run._write(data)
-            self._child.stdout.close()
+            for data in iter(self._read, b""):
+                self._print(data)
             self._ours.close()
 
-    def _serve(self, selector, wake, control, console) -> _End:
+    def _serve(self, selector) -> _End:
+        run = self._run
         while True:
+            if self._repl:
+                wanted = selectors.EVENT_WRITE if run._wire.pending else 0
+                selector.modify(run._wire, selectors.EVENT_READ | wanted)
             wait = self._deadline and max(0, self._deadline - time.monotonic())
-            ready = {key.fd for key, _ in selector.select(wait)}
-            if console in ready:
-                data = os.read(console, 65536)
+            ready = {key.fileobj for key, _ in selector.select(wait)}
+            if self._console in ready:
+                data = self._read()
                 if not data:
-                    selector.unregister(console)
-                self._run._write(data)
-            if control in ready:
-                data = os.read(control, 65536)
+                    selector.unregister(self._console)
+                self._print(data)
+            if self._control in ready:
+                data = os.read(self._control, 65536)
                 end = self._messages(data) if data else self._died()
                 if end:
                     return end
-            if wake in ready:
-                return _End(text="power off")
+            if run._wire in ready:
+                run._wire.send()
+                self._repl.from_host(run._wire.receive())
+            if run._wake in ready:
+                return run._switched()
             if self._deadline and time.monotonic() >= self._deadline:
                 return _End(cause=WATCHDOG, text=_CAUSES[WATCHDOG])
+
+    def _read(self) -> bytes:
+        return self._terminal.read() if self._terminal else os.read(self._console, 65536)
+
+    def _print(self, data: bytes) -> None:
+        self._run._write(self._repl.from_board(data) if self._repl else data)
 
     def _messages(self, data: bytes) -> _End | None:
         *lines, self._partial = (self._partial + data).split(b"\n")
@@ -236,6 +274,10 @@ class _Boot:
                 return _reset(*map(int, rest))
             elif word == "X":
                 return _End(code=EXIT_CUT, text="power cut")
+            elif word == "C":
+                self._repl.ready()
+            elif word == "P":
+                self._repl.prompt()
             elif word == "E" and not self._deadline:  # otherwise the watchdog resets it
                 how = "main.py failed" if rest[0] == "1" else "main.py has ended"
                 return _End(code=int(rest[0]), text=f"{how}: the board sits at its prompt")
@@ -246,10 +288,13 @@ class _Boot:
             code = self._child.wait(_DRAIN_WAIT)
         except subprocess.TimeoutExpired:
             return _End(code=1, text="the interpreter closed its control pipe")
+        # The prompt of the unix port ends so at Ctrl-D; and it may die of a second Ctrl-C.
+        if self._repl and (code >= 0 or code == -signal.SIGINT):
+            return _reset(SOFT_RESET)
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return _End(code=1, text=f"the interpreter died by itself ({how})")
 
-    def _spawn(self, interpreter, lock, stack) -> subprocess.Popen:
+    def _spawn(self, interpreter: Interpreter, lock: int, stack) -> subprocess.Popen:
         # Descriptors that only the child keeps are closed here when it has started.
         run, folder = self._run, self._run._folder
         files = {"state": folder.state, "inputs": folder.inputs, **folder.partition_files()}
@@ -272,21 +317,18 @@ class _Boot:
             "slot": self._boot.slot,
             "torn": run._torn,
         }
-        # 3 %: the tables of the garbage collector.
-        size = (run._heap + _OWN_HEAP) * 103 // 100
-        argv = [*interpreter[:5], str(fds["leash"]), *interpreter[5:]]
-        # Not as an argument: MicroPython makes each a qstr, of 255 bytes at most.
-        start = f"import sys; sys.argv[:] = ['launch', {json.dumps(settings)!r}]; import launch"
-        argv += ["-X", f"heapsize={size}", "-c", start]
-        return subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=[lock, *fds.values()],
-            env=_environment(),
-            start_new_session=True,  # Ctrl-C is the supervisor's business
-        )
+        if not run._wire:
+            child = interpreter.start(settings, run._heap, lock)
+            self._console = child.stdout.fileno()
+            self._ours.callback(child.stdout.close)
+            return child
+        self._terminal = Terminal()
+        self._ours.callback(os.close, self._terminal.master)
+        stack.callback(os.close, self._terminal.slave)
+        self._console = self._terminal.master
+        self._repl = Repl(run._wire, self._terminal, self._raw)
+        settings.update(isig=termios.ISIG, raw=self._raw)
+        return interpreter.start(settings, run._heap, lock, self._terminal.slave)
 
     def _open(self, stack, path: Path) -> int:
         try:
@@ -299,28 +341,3 @@ class _Boot:
 
 def _reset(cause: int, sleep_ms: int | None = None) -> _End:
     return _End(cause, sleep_ms if cause == DEEP_SLEEP else 0, text=_CAUSES.get(cause, ""))
-
-
-def _interpreter() -> list[str]:
-    """The command line up to the leash's place, and from there to MicroPython's options."""
-    _build_modules()
-    own = os.environ.get("MICROPYTHON", "")
-    found = None if own else importlib.util.find_spec("micropython_run")
-    if not own and not found:
-        raise BoardError("no MicroPython: run `make setup`, or set MICROPYTHON=path")
-    site = str(Path(found.origin).parent) if found else ""
-    return [sys.executable, "-I", "-S", "-c", _START, own, site]
-
-
-def _build_modules() -> None:
-    sources = (ROOT / "boards" / "virtual").glob("*.py")
-    for source in sources:
-        compiled = BUILD / "virtual" / f"{source.stem}.mpy"
-        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-            build.build()
-            return
-
-
-def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FLYVE_", "MICROPY"))}
-    return {**kept, "MICROPYPATH": str(BUILD / "virtual")}
