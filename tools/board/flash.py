@@ -51,7 +51,7 @@ def write(
     image = path.read_bytes()
     chip = chip_of(image, path.name)
     offset = chip.BOOTLOADER_FLASH_OFFSET
-    log.set_logger(_Quiet(progress))
+    _quiet.progress = progress
     try:
         with contextlib.redirect_stdout(io.StringIO()), cmds.detect_chip(port) as found:
             if found.IMAGE_CHIP_ID != chip.IMAGE_CHIP_ID:
@@ -74,8 +74,7 @@ def write(
 class _Quiet(TemplateLogger):
     """Of what esptool says, the progress only: its errors come as exceptions."""
 
-    def __init__(self, progress):
-        self._progress = progress
+    progress = None
 
     def print(self, *args, **kwargs):
         pass
@@ -83,4 +82,8 @@ class _Quiet(TemplateLogger):
     note = warning = error = set_verbosity = stage = print
 
     def progress_bar(self, cur_iter, total_iters, prefix="", suffix="", bar_length=30):
-        self._progress("writing", cur_iter, total_iters)
+        self.progress("writing", cur_iter, total_iters)
+
+
+_quiet = _Quiet()
+log.set_logger(_quiet)  # it can be set once
