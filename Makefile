@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
 
-export MICROPYTHON MPY_CROSS
+export MICROPYTHON MPY_CROSS MICROPYTHON_SRC IDF_PATH
 
 .DEFAULT_GOAL := help
 .PHONY: setup demo test lint bench size hil firmware soak clean help
@@ -43,8 +43,8 @@ size: $(READY) ## Bytes of the compiled agent, against the budgets
 hil: $(READY) ## The tests on a board: PORT=/dev/ttyUSB0 (without: a virtual board on a pty)
 	@$(PYTEST) host_tests/hil $(if $(PORT),--port=$(PORT))
 
-firmware: $(READY) ## A firmware image with the agent in it: BOARD=ESP32_GENERIC
-	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD))
+firmware: $(READY) ## A firmware image with the agent in it: BOARD= MICROPYTHON_SRC= IDF_PATH=
+	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD)) $(if $(VARIANT),--variant=$(VARIANT))
 
 clean: ## Remove build/ and the caches, not .venv
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ _COMMANDS = {
     "demo": "tools.demo",
     "deploy": "tools.board.cli_target",
     "doctor": "tools.board.cli_target",
+    "firmware": "tools.firmware_image",
     "flash": "tools.board.cli_target",
     "invite": "tools.backend.cli",
     "monitor": "tools.board.cli_target",

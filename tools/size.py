@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tools import BUILD, build, libraries, toolchain
+from tools import BUILD, build, libraries, romfs, toolchain
 
 ARCHES = ("xtensawin", "rv32imc")
 KIB = 1024
@@ -23,8 +23,10 @@ def measure() -> dict:
     """Compiles the agent for each architecture; returns (and writes to build/size.json)
     the .mpy bytes of each module and each phase, with the budgets."""
     modules: dict[str, dict[str, int]] = {}
+    image = {}
     for arch in ARCHES:
         tree = build.build(arch)
+        image[arch] = len(romfs.make(tree))
         for path in sorted(tree.rglob("*.mpy")):
             name = path.relative_to(tree).with_suffix("").as_posix()
             modules.setdefault(name, {})[arch] = path.stat().st_size
@@ -32,8 +34,10 @@ def measure() -> dict:
         "modules": modules,
         "total": {arch: sum(sizes[arch] for sizes in modules.values()) for arch in ARCHES},
         "resident": {phase: _phase(names, modules) for phase, (_, names) in RESIDENT.items()},
+        "romfs": image,
         "budgets": {
             "total": TOTAL,
+            "romfs": romfs.PARTITION,
             "module": LARGEST,
             "resident": {phase: budget for phase, (budget, _) in RESIDENT.items()},
         },
@@ -78,6 +82,7 @@ def size():
             over.append(phase)
     if _row(table, "total", report["total"], budgets["total"], "bold"):
         over.append("total")
+    _row(table, "ROMFS image", report["romfs"], budgets["romfs"])
     Console().print(table)
     if over:
         raise click.ClickException(f"over budget: {', '.join(over)}")

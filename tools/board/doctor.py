@@ -137,16 +137,20 @@ def _clock(facts) -> Finding:
 
 def _software(board, facts, tree) -> Iterator[Finding]:
     yield Finding("search path", " ".join(path or "''" for path in facts["path"]))
+    wins = facts["wins"]
+    frozen = wins.get("flyve", "/").startswith(".frozen")
     for module in _MODULES:
-        yield _wins(board, module, facts["wins"].get(module), tree)
+        yield _wins(board, module, wins.get(module), tree, frozen)
 
 
-def _wins(board, module, where, tree) -> Finding:
+def _wins(board, module, where, tree, frozen) -> Finding:
     if not where:
         return Finding(module, "not on the board: `flyve deploy` puts it there", WARN)
-    if not where.startswith("/"):
+    if where.startswith(".frozen"):
+        if frozen:
+            return Finding(module, f"{where}, with the agent in the firmware")
         return Finding(module, f"{where} is used, not ours: `flyve deploy` mends it", WARN)
-    ours = tree / where.lstrip("/")
+    ours = tree / where.removeprefix("/rom").lstrip("/")
     if not ours.exists() or board.read(where) != ours.read_bytes():
         return Finding(module, f"{where}, another version: `flyve deploy` renews it", WARN)
     return Finding(module, f"{where} {_VERSIONS.get(module, '')}".rstrip())
