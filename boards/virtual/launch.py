@@ -23,6 +23,7 @@ def _open(fd):
 def _assemble(board):
     import time
 
+    import bluetooth  # noqa: F401  # found in sys.modules once the host's files are gone
     import esp32
     import machine
     import network

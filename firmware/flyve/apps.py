@@ -28,11 +28,10 @@ def _hide(path):
 
 
 class Apps:
-    """All applications. on_failed(name, text) is told of one that was stopped for raising."""
+    """All applications. agent.app_failed(name) is told of one that was stopped for raising."""
 
-    def __init__(self, agent, on_failed=None):
+    def __init__(self, agent):
         self._agent = agent
-        self._on_failed = on_failed
         self._apps = {}
         self._paused = False
         self.safe = (board.nvs_get_int("crashes") or 0) >= _SAFE
@@ -54,20 +53,21 @@ class Apps:
         if app:
             self._end(app)
 
-    def pause(self):
-        """Lets no application go on until resume()."""
-        self._paused = True
+    @property
+    def active(self):
+        """True while any of them wants to go on."""
+        return not self._paused and any(not app.over for app in self._apps.values())
 
-    def resume(self):
-        """Lets the applications go on."""
-        self._paused = False
+    def pause(self, on):
+        """Stops all applications where they are, or lets them go on."""
+        self._paused = on
 
-    def step(self):
-        """Advances each application once."""
+    def step(self, start=True):
+        """Advances each application once; start: there is memory to start one."""
         if self._paused or not self._apps:
             return
         for name, app in list(self._apps.items()):
-            if app.over:
+            if app.over or not (app.job or start):
                 continue
             text = self._call(app, self._advance)
             if text is None:
@@ -78,8 +78,7 @@ class Apps:
             if app.raised >= _RAISES:
                 app.over = True
                 log.error("apps", "%s is stopped: it raised %d times", name, app.raised)
-                if self._on_failed:
-                    self._on_failed(name, text)
+                self._agent.app_failed(name)
 
     def _advance(self, app):
         if app.job is None:

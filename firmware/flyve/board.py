@@ -65,6 +65,16 @@ def nvs_set_int(key, value):
     _nvs.commit()
 
 
+def bluetooth_off():
+    """Switches the Bluetooth radio off; False when the board has none."""
+    try:
+        import bluetooth
+    except ImportError:
+        return False
+    bluetooth.BLE().active(False)
+    return True
+
+
 def wlan():
     """The station interface, switched on, with the driver's own reconnecting switched off."""
     sta = network.WLAN(network.STA_IF)
@@ -74,6 +84,27 @@ def wlan():
     except (OSError, ValueError):
         pass  # firmware without that parameter reconnects by itself; wifi.py copes with both
     return sta
+
+
+def led(pin, on):
+    """Drives the LED at that GPIO."""
+    machine.Pin(pin, machine.Pin.OUT, value=1 if on else 0)
+
+
+def button(pin=None):
+    """A function that is true while the button at that GPIO (default: BOOT) is held."""
+    if pin is None:
+        pin = 9 if "ESP32C" in model().upper().replace("-", "") else 0
+    value = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value
+    return lambda: not value()
+
+
+def erase_nvs():
+    """Erases the NVS partition, old copies included; nothing but a reset may follow."""
+    for partition in esp32.Partition.find(esp32.Partition.TYPE_DATA, label="nvs"):
+        for block in range(partition.ioctl(4, 0)):
+            feed()
+            partition.ioctl(6, block)
 
 
 def watchdog(ms):

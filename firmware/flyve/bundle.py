@@ -23,7 +23,7 @@ def check_mpy(head):
 
 
 def _text(field):
-    return bytes(field).split(b"\0")[0].decode()
+    return bytes(field).split(b"\0", 1)[0].decode()
 
 
 def _path(head):

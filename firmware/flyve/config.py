@@ -35,9 +35,12 @@ KEYS = {
     "reconnect_spread": (40, int, 0, 3600),
     "orphan_after": (3600, int, 1, 604800),
     "unenroll_wait": (86400, int, 1, 2592000),
+    "trial": (600, int, 1, 86400),
     "erase_on_unenroll": (False, bool, None, None),
     "wipe_unverified_after": (None, int, 1, 2592000),
     "keep_wifi": (False, bool, None, None),
+    "led": (None, int, 0, 48),
+    "button": (None, int, 0, 48),
 }
 
 

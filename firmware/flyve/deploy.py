@@ -1,47 +1,61 @@
 """Files and applications on their way from the backend to their place on the flash."""
 
-from flyve import places, resident
-from flyve.download import Download, DownloadError, describe
+from flyve import registry, resident, rest
 from flyve.registry import Failed, Incompatible
-from flyve.rest import Rest
 
-_STAGED = "/apps/.new"
-
-
-def _session(agent):
-    rec, settings = agent.rec, agent.settings
-    api = Rest(rec.get("url"), settings["token_in"], settings["app_token"])
-    api.open(rec.get("api_token"))
-    return api
+_STAGED = "/apps.new"
 
 
-def _fetch(agent, item, place, version):
-    """A job: downloads item to place, a path or (with a trailing slash) a folder."""
-    api = _session(agent)
+def run(agent, task, plan):
+    """A job: does what policies.begin() has planned, (item, place, version): a file, or with a
+    version the application called place. Returns the task's status. Raises NetError and
+    RestError when it is worth a retry."""
+    item, place, version = plan
     try:
-        name, found, total = describe(api, item)
-        yield
-        path = place + places.segment(name) if place.endswith("/") else place
-        chunk = agent.settings["chunk"]
-        yield from Download(api, item, version or found, total, path, chunk).run()
-    except DownloadError as e:
+        if version is None:
+            yield from _fetch(agent, item, place)
+        else:
+            yield from _fetch(agent, item, _STAGED)
+            if (yield from _install(agent, task, place, version)):
+                return "trial"
+        return "done"
+    except (Failed, Incompatible) as e:
+        return registry.told(task, e)
+
+
+def _fetch(agent, item, place):
+    """Downloads item to place, a path or (with a trailing slash) a folder."""
+    download = resident.load("download")
+
+    def path(form):
+        if not place.endswith("/"):
+            return place
+        return place + resident.load("places").segment(str(form.get("name")))
+
+    api = rest.resume(agent)
+    try:
+        yield from download.Download(api, item, path, agent.settings["chunk"]).run()
+    except download.DownloadError as e:
         raise Failed(str(e))
+    except rest.RestError as e:
+        # The agent's own account may be gone for good: then it is not this task that failed.
+        if 400 <= e.status < 500 and e.code != "ERROR_GLPI_LOGIN_USER_TOKEN":
+            raise Failed(str(e))
+        raise
     finally:
-        api.close()
+        agent.session = api.session
+        download = api = None
+        resident.drop("download", "rest")
 
 
-def file(agent, item, place, version):
-    """A job: deploys a file; raises Failed, or NetError and RestError when it is worth a retry."""
-    yield from _fetch(agent, item, place, version)
-
-
-def application(agent, item, name, version):
-    """A job: deploys an application; raises as file() and Incompatible."""
-    yield from _fetch(agent, item, _STAGED, version)
+def _install(agent, task, name, version):
     packages = resident.load("packages")
-    try:
-        yield from packages.install(_STAGED, name, str(version))
-    except packages.PackageError as e:
-        raise Failed(str(e))
-    except packages.Incompatible as e:
-        raise Incompatible(str(e))
+    if packages.restarts(_STAGED, name):
+        # A cut after the installation must find out how it has ended.
+        tasks = resident.load("tasks")
+        task[tasks.STATUS] = tasks.TRIAL
+        tasks.put(task)
+    restart = yield from packages.install(_STAGED, name, version)
+    if not restart:
+        agent.refresh_apps(name)
+    return restart

@@ -11,7 +11,7 @@ import os
 
 from micropython import const
 
-from flyve import jsonpick, log
+from flyve import log
 from flyve.rest import RestError
 from flyve.transport import NetError
 
@@ -44,17 +44,14 @@ def describe(api, endpoint):
     """What the JSON form of a file or package says: a dict with those of name, package_name,
     dl_filename, version, version_code and filesize that it has; filesize is an int.
     Raises NetError and RestError."""
-    answer = api.stream(endpoint, None, 2 * idle_ms)
+    form = api.pick("GET", endpoint, _FORM, ms=2 * idle_ms)
     try:
-        form = jsonpick.pick(answer.raw, _FORM)
         form["filesize"] = size = int(form["filesize"])
         if size >= 0:
             return form
     except (KeyError, TypeError, ValueError):
         pass
-    finally:
-        answer.close()
-    raise RestError(answer.status_code, "NO_SIZE", "no size in the JSON form of " + endpoint)
+    raise RestError(200, "NO_SIZE", "no size in the JSON form of " + endpoint)
 
 
 def discard():

@@ -11,9 +11,9 @@ _BYTES = const(6144)
 
 
 class Inbox:
-    """Two bounded queues: commands (name, payload, retained) and policies (origin, symbol,
-    task id, payload). What does not fit is dropped and makes `overflow` true: a new subscription
-    brings the retained ones again."""
+    """Two bounded queues: commands (name, payload, retained) and policies (fleet, symbol,
+    task id, payload), the fleet being None for the agent's own. What does not fit is dropped and
+    makes `overflow` true: a new subscription brings the retained ones again."""
 
     def __init__(self):
         self.commands = []
@@ -25,19 +25,18 @@ class Inbox:
         """Takes one message on `name`. topic, fleet: the agent's and its fleet's own topics.
         Returns "ping" for a Ping, which is answered at once; else None."""
         if name.startswith(topic + "/"):
-            origin = "agent"
-            parts = name[len(topic) + 1 :].split("/")
+            fleet = None
         elif fleet and name.startswith(fleet + "/"):
-            origin = "fleet"
-            parts = name[len(fleet) + 1 :].split("/")
+            topic = fleet
         else:
             return None  # the manifest's version: nothing to do
-        if origin == "agent" and parts[0] in ("Command", "Subscription"):
+        parts = name[len(topic) + 1 :].split("/")
+        if fleet is None and parts[0] in ("Command", "Subscription"):
             return self._command(parts, payload, retained)
         if parts[0] == "Policy" and len(parts) == 4 and parts[2] == "Task":
-            self._put(self.policies, (origin, parts[1], parts[3], payload), payload)
-        elif payload and (parts[0] == "Policy" or origin == "fleet"):
-            self._group(origin, parts[-1], payload)
+            self._put(self.policies, (fleet, parts[1], parts[3], payload), payload)
+        elif payload and (parts[0] == "Policy" or fleet):
+            self._group(fleet, parts[-1], payload)
         return None
 
     def _command(self, parts, payload, retained):
@@ -56,7 +55,7 @@ class Inbox:
         self._put(self.commands, (name.lower(), message, retained), payload)
         return None
 
-    def _group(self, origin, symbol, payload):
+    def _group(self, fleet, symbol, payload):
         """Generation A: no task in the topic, and one message may hold a list of policies."""
         try:
             message = json.loads(payload)
@@ -66,7 +65,7 @@ class Inbox:
                 for name in item:
                     if name not in ("taskId", "id", "version", "versionCode"):
                         one = json.dumps(item).encode()
-                        self._put(self.policies, (origin, name, task_id, one), one)
+                        self._put(self.policies, (fleet, name, task_id, one), one)
                         break
         except (ValueError, TypeError, KeyError, AttributeError):
             log.warn("policies", "%s is malformed: ignored", symbol)

@@ -8,10 +8,9 @@ garbage, which the next installation removes.
 import os
 
 from flyve import log, places, resident
-from flyve.registry import Failed, Incompatible  # noqa: F401
+from flyve.registry import Failed
 
 AGENT = "flyve-mdm-esp32"  # the package that is the agent itself
-PackageError = Failed
 
 _ROOT = "/apps"
 
@@ -109,9 +108,15 @@ def rollback(name):
         return folders[1].rstrip("~")
 
 
+def restarts(path, name):
+    """True for a package that a restart makes current: firmware, or the agent itself."""
+    with open(path, "rb") as f:
+        return name == AGENT or f.read(1) == b"\xe9"
+
+
 def install(path, name, version):
     """A job: installs the package in the file at path, which is gone then; returns True when a
-    restart makes it current. Raises PackageError or Incompatible, and nothing has changed."""
+    restart makes it current. Raises Failed or Incompatible, and nothing has changed."""
     try:
         with open(path, "rb") as f:
             head = f.read(512)

@@ -6,7 +6,7 @@ import os
 
 from micropython import const
 
-from flyve import log, places, registry, resident, tasks
+from flyve import board, log, places, registry, resident, tasks
 from flyve.registry import Failed, Incompatible
 
 LIMIT = const(4096)  # bytes of a policy's message
@@ -14,10 +14,15 @@ LIMIT = const(4096)  # bytes of a policy's message
 # More than one task of these may hold at a time; of any other symbol the agent's own beats the
 # fleet's.
 _MANY = ("deployfile", "removefile", "deployapp", "removeapp")
+_BEATEN = "overriden"
 
 
 def _tell(agent, task_id, status):
     """A job: queues the task's status; waits for room in the outbox."""
+    log.info("policies", "task %s %s", task_id, status)
+    agent.tell("task", task_id, status)
+    if not agent.by_mqtt:
+        return
     if agent.rec.get("generation") == "A":
         topic = "/Status/Task"
         text = json.dumps({"updateStatus": [{"taskId": task_id, "status": status}]})
@@ -25,8 +30,7 @@ def _tell(agent, task_id, status):
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
     while not agent.link.publish(agent.link.topic + topic, text.encode()):
-        yield
-    log.info("policies", "task %s %s", task_id, status)
+        yield 50
 
 
 def _parse(payload):
@@ -44,71 +48,93 @@ def _parse(payload):
     raise Failed("no symbol in the message")
 
 
-def run(agent, origin, symbol, task_id, payload):
-    """A job: deals with one message on a task's topic. origin: "agent" or "fleet"; payload: bytes,
-    empty to remove the policy, None when it was too long to be received."""
+def begin(agent, again, fleet, symbol, task_id, payload):
+    """A job: takes one message on a task's topic. again: it was begun before, and broke off;
+    fleet: the topic of the fleet it is for, or None; payload: bytes, empty to remove the policy,
+    None when it was too long to be received.
+
+    Returns None when that was all, else (task, plan): what deploy.run() is to do, and the task
+    that finish() is for."""
+    if fleet and fleet != agent.rec.get("fleet"):
+        return None
     known = tasks.find(task_id)
     if payload == b"":
         yield from _remove(agent, known)
-        return
-    digest = binascii.crc32(payload or b"")
-    if known and known[tasks.DIGEST] == digest and known[tasks.ORIGIN] == origin:
-        yield from _tell(agent, task_id, known[tasks.STATUS])
-        return
-    value = None
+        return None
+    symbol = symbol.lower()
+    task = [task_id, symbol, "fleet" if fleet else "agent", binascii.crc32(payload or b""), "", 0]
+    if known and known[:4] == task[:4]:
+        status = known[tasks.STATUS]
+        if status != tasks.TRIAL:
+            yield from _tell(agent, task_id, status)
+            return None
+        if resident.load("update").status():
+            return None  # settle() tells how it ended
     try:
         if payload is None or len(payload) > LIMIT:
             raise Failed("message over %d bytes" % LIMIT)
         named, value, message = _parse(payload)
-        if named.lower() != symbol.lower():
+        if named.lower() != symbol:
             raise Failed("message about another symbol than its topic")
         if value == "default":
             yield from _remove(agent, known)
-            return
-        yield from _tell(agent, task_id, "received")
-        status = yield from _apply(agent, origin, named.lower(), value, message, task_id)
-    except Failed as e:
-        log.error("policies", "task %s %s: %s", task_id, symbol, e)
-        status = "failed"
-    except Incompatible as e:
-        log.warn("policies", "task %s %s: %s", task_id, symbol, e)
-        status = "incompatible"
-    if not isinstance(value, (str, int)) or len(str(value)) > 160:
-        value = None
-    tasks.put([task_id, symbol.lower(), origin, digest, status, value])
-    yield from _tell(agent, task_id, status)
+            return None
+        if isinstance(value, (str, int)) and len(str(value)) <= 160:
+            task[tasks.VALUE] = value
+        if not again:
+            yield from _tell(agent, task_id, "received")
+            if symbol in _MANY:
+                yield from _tell(agent, task_id, "waiting")
+        done = yield from _apply(agent, task, value, message)
+        if isinstance(done, tuple):
+            return task, done
+        status = done or "done"
+    except (Failed, Incompatible) as e:
+        status = registry.told(task, e)
+    yield from finish(agent, task, status)
 
 
-def _apply(agent, origin, symbol, value, message, task_id):
+def finish(agent, task, status):
+    """A job: makes the task's status durable and tells it."""
+    task[tasks.STATUS] = status
+    tasks.put(task)
+    if status == tasks.TRIAL:
+        agent.restarting = True
+    else:
+        yield from _tell(agent, task[tasks.ID], status)
+
+
+def _apply(agent, task, value, message):
+    symbol = task[tasks.SYMBOL]
     handler = registry.policies.get(symbol) or _BUILT_IN.get(symbol)
     if handler is None:
         raise Incompatible("not for this kind of device")
     if symbol not in _MANY:
-        for task in tasks.each():
-            if task[tasks.SYMBOL] == symbol and task[tasks.STATUS] == "done":
-                if task[tasks.ORIGIN] == "agent" and origin == "fleet":
-                    return "overriden"
-                if task[tasks.ORIGIN] == "fleet" and origin == "agent":
-                    task[tasks.STATUS] = "overriden"
-                    tasks.put(task)
-                    yield from _tell(agent, task[tasks.ID], "overriden")
+        for other in tasks.each():
+            if other[tasks.SYMBOL] == symbol and other[tasks.STATUS] == "done":
+                if other[tasks.ORIGIN] < task[tasks.ORIGIN]:  # "agent" beats "fleet"
+                    return _BEATEN
+                if other[tasks.ORIGIN] > task[tasks.ORIGIN]:
+                    other[tasks.STATUS] = _BEATEN
+                    tasks.put(other)
+                    yield from _tell(agent, other[tasks.ID], _BEATEN)
                     break
-    if symbol in _MANY:
-        yield from _tell(agent, task_id, "waiting")
-    yield from handler[0](agent, value, message)
-    return "done"
+    return (yield from handler[0](agent, value, message, task))
 
 
 def _remove(agent, task):
     """Forgets a task and reverts its setting; the backend has no status for that."""
     if task is None:
         return
-    tasks.rewrite(lambda other: other[tasks.ID] != task[tasks.ID])
     symbol = task[tasks.SYMBOL]
+    beaten = [t for t in tasks.each() if t[tasks.SYMBOL] == symbol and t[tasks.STATUS] == _BEATEN]
+    tasks.rewrite(lambda t: t[tasks.ID] != task[tasks.ID] and t not in beaten)
     handler = registry.policies.get(symbol) or _BUILT_IN.get(symbol)
     if handler and handler[1] and task[tasks.STATUS] == "done":
         handler[1](agent, task[tasks.VALUE])
     log.info("policies", "task %s removed", task[tasks.ID])
+    if beaten:
+        agent.link.refresh()  # now the fleet's counts
     yield
 
 
@@ -119,32 +145,62 @@ def forget_fleet(agent):
             yield from _remove(agent, task)
 
 
-def _deploy_file(agent, value, message):
-    path = places.resolve(str(value), agent.settings["roots"])
-    item = "PluginFlyvemdmFile/%d" % _number(message, "id")
-    yield from resident.load("deploy").file(agent, item, path, message.get("version"))
+def settle(agent):
+    """A job: tells how an update of the agent or of the firmware has ended."""
+    update = resident.load("update")
+    update.confirm()
+    ended = update.status()
+    if ended not in ("confirmed", "failed"):
+        return
+    log.info("policies", "update %s", ended)
+    for task in list(tasks.each()):
+        if task[tasks.STATUS] == tasks.TRIAL:
+            yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
+    update.forget()
 
 
-def _remove_file(agent, value, message):
+def app_failed(agent, name):
+    """A job: the task that installed this application has failed after all."""
+    for task in list(tasks.each()):
+        if task[tasks.SYMBOL] == "deployapp" and task[tasks.VALUE] == name:
+            yield from _end(agent, task, "failed")
+
+
+def _end(agent, task, status):
+    if task[tasks.STATUS] != status:
+        task[tasks.STATUS] = status
+        tasks.put(task)
+        yield from _tell(agent, task[tasks.ID], status)
+
+
+def _deploy_file(agent, value, message, task):
+    place = places.resolve(str(value), agent.settings["roots"])
+    return "PluginFlyvemdmFile/%d" % _number(message, "id"), place, None
+    yield  # a job like the others
+
+
+def _remove_file(agent, value, message, task):
     path = places.resolve(str(value), agent.settings["roots"])
     try:
         os.remove(path)
-    except OSError:
-        pass  # it need not be there
+    except OSError as e:
+        if e.errno != 2:  # ENOENT: it need not be there
+            raise Failed("flash: %s" % e)
     yield
 
 
-def _deploy_app(agent, value, message):
-    name = places.segment(str(value))
+def _deploy_app(agent, value, message, task):
+    version = message.get("versionCode", message.get("version", ""))
     item = "PluginFlyvemdmPackage/%d" % _number(message, "id")
-    version = message.get("versionCode", message.get("version"))
-    yield from resident.load("deploy").application(agent, item, name, version)
-
-
-def _remove_app(agent, value, message):
-    agent.forget_app(str(value))
-    resident.load("packages").remove(places.segment(str(value)))
+    return item, places.segment(str(value)), str(version)
     yield
+
+
+def _remove_app(agent, value, message, task):
+    name = places.segment(str(value))
+    job = resident.load("packages").remove(name)
+    agent.refresh_apps(name)
+    yield from job
 
 
 def _number(message, key):
@@ -154,7 +210,7 @@ def _number(message, key):
         raise Failed("no usable " + key)
 
 
-def _geolocation(agent, value, message):
+def _geolocation(agent, value, message, task):
     try:
         agent.rec.save(locate=max(0, int(value)) or None)
     except (ValueError, TypeError):
@@ -162,9 +218,21 @@ def _geolocation(agent, value, message):
     yield
 
 
-def _refuse_true(agent, value, message):
-    if str(value).lower() == "true":
+def _true(value):
+    if str(value).lower() not in ("true", "false"):
+        raise Failed("neither true nor false")
+    return str(value).lower() == "true"
+
+
+def _wifi(agent, value, message, task):
+    if _true(value):
         raise Incompatible("it would cut the agent off")
+    yield
+
+
+def _bluetooth(agent, value, message, task):
+    if _true(value) and not board.bluetooth_off():
+        raise Incompatible("no Bluetooth")
     yield
 
 
@@ -174,5 +242,6 @@ _BUILT_IN = {
     "deployapp": (_deploy_app, None),
     "removeapp": (_remove_app, None),
     "periodicgeolocation": (_geolocation, lambda agent, value: agent.rec.save(locate=None)),
-    "disablewifi": (_refuse_true, None),
+    "disablewifi": (_wifi, None),
+    "disablebluetooth": (_bluetooth, None),
 }

@@ -1,9 +1,12 @@
 """What a firmware author adds to the agent, in main.py before it starts.
 
-policies[symbol in lower case] = (apply, revert): apply(agent, value, message) is a generator that
-does the work in short pieces and may raise Failed or Incompatible; revert(agent, value) or None.
+policies[symbol in lower case] = (apply, revert): apply(agent, value, message, task) is a generator
+that does the work in short pieces and may raise Failed or Incompatible; revert(agent, value) or
+None. task: see tasks.py.
 commands[name in lower case] = run: run(agent, payload, retained) is a generator, too.
 """
+
+from flyve import log
 
 policies = {}
 commands = {}
@@ -15,3 +18,10 @@ class Failed(Exception):
 
 class Incompatible(Exception):
     """This board cannot do that; the text is for the log."""
+
+
+def told(task, e):
+    """The status of a task that ended with Failed or Incompatible, once the log has the reason."""
+    failed = isinstance(e, Failed)
+    (log.error if failed else log.warn)("policies", "task %s %s: %s", task[0], task[1], e)
+    return "failed" if failed else "incompatible"

@@ -5,29 +5,46 @@ import sys
 
 import flyve
 
+low = 1 << 30  # bytes of heap that were free at the tightest collection
+
 _PHASES = (
+    "bundle",
     "commands",
     "deploy",
     "download",
     "enrollment",
+    "image",
     "invitation",
     "deeplink",
+    "erase",
+    "guard",
     "inventory",
+    "leaving",
     "packages",
     "places",
     "policies",
+    "report",
     "rest",
+    "startup",
     "tasks",
     "jsonpick",
     "clock",
     "config",
     "trust",
+    "update",
+    "user",
 )
+
+
+def _collect():
+    global low
+    gc.collect()
+    low = min(low, gc.mem_free())
 
 
 def load(name):
     """Imports flyve.<name> and returns it, after making room for it."""
-    gc.collect()
+    _collect()
     return getattr(__import__("flyve." + name), name)
 
 
@@ -38,6 +55,6 @@ def drop(*names):
         # Both references count: the module stays in RAM while one is left.
         if sys.modules.pop("flyve." + name, None) and hasattr(flyve, name):
             delattr(flyve, name)
-    if not names:
+    if not names or "rest" in names:
         sys.modules.pop("urequests", None)
-    gc.collect()
+    _collect()

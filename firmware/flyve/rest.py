@@ -3,7 +3,7 @@
 import binascii
 import sys
 
-from flyve import jsonpick, log, transport
+from flyve import log, resident, transport
 
 # The library takes its sockets by name: these are ours (transport.py).
 sys.modules["usocket"] = sys.modules["ussl"] = transport
@@ -42,19 +42,24 @@ def _header(line, headers):
         headers[name.decode()] = str(value.strip(), "utf-8")
 
 
-def _unreadable(status, e):
-    if isinstance(e, jsonpick.NotJson):
+def _pick(answer, paths, top=()):
+    """jsonpick.pick() from an answer; the module goes again at once."""
+    jsonpick = resident.load("jsonpick")
+    try:
+        return jsonpick.pick(answer.raw, paths, transparent=top)
+    except jsonpick.NotJson:
         hint = "no GLPI API at this URL: check the API's URL in the plugin's settings"
-        return RestError(status, "NOT_JSON", hint)
-    return RestError(status, "BAD_JSON", str(e))
+        raise RestError(answer.status_code, "NOT_JSON", hint) from None
+    except jsonpick.JsonError as e:
+        raise RestError(answer.status_code, "BAD_JSON", str(e)) from None
+    finally:
+        jsonpick = None
+        resident.drop("jsonpick")
 
 
 def _error(answer):
     """What an answer that is not 2xx says: GLPI sends a JSON array of a code and a message."""
-    try:
-        pair = jsonpick.pick(answer.raw, ("0", "1"))
-    except jsonpick.JsonError as e:
-        return _unreadable(answer.status_code, e)
+    pair = _pick(answer, ("0", "1"))
     message = str(pair.get("1", "")).split("; view documentation")[0]
     return RestError(answer.status_code, str(pair.get("0", "ERROR")), message)
 
@@ -85,15 +90,16 @@ def base64(pieces):
 
 
 class Rest:
-    """A client of one backend. url: its base without a trailing slash; token_in "header" keeps
-    tokens out of the query string, where servers log them."""
+    """A client of one backend. url: its base without a trailing slash; settings: token_in
+    "header" keeps tokens out of the query string, where servers log them. With the agent's own
+    API token, a session is opened when one is needed, and again when it has expired."""
 
-    def __init__(self, url, token_in="both", app_token=None):
+    def __init__(self, url, settings, token=None, session=None):
         self.url = url
-        self._query = token_in == "both"
-        self._app_token = app_token
-        self.session = None
-        self._token = None
+        self._query = settings["token_in"] == "both"
+        self._app_token = settings["app_token"]
+        self.session = session
+        self._token = token
         parts = url.split("/", 3)
         self._host = parts[2].split(":")[0]
 
@@ -125,41 +131,49 @@ class Rest:
         """One exchange of at most ms milliseconds: returns consume(response), the response being
         of status 2xx and open only during that call. query: without "?".
         Raises NetError (no answer) and RestError (another status, or no HTTP)."""
-        with transport.Exchange(self._host, ms):
-            answer = self._send(method, endpoint, query, headers, data)
+
+        def use(x, answer):
             return consume(answer) if consume else None
+
+        return self._exchange(use, ms, method, endpoint, query, headers, data)
 
     def stream(self, endpoint, headers, ms):
         """GETs the endpoint and returns the response, open: its `raw` is a socket that the caller
-        reads, extends and closes. A session that expired is renewed once."""
+        reads, extends and closes."""
+
+        def use(x, answer):
+            x.detach()
+            return answer
+
+        return self._exchange(use, ms, "GET", endpoint, "", headers, None)
+
+    def _exchange(self, use, ms, *request):
         for attempt in (0, 1):
+            if self._token and not self.session and request[1] != "initSession":
+                self.open(self._token)
+                attempt = 1
             with transport.Exchange(self._host, ms) as x:
                 try:
-                    answer = self._send("GET", endpoint, "", headers, None)
-                    x.detach()
-                    return answer
+                    return use(x, self._send(*request))
                 except RestError as e:
-                    expired = e.status == 401 and e.code != "ERROR_RIGHT_MISSING"
-                    if attempt or not expired or self._token is None:
+                    if attempt or e.status != 401 or not self.session or not self._token:
                         raise
-            self.open(self._token)
+                    if e.code == "ERROR_RIGHT_MISSING":
+                        raise
+                    self.session = None  # expired
 
     def pick(self, method, endpoint, paths, query="", headers=None, data=None, ms=30000, top=()):
         """request(), and the values at the paths of its JSON answer, as jsonpick.pick(); top: its
         transparent objects."""
 
         def consume(answer):
-            try:
-                return jsonpick.pick(answer.raw, paths, transparent=top)
-            except jsonpick.JsonError as e:
-                raise _unreadable(answer.status_code, e) from None
+            return _pick(answer, paths, top)
 
         return self.request(method, endpoint, query, headers, data, ms, consume)
 
     def open(self, user_token):
         """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""
         log.secret("api", user_token)
-        self._token = user_token
         self.session = None
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
@@ -174,8 +188,16 @@ class Rest:
         """Ends the session (GLPI: killSession); a failure is logged and never raised."""
         if self.session is None:
             return
+        self._token = None  # an expired one needs no renewal
         try:
             self.request("GET", "killSession", ms=10000)
         except (transport.NetError, RestError) as e:
             log.debug("rest", "killSession: %s", e)
         self.session = None
+
+
+def resume(agent):
+    """A client with the agent's own session; when done with it, save its `session` as the
+    agent's. The session ends when it has been idle for a while."""
+    rec = agent.rec
+    return Rest(rec.get("url"), agent.settings, rec.get("api_token"), agent.session)

@@ -13,6 +13,7 @@ PATH = "/tasks.json"
 _NEW = "/tasks.new"
 _LIMIT = const(128)
 
+TRIAL = "trial"  # the status of an installed update; the backend still has "waiting"
 ID, SYMBOL, ORIGIN, DIGEST, STATUS, VALUE = range(6)
 
 

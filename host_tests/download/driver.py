@@ -73,8 +73,7 @@ if "clock" in params:
     board.set_clock(params["clock"])
 pieces = []
 path = params["path"]
-api = Api(params["url"])
-api.open(params["token"])
+api = Api(params["url"], {"token_in": "both", "app_token": None}, params["token"])
 for endpoint in params["endpoints"]:
     for _ in range(params.get("attempts", 1)):
         if attempt(api, endpoint):

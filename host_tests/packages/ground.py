@@ -39,9 +39,9 @@ def install(name, version, path="/staged"):
     from flyve import packages
     try:
         print("restart" if run(packages.install(path, name, version)) else "done", slowest)
-    except packages.PackageError as e:
+    except registry.Failed as e:
         print("failed:", e)
-    except packages.Incompatible as e:
+    except registry.Incompatible as e:
         print("incompatible:", e)
 """
 

@@ -117,7 +117,7 @@ def test_the_agent_must_be_in_its_bundle_and_cannot_be_removed(ground):
         from flyve import packages
         try:
             packages.remove({AGENT!r})
-        except packages.PackageError as e:
+        except registry.Failed as e:
             print(e)
         """
     assert ground.run(board, script) == [

@@ -49,6 +49,30 @@ class Device:
         self.run.wait_log(r"link: online topic=", timeout, since)
         assert self.backend.wait_for(lambda: any(a.online for a in self.backend.agents), timeout)
 
+    def go_online(self, **settings):
+        """Provisions the board, switches it on and waits until it is online; returns itself."""
+        self.provision(**settings)
+        self.start()
+        self.online()
+        return self
+
+    def ends(self, task, wanted, before=None, timeout=15):
+        """Waits until the backend has the task's final status, which must be the wanted one;
+        before: the status that a task begins with again."""
+        row = self.backend.state.status_of(task, self.backend.agent(17))
+        if before:
+            assert self.backend.wait_for(lambda: row.history.count(before) == 2, timeout)
+        found = self.backend.wait_task(task, timeout)
+        assert found == wanted, "\n".join(self.run.log)
+
+    def history(self, task):
+        """The statuses that a task has had, as the backend got them."""
+        return self.backend.state.status_of(task, self.backend.agent(17)).history
+
+    def gets(self, endpoint):
+        """The requests that came for an endpoint."""
+        return [r for r in self.backend.requests if f"/{endpoint}" in r.path]
+
     def posts(self):
         """The statuses with which the backend answered POST PluginFlyvemdmAgent."""
         return [
@@ -79,8 +103,9 @@ def make_device(tmp_path):
     holds a secret."""
     made = []
 
-    def make(aps=None, **backend):
-        board = VirtualBoard.create(tmp_path / f"board{len(made)}", aps=aps or {SSID: PSK})
+    def make(aps=None, flash_size=4 << 20, ota=False, **backend):
+        folder = tmp_path / f"board{len(made)}"
+        board = VirtualBoard.create(folder, aps=aps or {SSID: PSK}, flash_size=flash_size, ota=ota)
         board.deploy()
         server = Backend(**backend)
         server.start()

@@ -10,11 +10,10 @@ from flyve import rest, transport
 api = None
 
 
-def start(url, token_in="both", app_token=None, session=None):
+def start(url, token_in="both", app_token=None, session=None, token=None):
     global api
     net.start()
-    api = rest.Rest(url, token_in, app_token)
-    api.session = session
+    api = rest.Rest(url, {"token_in": token_in, "app_token": app_token}, token, session)
 
 
 def _report(work):

@@ -14,7 +14,7 @@ def agent():
     from flyve import download
     from flyve.rest import Rest
 
-    api = Rest(params["url"])
+    api = Rest(params["url"], {"token_in": "both", "app_token": None})
     api.open(params["token"])
     job = download.Download(api, params["endpoint"], lambda form: "/bench.bin")
     begin = time.ticks_us()
