@@ -40,8 +40,11 @@ bench: $(READY) ## Speed and memory, each beside its peer
 size: $(READY) ## Bytes of the compiled agent, against the budgets
 	@$(BIN)/flyve size
 
-hil: $(READY) ## The tests on a board: PORT=/dev/ttyUSB0 (without: a virtual board on a pty)
-	@$(PYTEST) host_tests/hil $(if $(PORT),--port=$(PORT))
+# Through the environment, for others can read command lines.
+hil: export FLYVE_PSK = $(WIFI_PSK)
+hil: $(READY) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= (no PORT: a virtual one)
+	@$(PYTEST) host_tests/hil host_tests/system --hil $(if $(PORT),--port=$(PORT)) \
+	    $(if $(WIFI_SSID),--wifi-ssid='$(WIFI_SSID)') $(if $(HOST),--host=$(HOST))
 
 firmware: $(READY) ## A firmware image with the agent in it: BOARD= MICROPYTHON_SRC= IDF_PATH=
 	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD)) $(if $(VARIANT),--variant=$(VARIANT))

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from tools import ROOT, build, romfs
+from tools import ROOT, build, mip, romfs
 from tools.board.board import VirtualBoard
 
 # Ends the search path that boot.py makes with what a board with ROMFS has from the start.
@@ -59,12 +59,8 @@ def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
 
 
 def test_the_package_lists_what_a_deployment_brings():
-    package = json.loads((ROOT / "package.json").read_text())
-    built = {
-        step.target: f"{'firmware' if step.level is None else 'build/firmware'}/{step.target}"
-        for step in build.firmware_steps()
-    }
-    assert dict(package["urls"]) == built, "package.json is not that of the firmware"
+    package = json.loads(mip.PACKAGE.read_text())
+    assert package["urls"] == mip.urls(), "write it anew: python -m tools.mip"
 
 
 def test_mip_installs_the_package_from_a_checkout(tmp_path):

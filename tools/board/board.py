@@ -220,8 +220,12 @@ class Run:
     stop = kill
 
     def reset(self) -> None:
-        """Presses the EN button; does not wait."""
+        """Releases the EN button: the board starts anew. Does not wait."""
         self._supervisor.reset()
+
+    def hold(self) -> None:
+        """Holds the EN button until reset(). Does not wait."""
+        self._supervisor.hold()
 
     @property
     def running(self) -> bool:

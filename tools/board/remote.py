@@ -63,13 +63,14 @@ _FREE = "import os\ns = os.statvfs('/')\nprint(s[0] * s[3])"
 
 
 class SerialBoard:
-    """A board at its prompt, from the first use until close(), which restarts it.
+    """A board at its prompt, from the first use until close(), which restarts it (or leaves it
+    there, when `restart` is false).
 
     Raises BoardError when there is no MicroPython behind the port, or when it goes away.
     """
 
-    def __init__(self, port: str, answer: float = _ANSWER):
-        self.port, self._answer = port, answer
+    def __init__(self, port: str, answer: float = _ANSWER, restart: bool = True):
+        self.port, self._answer, self._restart = port, answer, restart
         self._transport, self._folders = None, {"/"}
 
     def __enter__(self) -> "SerialBoard":
@@ -83,8 +84,9 @@ class SerialBoard:
         if not self._transport:
             return
         transport, self._transport = self._transport, None
-        with contextlib.suppress(TransportError, OSError, struct.error):
-            transport.exec_raw_no_follow(_RESTART)
+        if self._restart:
+            with contextlib.suppress(TransportError, OSError, struct.error):
+                transport.exec_raw_no_follow(_RESTART)
         with contextlib.suppress(OSError):
             transport.close()
 

@@ -89,8 +89,12 @@ class Supervisor:
         self._press(b"!")
 
     def reset(self) -> None:
-        """Presses the EN button, or what DTR and RTS do to it; as power_off()."""
+        """Releases the EN button, or what DTR and RTS do to it; as power_off()."""
         self._press(b"R")
+
+    def hold(self) -> None:
+        """Holds the EN button: the board stands still, its port stays; until reset()."""
+        self._press(b"H")
 
     def _press(self, what: bytes) -> None:
         with self._switch:
@@ -155,10 +159,10 @@ class Supervisor:
             self.resets.append(end.cause)
             if self._once:
                 return 0
-            if end.sleep_ms != 0:
-                end = self._sleep(end) or end
-                if not end.cause:
-                    return 0
+            while end.sleep_ms != 0:
+                end = self._sleep(end) or _End(cause=end.cause)
+            if not end.cause:
+                return 0
             if end.cause == POWER_ON:
                 self._cold()
             cause = end.cause
@@ -171,8 +175,11 @@ class Supervisor:
             )
 
     def _switched(self) -> _End:
-        if self._wake.recv(1) == b"R":
+        what = self._wake.recv(1)
+        if what == b"R":
             return _End(cause=POWER_ON, text="reset by its EN pin")
+        if what == b"H":
+            return _End(cause=POWER_ON, sleep_ms=None, text="held in reset by its EN pin")
         return _End(text="power off")
 
     def _write(self, data: bytes) -> None:
