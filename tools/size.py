@@ -17,6 +17,7 @@ LARGEST = 4 * KIB
 RESIDENT: dict[str, tuple[int, tuple[str, ...]]] = {}
 
 _REPORT = BUILD / "size.json"
+_HIL = "hil-*.json"
 
 
 def measure() -> dict:
@@ -44,6 +45,21 @@ def measure() -> dict:
     }
     libraries.write(_REPORT, json.dumps(report, indent=2).encode() + b"\n")
     return report
+
+
+def _memory() -> Table | str:
+    # Of the reports that `make hil` has left, one for each board.
+    reports = [json.loads(path.read_text()) for path in sorted(BUILD.glob(_HIL))]
+    reports = [report for report in reports if report["memory"]]
+    if not reports:
+        return "RAM: run `make hil` (with PORT=... for a board) to measure it"
+    table = Table("board", title="RAM of the agent, bytes above an idle interpreter")
+    for heading in ("imported", "highest until online", "highest, with a download"):
+        table.add_column(heading, justify="right")
+    for report in reports:
+        found = (report["memory"][key] for key in ("imported", "highest_until_online", "highest"))
+        table.add_row(report["board"]["target"], *(f"{value:,}" for value in found))
+    return table
 
 
 def _phase(names, modules) -> dict[str, int]:
@@ -84,5 +100,6 @@ def size():
         over.append("total")
     _row(table, "ROMFS image", report["romfs"], budgets["romfs"])
     Console().print(table)
+    Console().print(_memory())
     if over:
         raise click.ClickException(f"over budget: {', '.join(over)}")

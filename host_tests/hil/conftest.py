@@ -31,5 +31,5 @@ def pytest_terminal_summary(terminalreporter, config):
     counts = {how: len(terminalreporter.getreports(how)) for how in ("passed", "failed")}
     skipped = len(terminalreporter.getreports("skipped"))
     report.add("tests", **counts, skipped=skipped)
-    report.write()
+    report.write(config.getoption("--port") or "virtual")
     report.show()

@@ -1,14 +1,13 @@
-"""What a run on a board has measured: a table, and build/hil.json to compare boards by."""
+"""What a run on a board has measured: a table, and build/hil-<target>.json to compare boards."""
 
 import json
+import re
 import time
 
 from rich.console import Console
 from rich.table import Table
 
 from tools import BUILD, libraries
-
-PATH = BUILD / "hil.json"
 
 
 class Report:
@@ -21,10 +20,11 @@ class Report:
         """Adds figures to a section."""
         self.figures[section].update(values)
 
-    def write(self) -> None:
-        """Writes build/hil.json."""
+    def write(self, target: str) -> None:
+        """Writes build/hil-<target>.json."""
         self.figures["when"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        libraries.write(PATH, json.dumps(self.figures, indent=2).encode() + b"\n")
+        path = BUILD / f"hil-{re.sub(r'[^A-Za-z0-9]+', '-', target).strip('-')}.json"
+        libraries.write(path, json.dumps(self.figures, indent=2).encode() + b"\n")
 
     def show(self) -> None:
         """Prints the table."""

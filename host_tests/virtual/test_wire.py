@@ -206,3 +206,14 @@ def test_a_board_on_a_wire_that_nobody_reads_runs_on(bench, tmp_path):
     started = time.monotonic()
     run.wait_log("done")
     assert time.monotonic() - started < 10
+
+
+def test_a_board_stands_still_while_its_en_pin_is_held(wired):
+    since = len(wired.run.log)
+    wired.run.hold()
+    wired.run.wait_log("held in reset", since=since)
+    assert wired.port.exists(), "the port is not the chip's"
+    wired.run.reset()
+    wired.rebooted(since, 1)
+    wired.run.hold()
+    assert wired.run.kill() == 0
