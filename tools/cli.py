@@ -12,11 +12,14 @@ _COMMANDS = {
     "board": "tools.board.cli",
     "deeplink": "tools.deeplink",
     "demo": "tools.demo",
-    "deploy": "tools.board.cli",
+    "deploy": "tools.board.cli_target",
+    "doctor": "tools.board.cli_target",
+    "firmware": "tools.firmware_image",
+    "flash": "tools.board.cli_target",
     "invite": "tools.backend.cli",
-    "monitor": "tools.board.cli",
-    "provision": "tools.board.cli",
-    "reset": "tools.board.cli",
+    "monitor": "tools.board.cli_target",
+    "provision": "tools.board.cli_target",
+    "reset": "tools.board.cli_target",
     "size": "tools.size",
 }
 

@@ -1,7 +1,8 @@
 """The agent's loop: one thread, one job at a time, and never a wait without a deadline.
 
-A job is a generator that yields after each short piece of work. Between two pieces the link is
-pumped, so the broker gets its answers while, say, a file comes in.
+A job is a generator that yields after each short piece of work, or yields the milliseconds for
+which it has nothing to do. Between two pieces the link is pumped, so the broker gets its answers
+while, say, a file comes in.
 """
 
 import os
@@ -9,18 +10,18 @@ import time
 
 from micropython import const
 
-from flyve import BUILD, VERSION, board, log, resident, transport
+from flyve import board, log, resident, transport
 from flyve.backoff import Retry
-from flyve.record import Record, RecordError
+from flyve.record import RecordError
 from flyve.wifi import Wifi
 
 _WATCHDOG_MS = const(60000)
 _CONSOLE_MS = const(3600000)
 _IDLE_MS = const(1000)  # longest sleep of the loop
 _SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
+_PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
-_DEEPLINK_MS = const(5000)  # how often to look for a deeplink
-_RESYNC_S = const(86400)
+_REPORTS = const(32)  # that wait for REST; the oldest goes
 _STARVED = const(3)  # jobs that may run out of memory
 
 
@@ -36,15 +37,24 @@ class Agent:
         self.session = None  # of the agent's own account, while one is open
         self.apps = None  # apps.py's, once there are any
         self.restarting = False  # an update waits for it
+        self.refusals = 0  # of the backend, while the broker refuses us, too
+        self.reports = None  # a list of what to tell over REST, if that is wanted
+        self.by_mqtt = True  # whether answers go over MQTT
+        self.user = settings["user"]  # the user's data in GLPI, as user.py wants it
+        self.clock = Retry()
+        self.invited = Retry()
+        self.told = False  # that it waits for a deeplink
         self._online = None
-        self._job = None
-        self._done = None
-        self._clock = Retry()
-        self._invited = Retry()
-        self._told = False
+        self._job = self._area = None
         self._starved = 0
+        update = resident.load("update")
+        self._trial = update.on_trial()
         self._young = True  # not yet stable
-        self._trial = resident.load("update").on_trial()
+        self.crashes = update.crashes()
+        if update.safe_mode():
+            log.error("agent", "safe mode after %d crashes: no applications", self.crashes)
+        self._button = board.button(settings["button"])
+        self._held = None  # since when
         transport.hook = self.pump
 
     def pump(self):
@@ -60,7 +70,7 @@ class Agent:
             try:
                 self.step()
             except MemoryError:
-                self._job = self._done = None
+                self._job = None
                 if self._online:
                     self._online.idle()
                 self._short_of_memory()
@@ -68,9 +78,9 @@ class Agent:
     def step(self):
         """One turn: applications, Wi-Fi, link, a piece of a command and of a job, or a wait."""
         board.feed()
-        self._age()
+        self._look_after()
         if self.apps:
-            self.apps.step()
+            self.apps.step(self._job is None)
         if not self.wifi.step():
             if self.link:
                 self.link.drop(transport.NetError("network", "the Wi-Fi is gone"))
@@ -80,50 +90,63 @@ class Agent:
         busy = self._online is not None and self._online.step()
         if self._job is None:
             self._choose()
+        idle = _IDLE_MS
         if self._job is not None:
-            self._advance()
-        elif not busy:
-            self._rest()
+            idle = self._advance()
+        if idle and not busy:
+            self._rest(idle)
 
-    def _rest(self):
-        """Waits until something is due, or something comes in."""
-        left = min(_SHORT_MS if self.apps and self.apps.active else _IDLE_MS, self._clock.left())
+    def _rest(self, idle):
+        """Waits until something is due, or something comes in; at most idle milliseconds."""
+        left = min(idle, self.clock.left())
+        if self.apps and self.apps.active:
+            left = min(left, _SHORT_MS)
         if self._online:
             left = min(left, self._online.left())
         else:
-            left = min(left, self._invited.left())
+            left = min(left, self.invited.left())
         if self.link and not self.link.down:
             self.link.wait(max(1, left))
         else:
             time.sleep_ms(max(1, min(_SHORT_MS, left)))
 
     def _choose(self):
-        """Picks the next job, if there is one; `done(failure)` is called at its end."""
-        if self._clock.left() <= 0:
-            self._job, self._done = self._set_clock(), self._clock_done
+        """Picks the next job, if there is one."""
+        if self.clock.left() <= 0:
+            self._job, self._area = self.load("clock", "sync"), "clock"
         elif self._online:
-            self._job, self._done = self._online.job()
-        elif self.rec.get("state") == "enrolled":
+            self._job, self._area = self._online.job(), "online"
+        elif self.rec.get("state") in ("enrolled", "leaving"):
             self._online = resident.load("online").Online(self)
-        elif self._invited.left() <= 0:
-            self._job, self._done = self._enroll(), self._enroll_done
+        elif self.invited.left() <= 0:
+            self._job, self._area = self.load("invitation", "accept"), "enrollment"
+
+    def load(self, module, name, *args):
+        """A job out of a module that is loaded for it; it gets the agent first."""
+        yield from getattr(resident.load(module), name)(self, *args)
 
     def _advance(self):
+        """Goes on with the job; returns how long it has nothing to do, in ms."""
+        failure = None
         try:
-            next(self._job)
-            return
+            return next(self._job)
         except StopIteration:
-            failure = None
             self._starved = 0
         except MemoryError as e:
             failure = e
             self._short_of_memory()
         except Exception as e:  # whatever it was: the loop goes on
             failure = e
-        done = self._done
-        self._job = self._done = None
+        self._job = None
         resident.drop()
-        done(failure)
+        if failure:
+            self.report(self._area, failure)
+        if self._area == "online":
+            self._online.ended(failure)
+        elif failure:
+            retry = self.clock if self._area == "clock" else self.invited
+            log.info(self._area, "next try in %d ms", retry.failed())
+        return 0
 
     def _short_of_memory(self):
         resident.drop()
@@ -131,8 +154,8 @@ class Agent:
         if self._starved > _STARVED:
             self.restart("out of memory")  # fragmented: only a restart mends it
 
-    def _age(self):
-        """What depends on how long the board has been up."""
+    def _look_after(self):
+        """What depends on how long the board is up, or its button is held."""
         up = log.uptime()
         if self._trial and up > self.settings["trial"] * 1000:
             if resident.load("update").on_trial():
@@ -141,6 +164,13 @@ class Agent:
         if self._young and up > _STABLE_MS:
             self._young = False
             resident.load("update").stable()
+        if not self._button():
+            self._held = None
+        elif self._held is None:
+            self._held = up
+        elif up - self._held > _PRESS_MS:
+            resident.load("erase").end(self)
+            self.restart("reset by its button")
 
     def refresh_apps(self, name=None):
         """Starts the applications that are installed and ends those that are not, or are another
@@ -158,50 +188,21 @@ class Agent:
     def app_failed(self, name):
         """An application was stopped because it raises."""
         if self._online:
-            self._online.app_failed(name)
+            self._online.failed.append(name)
 
-    # The clock
+    def answer(self, topic, payload, kind, *facts):
+        """Tells the backend something, over MQTT below its Status topic, over REST, or both; see
+        report.send()."""
+        if self.by_mqtt:
+            self.link.say(self.link.topic + "/Status/" + topic, payload)
+        self.tell(kind, *facts)
 
-    def _set_clock(self):
-        yield from resident.load("clock").sync(self.settings["ntp"])
-
-    def _clock_done(self, failure):
-        if failure:
-            self.report("clock", failure)
-            self._clock.failed()
-            return
-        self._clock.after(_RESYNC_S * 1000)
-        # The record's time is a floor for the next boot: a day more or less does no harm.
-        if time.time() - self.rec.get("time", 0) > _RESYNC_S:
-            self.rec.save(time=time.time())
-        transport.floor = max(transport.floor, self.rec.get("time", 0))
-
-    # Enrollment
-
-    def _enroll(self):
-        invitation = resident.load("invitation")
-        if not invitation.waiting():
-            self._wait_for_deeplink()
-            return
-        self._told = False
-        try:
-            yield from resident.load("enrollment").run(self.rec, self.settings)
-        except invitation.Refused as e:
-            invitation.refuse(self.rec, e)
-        self._invited.after(0)
-
-    def _wait_for_deeplink(self):
-        self._invited.after(_DEEPLINK_MS)
-        if not self._told:
-            self._told = True
-            if self.rec.get("state") in ("invited", "created"):
-                log.error("enrollment", "the deeplink is gone: provision it again")
-            log.info("agent", "waiting for a deeplink")
-
-    def _enroll_done(self, failure):
-        if failure:
-            self.report("enrollment", failure)
-            log.info("enrollment", "next try in %d ms", self._invited.failed())
+    def tell(self, kind, *facts):
+        """Tells the backend something over REST, if it is to be told so; see report.send()."""
+        if self.reports is not None:
+            if len(self.reports) >= _REPORTS:
+                self.reports.pop(0)
+            self.reports.append((kind,) + facts)
 
     def report(self, area, failure):
         """Logs a failed job's exception and keeps its text in the record."""
@@ -221,42 +222,13 @@ class Agent:
         board.reset()
 
 
-def _find_ca():
-    for path in ("/ca.der", "/ca.pem"):
-        try:
-            os.stat(path)
-            return path
-        except OSError:
-            pass
-
-
 def main():
     """Builds the parts and runs them for ever."""
-    config = resident.load("config")
-    settings, problems = config.load()
-    log.level = ("debug", "info", "warn", "error").index(settings["log_level"])
-    log.info("agent", "flyve %s starts after %s", VERSION, board.reset_cause())
-    for problem in problems:
-        log.warn("config", "%s", problem)
-    try:
-        rec = Record()
-    except RecordError as e:
-        log.error("record", "%s", e)
-        return
-    for problem in rec.problems:
-        log.warn("record", "%s", problem)
-    if rec.problems and not rec.values:
-        log.error("record", "both slots are unreadable: run `flyve reset` and enroll again")
-    transport.ca = settings["ca"] or _find_ca()
-    transport.verify = settings["tls_verify"]
-    transport.floor = max(BUILD, rec.get("time", 0))
-    log.secret("app", settings["app_token"])
-    log.secret("api", rec.get("api_token"))
-    resident.load("invitation").settle(rec)
-    config = None
+    parts = resident.load("startup").prepare()
     resident.drop()
     try:
-        Agent(settings, rec).run()
+        if parts:
+            Agent(*parts).run()
     except KeyboardInterrupt:
         # Somebody wants the prompt: the watchdog cannot be stopped, only slowed down.
         board.watchdog(_CONSOLE_MS)

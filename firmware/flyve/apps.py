@@ -33,7 +33,7 @@ class Apps:
     def __init__(self, agent):
         self._agent = agent
         self._apps = {}
-        self._paused = False
+        self.pause(agent.rec.get("lock"))
         self.safe = (board.nvs_get_int("crashes") or 0) >= _SAFE
 
     def refresh(self):
@@ -58,20 +58,16 @@ class Apps:
         """True while any of them wants to go on."""
         return not self._paused and any(not app.over for app in self._apps.values())
 
-    def pause(self):
-        """Lets no application go on until resume()."""
-        self._paused = True
+    def pause(self, on):
+        """Stops all applications where they are, or lets them go on."""
+        self._paused = bool(on)
 
-    def resume(self):
-        """Lets the applications go on."""
-        self._paused = False
-
-    def step(self):
-        """Advances each application once."""
+    def step(self, start=True):
+        """Advances each application once; start: there is memory to start one."""
         if self._paused or not self._apps:
             return
         for name, app in list(self._apps.items()):
-            if app.over:
+            if app.over or not (app.job or start):
                 continue
             text = self._call(app, self._advance)
             if text is None:

@@ -86,6 +86,27 @@ def wlan():
     return sta
 
 
+def led(pin, on):
+    """Drives the LED at that GPIO."""
+    machine.Pin(pin, machine.Pin.OUT, value=1 if on else 0)
+
+
+def button(pin=None):
+    """A function that is true while the button at that GPIO (default: BOOT) is held."""
+    if pin is None:
+        pin = 9 if "ESP32C" in model().upper().replace("-", "") else 0
+    value = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value
+    return lambda: not value()
+
+
+def erase_nvs():
+    """Erases the NVS partition, old copies included; nothing but a reset may follow."""
+    for partition in esp32.Partition.find(esp32.Partition.TYPE_DATA, label="nvs"):
+        for block in range(partition.ioctl(4, 0)):
+            feed()
+            partition.ioctl(6, block)
+
+
 def watchdog(ms):
     """Starts the hardware watchdog, or changes its time; it cannot be stopped."""
     global _wdt

@@ -3,7 +3,7 @@
 import json
 import time
 
-from flyve import log, registry, resident
+from flyve import board, log, registry, resident
 
 _UNIX = 946684800  # seconds from 1970 to the board's epoch
 
@@ -29,18 +29,20 @@ def _geolocate(agent, message, retained):
         answer["gps"] = "off"
     else:
         answer["latitude"], answer["longitude"] = position
-    agent.link.say(agent.link.topic + "/Status/Geolocation", json.dumps(answer).encode())
+    agent.answer("Geolocation", json.dumps(answer).encode(), "geolocation", answer)
     yield
 
 
 def _inventory(agent, message, retained):
     """Sends the inventory's XML, made piece by piece."""
-    inventory = resident.load("inventory")
-    facts = inventory.facts(agent.settings, agent.wifi.address())
-    yield
-    body = resident.load("rest").Body(lambda: inventory.pieces(facts))
-    yield
-    agent.link.say(agent.link.topic + "/Status/Inventory", body)
+    body = None
+    if agent.by_mqtt:
+        inventory = resident.load("inventory")
+        facts = inventory.of(agent)
+        yield
+        body = resident.load("rest").Body(lambda: inventory.pieces(facts))
+        yield
+    agent.answer("Inventory", body, "inventory")
 
 
 def _subscribe(agent, message, retained):
@@ -65,4 +67,37 @@ def _subscribe(agent, message, retained):
         yield from resident.load("policies").forget_fleet(agent)
 
 
-_BUILT_IN = {"geolocate": _geolocate, "inventory": _inventory, "subscribe": _subscribe}
+def _lock(agent, message, retained):
+    """Locks or unlocks; the state outlives a restart."""
+    on = str(message.get("lock")).lower() == "now"
+    agent.rec.save(lock=on or None)
+    if agent.apps:
+        agent.apps.pause(on)
+    if agent.settings["led"] is not None:
+        board.led(agent.settings["led"], on)
+    yield
+
+
+def _wipe(agent, message, retained):
+    """Erases all but the firmware, at the next start, which has the memory for it."""
+    if str(message.get("wipe")).lower() == "now":
+        open("/wiping", "w").close()
+        agent.restart("to be wiped")
+    yield
+
+
+def _unenroll(agent, message, retained):
+    """Ends the enrollment, by leaving.py."""
+    if str(message.get("unenroll")).lower() == "now":
+        agent.rec.save(state="leaving")
+    yield
+
+
+_BUILT_IN = {
+    "geolocate": _geolocate,
+    "inventory": _inventory,
+    "lock": _lock,
+    "subscribe": _subscribe,
+    "unenroll": _unenroll,
+    "wipe": _wipe,
+}

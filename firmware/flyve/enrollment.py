@@ -5,6 +5,7 @@ posting (the POST may have reached the backend), agent_id, and with `enrolled` t
 """
 
 import json
+import time
 
 from flyve import VERSION, board, invitation, log, resident, rest
 from flyve.invitation import Refused
@@ -97,7 +98,7 @@ def _create(api, rec, settings, invited, user):
     rec.save(state="created", agent_id=str(agent_id), posting=None)
 
 
-def _credentials(api, rec, settings, invited, mark):
+def _credentials(api, rec, settings, invited, mark, user):
     """Reads the agent's settings; each such GET renews the MQTT password, so the last wins."""
     agent_id = rec.get("agent_id")
     try:
@@ -134,6 +135,8 @@ def _credentials(api, rec, settings, invited, mark):
         tls=int(found.get("tls") or 0),
         generation=generation,
         computer=found.get("computers_id"),
+        user_id=user.get("glpiID"),
+        since=time.time(),
         error=None,
     )
     invitation.discard()
@@ -171,7 +174,7 @@ def run(rec, settings):
             resident.drop("inventory")
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield
-        _credentials(api, rec, settings, invited, mark)
+        _credentials(api, rec, settings, invited, mark, user)
     finally:
         api.close()
     log.secret("user", None)

@@ -7,7 +7,7 @@ import gc
 import os
 import time
 
-from flyve import VERSION, board, log
+from flyve import VERSION, board, log, resident
 
 
 def _clean(value):
@@ -17,9 +17,21 @@ def _clean(value):
     return text
 
 
-def facts(settings, network=None):
+def of(agent):
+    """The facts of an agent that is enrolled."""
+    health = {
+        "crashes": agent.crashes,
+        "reconnects": max(0, agent.link.connects - 1),
+        "lowest heap": resident.low,
+        "error": agent.rec.get("error", ""),
+    }
+    return facts(agent.settings, agent.wifi.address(), health)
+
+
+def facts(settings, network=None, health=None):
     """What there is to tell, read once, so that the pieces are the same each time they are made.
-    settings: of config.load(); network: (address, mask, gateway, dns) or None."""
+    settings: of config.load(); network: (address, mask, gateway, dns) or None; health: what
+    else there is to tell, by name."""
     st = os.statvfs("/")
     gc.collect()
     return {
@@ -33,7 +45,19 @@ def facts(settings, network=None):
         "cause": board.reset_cause(),
         "error": log.last_error[:120],
         "time": time.gmtime(),
+        "health": health or {},
+        "software": [("flyve-mdm-esp32", VERSION)] + _applications(),
     }
+
+
+def _applications():
+    try:
+        os.stat("/apps")
+    except OSError:
+        return []
+    found = list(resident.load("packages").installed())
+    resident.drop("packages", "places")
+    return found
 
 
 def _section(name, fields):
@@ -64,8 +88,9 @@ def pieces(f, tag=None):
             ("OSNAME", "MicroPython"),
             ("OSVERSION", os.uname()[3] if hasattr(os, "uname") else ""),
             ("MEMORY", max(1, f["heap"] // 1024)),
-            ("DESCRIPTION", "up %d s, reset %s, heap free %d of %d KiB, last trouble %s"
-             % (f["uptime"], f["cause"], f["free"], f["heap"], f["error"] or "none")),
+            ("DESCRIPTION", "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; %s"
+             % (f["uptime"], f["cause"], f["free"], f["heap"], f["error"] or "none",
+                ", ".join("%s %s" % pair for pair in sorted(f["health"].items())))),
         ),
     )  # fmt: skip
     yield _section("CPUS", (("NAME", board.model()), ("SPEED", board.frequency())))
@@ -87,5 +112,6 @@ def pieces(f, tag=None):
     yield _section(
         "DRIVES", (("TYPE", "/"), ("FILESYSTEM", "littlefs"), ("TOTAL", total), ("FREE", free))
     )
-    yield _section("SOFTWARES", (("NAME", "flyve-mdm-esp32"), ("VERSION", VERSION)))
+    for name, version in f["software"]:
+        yield _section("SOFTWARES", (("NAME", name), ("VERSION", version)))
     yield b"</CONTENT>\n</REQUEST>\n"

@@ -107,10 +107,7 @@ class Link:
         host = settings["broker"] or rec.get("broker")
         user = self.topic.rsplit("/", 1)[1]
         log.secret("mqtt", rec.get("mqttpasswd"))
-        client = mqtt.Client(
-            user, host, port, user, rec.get("mqttpasswd"), settings["keepalive"], tls
-        )
-        client.set_last_will(self._status, self._offline, retain=True, qos=1)
+        client = mqtt.Client()
         client.on_message = self._message
         client.on_puback = self._outbox.acked
         client.on_suback = self._suback
@@ -119,7 +116,10 @@ class Link:
         self._birth = self._pinged = None
         self._refused = []
         try:
-            client.open(_CONNECT_MS)
+            client.open(
+                _CONNECT_MS, (self._status, self._offline), user, host, port, user,
+                rec.get("mqttpasswd"), settings["keepalive"], tls,
+            )  # fmt: skip
             self._client = client
             self._asked = {}
             for topic in self.filters():

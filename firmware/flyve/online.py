@@ -1,4 +1,4 @@
-"""What an enrolled agent does: keeps the link, obeys commands, applies policies.
+"""What an enrolled agent does: keeps the link, obeys commands, finds out what else is due.
 
 Imported once the agent is enrolled, for enrollment needs the memory.
 """
@@ -13,85 +13,120 @@ from flyve.inbox import Inbox
 from flyve.link import Link
 
 _IDLE_MS = const(30000)  # after which the REST session is ended
+_GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
 
 
 class Online:
-    """Finds the jobs of an enrolled agent; agent: see agent.Agent."""
+    """The state of an enrolled agent's work, for duties.py; agent: see agent.Agent."""
 
     def __init__(self, agent):
-        self._agent = agent
-        self._inbox = Inbox()
-        self._retry = Retry()
-        self._again = None  # the policy that broke off
-        self._alone = False  # a job needs the link's memory
+        self.agent = agent
+        self.inbox = Inbox()
+        self.retry = Retry()
+        self.duty = 0  # at hand, or where the search for the next begins
+        self.entry = None  # the policy at hand, or the one that broke off
+        self.alone = False  # a job needs the link's memory
+        self.guarded = {}  # name -> message and uptime, of retained commands to be checked
+        self.failed = []  # applications that were stopped
+        self.update = bool(board.nvs_get_int("update"))  # one may have to be settled
+        self.refusal = None  # the newest one of the broker that was looked into
+        self.used = time.ticks_ms()  # when the last job ended
+        self._located = self.used
+        self._connects = 0
         self._command = None  # a second, short job: commands are answered during a long one
-        self._failed = []  # applications that were stopped
-        self._update = bool(board.nvs_get_int("update"))  # one may have to be settled
-        self._used = self._located = time.ticks_ms()
+        by_rest = agent.rec.get("generation") == "C" and agent.settings["report"] != "mqtt"
+        agent.reports = [] if by_rest else None
+        agent.by_mqtt = not by_rest or agent.settings["report"] == "both"
         agent.link = Link(agent.rec, agent.settings, self._message)
 
     def _message(self, topic, payload, retained):
         """Answers a Ping at once, keeps the rest for a job."""
-        agent = self._agent
+        agent = self.agent
         own = agent.link.topic
-        if self._inbox.sort(own, agent.rec.get("fleet"), topic, payload, retained) == "ping":
-            agent.link.say(own + "/Status/Ping", b"!")
+        if self.inbox.sort(own, agent.rec.get("fleet"), topic, payload, retained) == "ping":
+            agent.answer("Ping", b"!", "pong")
 
     def left(self):
         """Milliseconds until there may be something to do."""
-        link, inbox = self._agent.link, self._inbox
+        link = self.agent.link
         if not link.up:
             return max(0, link.due()) if link.down else 20
-        if inbox.commands or inbox.overflow or self._failed:
+        if self.inbox.commands or self.inbox.overflow:
             return 0
-        return max(0, self._retry.left()) if inbox.policies else 1000
+        return max(0, self.retry.left()) if self._pending() else 1000
 
-    def app_failed(self, name):
-        """An application was stopped because it raises."""
-        self._failed.append(name)
+    def _pending(self):
+        agent, link = self.agent, self.agent.link
+        if link.up or self.alone:
+            return (
+                self.inbox.policies or self.guarded or self.failed or self.update
+                or agent.reports or agent.user
+            )  # fmt: skip
+        return link.reason is not self.refusal and getattr(link.reason, "code", 0) in (4, 5)
 
     def job(self):
-        """The next job and what to call at its end with its failure or None; (None, None) when
-        there is nothing to do."""
-        agent, inbox = self._agent, self._inbox
-        link = agent.link
-        if link.up or self._alone:
-            if self._update:
-                return resident.load("policies").settle(agent), self._settled
-            if self._failed:
-                name = self._failed.pop()
-                return resident.load("policies").app_failed(agent, name), self._told
-            if inbox.policies and self._retry.left() <= 0:
-                return self._apply(), self._applied
-            if inbox.overflow and not inbox.policies:
-                inbox.overflow = False
-                link.refresh()
+        """The next job, or None when there is nothing to do."""
+        agent = self.agent
+        if agent.rec.get("state") == "leaving":
+            return agent.load("leaving", "run")
+        if agent.link.up:
+            self._up()
+        if self._pending() and self.retry.left() <= 0:
+            return resident.load("duties").find(self)
+        if agent.session and time.ticks_diff(time.ticks_ms(), self.used) > _IDLE_MS:
+            return agent.load("rest", "end")
+
+    def _up(self):
+        """What an online agent looks after."""
+        agent, inbox = self.agent, self.inbox
         now = time.ticks_ms()
+        if self._connects != agent.link.connects:
+            self._connects = agent.link.connects
+            resident.load("duties").greet(agent)
+        if inbox.overflow and not inbox.policies:
+            inbox.overflow = False
+            agent.link.refresh()
         every = agent.rec.get("locate")
         if every and time.ticks_diff(now, self._located) >= every * 1000:
             self._located = now
             inbox.commands.append(("geolocate", {}, False))
-        if agent.session and time.ticks_diff(now, self._used) > _IDLE_MS:
-            return self._logout(), self._told
-        return None, None
+
+    def ended(self, failure):
+        """A job has ended, with an exception or None."""
+        self.used = time.ticks_ms()
+        if failure:
+            resident.load("duties").failed(self, failure)
+            resident.drop("duties")
+        else:
+            self.alone = False
+            self.retry.after(0)
+            self.duty = 0
+            if self.agent.restarting:
+                self.agent.restart("update")
 
     def step(self):
         """Connects when that is due, also during a job, and goes on with the command at hand or
         begins the next; True while there is one."""
-        link = self._agent.link
-        if link.down and link.due() <= 0 and not self._alone:
+        link = self.agent.link
+        if link.down and link.due() <= 0 and not self.alone:
             link.connect()
         if self._command is None:
-            if not self._inbox.commands:
+            if not self.inbox.commands:
                 return False
-            self._command = self._run(*self._inbox.take(self._inbox.commands))
+            name, message, retained = self.inbox.take(self.inbox.commands)
+            if name in _GUARDED:
+                self.guarded.pop(name, None)
+                if retained:
+                    self.guarded[name] = (message, log.uptime())
+                    return True
+            self._command = self.agent.load("commands", "run", name, message, retained)
         try:
             next(self._command)
             return True
         except StopIteration:
             pass
         except Exception as e:  # a command's failure is its own
-            self._agent.report("commands", e)
+            self.agent.report("commands", e)
         self._command = None
         resident.drop("commands", "inventory")
         return False
@@ -99,78 +134,5 @@ class Online:
     def idle(self):
         """Gives up what is at hand, for want of memory; the retained messages come again."""
         self._command = None
-        self._inbox.overflow = True
+        self.inbox.overflow = True
         resident.drop("commands", "inventory")
-
-    def _run(self, name, message, retained):
-        yield from resident.load("commands").run(self._agent, name, message, retained)
-
-    def _apply(self):
-        """Deals with one policy; a newer message about its task ends it."""
-        inbox, rec = self._inbox, self._agent.rec
-        entry = inbox.take(inbox.policies)
-        again = entry is self._again
-        self._again = entry
-        job = self._task(again, entry)
-        for _ in job:
-            yield
-            for other in inbox.policies:
-                if other[2] == entry[2] and other[3] != entry[3]:
-                    break
-            else:
-                if entry[0] == rec.get("fleet") or not entry[0]:
-                    continue
-            job.close()
-            log.info("policies", "task %s is out of date", entry[2])
-            break
-        self._again = None
-
-    def _task(self, again, entry):
-        agent = self._agent
-        planned = yield from resident.load("policies").begin(agent, again, *entry)
-        if planned:
-            resident.drop("policies", "tasks", "places")
-            status = yield from resident.load("deploy").run(agent, *planned)
-            resident.drop()
-            yield from resident.load("policies").finish(agent, planned[0], status)
-
-    def _applied(self, failure):
-        agent = self._agent
-        self._used = time.ticks_ms()
-        alone = self._alone
-        self._alone = False
-        if failure is None:
-            self._retry.after(0)
-            if agent.restarting:
-                agent.restart("update")
-            return
-        agent.report("policies", failure)
-        # Not the task's own failure but trouble on the way: later, after the others.
-        self._inbox.policies.append(self._again)
-        if _no_memory(failure) and agent.link.up and not alone:
-            # Two TLS connections are too many here: they take turns.
-            agent.link.close()
-            self._alone = True
-            self._inbox.policies.insert(0, self._inbox.policies.pop())
-        else:
-            log.info("policies", "next try in %d ms", self._retry.failed())
-
-    def _settled(self, failure):
-        self._update = failure is not None
-        self._told(failure)
-
-    def _told(self, failure):
-        if failure:
-            self._agent.report("online", failure)
-
-    def _logout(self):
-        api = resident.load("rest").resume(self._agent)
-        self._agent.session = None
-        yield
-        api.close()
-
-
-def _no_memory(e):
-    return (
-        isinstance(e, MemoryError) or getattr(e, "kind", None) == "memory" or e.errno in (12, 105)
-    )

@@ -2,7 +2,7 @@
 
 from flyve.registry import Failed
 
-_ROOTS = {
+ROOTS = {
     "SDCARD": "/files",
     "DOCUMENTS": "/files/documents",
     "PHOTOS": "/files/photos",
@@ -21,7 +21,7 @@ def segment(name):
 def resolve(place, roots=None):
     """The full path that place (e.g. "%SDCARD%/dir/") stands for, with its trailing slash, if it
     has one; raises Failed for an unknown root, a traversal, or a path outside all roots."""
-    roots = roots or _ROOTS
+    roots = roots or ROOTS
     if place.startswith("%"):
         name, percent, rest = place[1:].partition("%")
         root = roots.get(name) if percent else None

@@ -19,15 +19,18 @@ _BEATEN = "overriden"
 
 def _tell(agent, task_id, status):
     """A job: queues the task's status; waits for room in the outbox."""
+    log.info("policies", "task %s %s", task_id, status)
+    agent.tell("task", task_id, status)
+    if not agent.by_mqtt:
+        return
     if agent.rec.get("generation") == "A":
         topic = "/Status/Task"
         text = json.dumps({"updateStatus": [{"taskId": task_id, "status": status}]})
     else:
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
-    while not agent.link.publish(agent.link.topic + topic, text.encode()):
-        yield
-    log.info("policies", "task %s %s", task_id, status)
+    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=True):
+        yield 50
 
 
 def _parse(payload):

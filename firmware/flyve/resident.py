@@ -5,32 +5,50 @@ import sys
 
 import flyve
 
+low = 1 << 30  # bytes of heap that were free at the tightest collection
+
 _PHASES = (
+    "applying",
     "bundle",
     "commands",
     "deploy",
+    "dial",
     "download",
+    "duties",
     "enrollment",
+    "joining",
     "image",
     "invitation",
     "deeplink",
+    "erase",
+    "guard",
     "inventory",
+    "leaving",
     "packages",
     "places",
     "policies",
+    "report",
     "rest",
+    "startup",
     "tasks",
     "jsonpick",
     "clock",
     "config",
     "trust",
     "update",
+    "user",
 )
+
+
+def _collect():
+    global low
+    gc.collect()
+    low = min(low, gc.mem_free())
 
 
 def load(name):
     """Imports flyve.<name> and returns it, after making room for it."""
-    gc.collect()
+    _collect()
     return getattr(__import__("flyve." + name), name)
 
 
@@ -43,4 +61,4 @@ def drop(*names):
             delattr(flyve, name)
     if not names or "rest" in names:
         sys.modules.pop("urequests", None)
-    gc.collect()
+    _collect()

@@ -82,9 +82,14 @@ def try_image(partition):
         raise Failed("damaged image")
 
 
+def crashes():
+    """How many of the last starts have crashed, in a row."""
+    return board.nvs_get_int("crashes") or 0
+
+
 def safe_mode():
-    """True when the last starts have all crashed; ask before stable()."""
-    return (board.nvs_get_int("crashes") or 0) >= SAFE
+    """True when that is too many for applications; ask before stable()."""
+    return crashes() >= SAFE
 
 
 def stable():

@@ -6,6 +6,7 @@ APPS = """
 from flyve.apps import Apps
 failed = []
 class Agent:
+    rec = {}
     def __str__(self):
         return "the agent"
     def app_failed(self, name):
@@ -105,7 +106,7 @@ def test_one_that_ends_or_has_no_start_is_left_alone(ground):
 
 
 def test_a_pause_stops_all(ground):
-    script = "steps(1)\napps.pause()\nsteps(5)\nprint('pause')\napps.resume()\nsteps(1)"
+    script = "steps(1)\napps.pause(True)\nsteps(5)\nprint('pause')\napps.pause(False)\nsteps(1)"
     lines = ground.run(board(ground, script, a=helped("A")))
     assert lines == ["A the agent 0", "pause", "A the agent 1"]
 
