@@ -33,6 +33,10 @@ class LinkError(Exception):
         self.code = code
 
 
+def _two(n):
+    return bytes((n >> 8, n & 255))
+
+
 class Client:
     """One MQTT connection; will: (topic, payload), retained and of QoS 1.
 
@@ -83,26 +87,30 @@ class Client:
         self.sock.flush()
         self.sent = time.ticks_ms()
 
+    def _begin(self, op, size):
+        """Writes a packet's head; size: bytes that follow."""
+        self.sock.extend(_WRITE_MS)
+        head = bytearray((op,))
+        while size > 127:
+            head.append(size & 127 | 128)
+            size >>= 7
+        head.append(size)
+        self.sock.write(head)
+
     def post(self, topic, payload, retain=False, pid=0, dup=False, more=False):
         """Sends a PUBLISH: QoS 1 with the packet id pid, or QoS 0. payload: bytes, or an object
         with pieces() and a length. more: it may wait for flush(). Does not wait for the
         acknowledgement."""
         topic = topic.encode()
-        n = len(topic)
-        size = n + len(payload) + (4 if pid else 2)
-        head = bytearray(1)
-        head[0] = 0x30 | (2 if pid else 0) | (8 if dup else 0) | (1 if retain else 0)
-        while size > 127:
-            head.append(size & 127 | 128)
-            size >>= 7
-        head.extend(bytes((size, n >> 8, n & 255)))
-        head.extend(topic)
+        op = 0x30 | bool(pid) << 1 | bool(dup) << 3 | bool(retain)
+        self._begin(op, len(topic) + len(payload) + (4 if pid else 2))
+        self.sock.write(_two(len(topic)))
+        self.sock.write(topic)
         if pid:
-            head.extend(bytes((pid >> 8, pid & 255)))
-        sock = self.sock
-        sock.extend(_WRITE_MS)
-        sock.write(head)
-        sock.write(payload)
+            self.sock.write(_two(pid))
+        for piece in payload.pieces() if hasattr(payload, "pieces") else (payload,):
+            self.sock.extend(_WRITE_MS)  # each may take that long: a slow link is no dead one
+            self.sock.write(piece)
         if not more:
             self.flush()
 
@@ -116,11 +124,9 @@ class Client:
 
     def _request(self, op, topic, rest):
         pid = self._next_pid()
-        size = 4 + len(topic) + len(rest)
-        length = (size,) if size < 128 else (size & 127 | 128, size >> 7)
-        self.sock.extend(_WRITE_MS)
-        self.sock.write(bytes((op,) + length))
-        self.sock.write(bytes((pid >> 8, pid & 255, len(topic) >> 8, len(topic) & 255)))
+        self._begin(op, 4 + len(topic) + len(rest))
+        self.sock.write(_two(pid))
+        self.sock.write(_two(len(topic)))
         self.sock.write(topic)
         self.sock.write(rest)
         self.flush()
@@ -128,8 +134,7 @@ class Client:
 
     def ping(self):
         """Sends a PINGREQ; `ponged` shows when its answer came."""
-        self.sock.extend(_WRITE_MS)
-        self.sock.write(b"\xc0\0")
+        self._begin(0xC0, 0)
         self.flush()
 
     def close(self, goodbye=False):
@@ -266,7 +271,6 @@ class Client:
         self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
         if qos:
             # Only now: what was acknowledged has been dealt with.
-            self.sock.write(b"\x40\x02")
+            self._begin(0x40, 2)
             self.sock.write(bytes(body[at : at + 2]))
-            self.sock.extend(_WRITE_MS)
             self.flush()
