@@ -16,8 +16,8 @@ def uniform(a, b):
 
 
 class Backoff:
-    """Exponential, with jitter. spread: ms over which a fleet's first tries are spread; uniform(a, b)
-    gives a random integer of a..b. All times in ms."""
+    """Exponential, with jitter. spread: ms over which a fleet's first tries are spread;
+    uniform(a, b) gives a random integer of a..b. All times in ms."""
 
     def __init__(self, spread, uniform):
         self._spread = spread

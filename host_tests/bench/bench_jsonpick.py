@@ -1,4 +1,4 @@
-"""jsonpick: heap and speed on full sessions of several sizes, beside json.loads of the whole text and a byte loop."""
+"""jsonpick: heap and speed on full sessions, beside json.loads and a loop over the bytes."""
 
 from __future__ import annotations
 

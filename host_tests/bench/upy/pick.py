@@ -1,4 +1,4 @@
-# Three ways to two values of a full session: by jsonpick, by json.loads, and a loop over the bytes.
+# Three ways to values of a full session: jsonpick, json.loads, and a loop over the bytes.
 
 import gc
 import json
