@@ -13,6 +13,7 @@ _COMMANDS = {
     "deeplink": "tools.deeplink",
     "demo": "tools.demo",
     "deploy": "tools.board.cli",
+    "fleet": "tools.fleet",
     "invite": "tools.backend.cli",
     "monitor": "tools.board.cli",
     "provision": "tools.board.cli",
