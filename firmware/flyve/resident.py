@@ -12,6 +12,7 @@ _PHASES = (
     "bundle",
     "commands",
     "deploy",
+    "dial",
     "download",
     "duties",
     "enrollment",
