@@ -218,7 +218,6 @@ def test_messages_from_the_broker(upy, count):
     ],
     ids=["file", "app", "endless", "long"],
 )
-@pytest.mark.xfail(strict=True, reason="the policy is tried again for ever, and never failed")
 def test_a_number_that_is_none_fails_the_task(upy, symbol, body):
     topic = f"76/agent/SN1/Policy/{symbol}/Task/1".encode()
     assert upy.call("inputs", "messages", [[topic, body]]) == []
