@@ -1,6 +1,7 @@
 # `make help` lists the targets. Each one sets up .venv first, when that is needed.
 # Variables: PYTHON (to make .venv with), MICROPYTHON and MPY_CROSS (tools of your own),
-# PYTEST_ARGS, and those that the targets name.
+# READABLE=1 (whole names and line numbers in the firmware), PYTEST_ARGS, and those that the
+# targets name.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
 
-export MICROPYTHON MPY_CROSS MICROPYTHON_SRC IDF_PATH
+export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
 
 .DEFAULT_GOAL := help
 .PHONY: setup demo test lint bench size hil firmware soak clean help

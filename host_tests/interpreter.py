@@ -30,9 +30,10 @@ class Workshop:
         self.add(RUNNER)
 
     def add(self, source: Path) -> None:
-        """Compiles a script, asserts and all. Raises tools.build.BuildError."""
-        name = _shown(source)
-        build.compile_file(source, self.modules / f"{source.stem}.mpy", name, 0, toolchain.check())
+        """Compiles a script, asserts and all; it may reach into the firmware's private parts.
+        Raises tools.build.BuildError."""
+        step = build.Step(source, f"{source.stem}.mpy", _shown(source), 0, build.follow)
+        build.compile_step(step, self.modules / step.target, toolchain.check())
 
     def argv(self, statement: str, heap: str | None) -> list:
         path = [build.FIRMWARE, build.FIRMWARE / "lib", self.modules, ".frozen", build.VIRTUAL]

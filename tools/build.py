@@ -1,21 +1,27 @@
 """Compiles firmware/ into build/firmware/, the tree of files that goes to a board's flash.
 
-boot.py and main.py stay source, for a board starts them by name; all else becomes .mpy:
-our modules at -O3 (without line numbers: a tenth of their RAM), the libraries at -O0, for
-their asserts are protocol checks. boards/virtual/ goes to build/virtual/.
+boot.py and main.py stay source, for a board starts them by name; all else becomes .mpy at -O3
+(without line numbers: a tenth of their RAM), our modules with shorter names (tools/shorten.py;
+build/names.json has the whole ones), the libraries with their asserts, which are protocol checks.
+READABLE=1 in the environment builds with whole names and line numbers, to debug with.
+boards/virtual/ goes to build/virtual/.
 """
 
+import ast
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import BUILD, ROOT, libraries, toolchain
+from tools import BUILD, ROOT, libraries, shorten, toolchain
 
 FIRMWARE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
@@ -33,12 +39,22 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One output file: a source compiled at a level, or copied when the level is None."""
+    """One output file: a source, edited and compiled at a level, or copied when that is None."""
 
     source: Path
     target: str
     name: str = ""  # embedded in the .mpy, shown in tracebacks
     level: int | None = None
+    edit: Callable[[str], str] | None = None
+
+    def content(self) -> bytes:
+        """What is compiled or copied; an edit keeps the lines where they are."""
+        data = self.source.read_bytes()
+        if self.edit is None:
+            return data
+        with contextlib.suppress(SyntaxError, UnicodeError):  # the compiler says it better
+            return self.edit(data.decode()).encode()
+        return data
 
 
 def build(arch: str | None = None) -> Path:
@@ -57,23 +73,56 @@ def build(arch: str | None = None) -> Path:
             _make(firmware_steps(), BUILD / arch, arch)
             return BUILD / arch
         _make(firmware_steps(), FIRMWARE, native)
+        _write_names()
         _make(virtual_steps(), VIRTUAL, native)
     return FIRMWARE
 
 
 def firmware_steps() -> list[Step]:
     """What a board's flash holds: our files and both libraries."""
+    names = _names()
+    level, edit = (2, None) if names is None else (3, functools.partial(_shorten, names))
     steps = []
     for source in sorted((ROOT / "firmware").rglob("*.py")):
-        name = source.relative_to(ROOT / "firmware").as_posix()
-        if "/" in name:
-            steps.append(Step(source, name.removesuffix(".py") + ".mpy", name, 3))
+        path = source.relative_to(ROOT / "firmware")
+        if len(path.parts) > 1:
+            target = path.with_suffix(".mpy").as_posix()
+            steps.append(Step(source, target, path.stem, level, edit))
         else:
-            steps.append(Step(source, name))
+            steps.append(Step(source, path.name))
     for library in libraries.PINNED:
-        path = library.installed
-        steps.append(Step(library.source, f"lib/{path}.mpy", f"{path}.py", 0))
+        target = f"lib/{library.installed}.mpy"
+        name = library.installed.rpartition("/")[2]
+        steps.append(Step(library.source, target, name, level, shorten.spell_out_asserts))
     return steps
+
+
+def follow(source: str) -> str:
+    """The source of a script that reaches into the firmware: its private names as compiled."""
+    names = _names()
+    return source if names is None else shorten.follow(source, names)
+
+
+def _shorten(names: shorten.Names, source: str) -> str:
+    return shorten.shorten(source, names)
+
+
+def _names() -> shorten.Names | None:
+    if os.environ.get("READABLE"):
+        return None
+    folder = ROOT / "firmware"
+    sources = [path.read_bytes() for path in sorted(folder.glob("*/*.py"))]
+    return _plan(*sources)
+
+
+@functools.cache
+def _plan(*sources: bytes) -> shorten.Names:
+    parsed = []
+    for source in sources:
+        with contextlib.suppress(SyntaxError, UnicodeError):  # the compiler says it better
+            ast.parse(source)
+            parsed.append(source.decode())
+    return shorten.plan(parsed, [library.source.read_text() for library in libraries.PINNED])
 
 
 def virtual_steps() -> list[Step]:
@@ -86,14 +135,22 @@ def virtual_steps() -> list[Step]:
 
 def compile_file(source: Path, target: Path, name: str, level: int, arch: str = "") -> None:
     """Compiles one source; `name` is what tracebacks show. Raises BuildError."""
+    compile_step(Step(source, "", name, level), target, arch)
+
+
+def compile_step(step: Step, target: Path, arch: str = "") -> None:
+    """Compiles one step's source to `target`. Raises BuildError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    argv = [toolchain.mpy_cross(), f"-O{level}", "-s", name, "-o", target]
+    argv = [toolchain.mpy_cross(), f"-O{step.level}", "-s", step.name, "-o", target]
     argv += [f"-march={arch}"] if arch else []
-    argv.append(source)
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=_COMPILE_WAIT)
+    argv.append("-")
+    done = subprocess.run(
+        argv, check=False, capture_output=True, input=step.content(), timeout=_COMPILE_WAIT
+    )
     if done.returncode:
         target.unlink(missing_ok=True)
-        raise BuildError(_diagnosis(source, done.stderr or done.stdout))
+        said = (done.stderr or done.stdout).decode("utf-8", "replace")
+        raise BuildError(_diagnosis(step.source, said))
 
 
 def _make(steps: list[Step], out: Path, arch: str) -> None:
@@ -105,7 +162,7 @@ def _make(steps: list[Step], out: Path, arch: str) -> None:
         made = {}
     fresh, errors = {}, []
     for step in steps:
-        data = step.source.read_bytes()
+        data = step.content()
         flags = f"{step.name} {step.level} {arch} {toolchain.compiler_version()}"
         digest = hashlib.sha256(flags.encode() + data).hexdigest()
         target = out / step.target
@@ -126,8 +183,16 @@ def _run(step: Step, target: Path, arch: str, data: bytes) -> None:
         libraries.write(target, data)
         return
     part = target.with_name(target.name + ".part")
-    compile_file(step.source, part, step.name, step.level, arch)
+    compile_step(step, part, arch)
     part.replace(target)
+
+
+def _write_names() -> None:
+    """For the reader of a board's traceback: short name -> whole name."""
+    names = _names()
+    whole = {short: name for name, short in names.private.items()} if names else {}
+    text = json.dumps(whole, indent=1, sort_keys=True) + "\n"
+    libraries.write(BUILD / "names.json", text.encode())
 
 
 def _remove_stale(out: Path, wanted) -> None:

@@ -1,7 +1,8 @@
 """The agent's loop: one thread, one job at a time, and never a wait without a deadline.
 
-A job is a generator that yields after each short piece of work. Between two pieces the link is
-pumped, so the broker gets its answers while, say, a file comes in.
+A job is a generator that yields after each short piece of work, or yields the milliseconds for
+which it has nothing to do. Between two pieces the link is pumped, so the broker gets its answers
+while, say, a file comes in.
 """
 
 import os
@@ -20,8 +21,6 @@ _IDLE_MS = const(1000)  # longest sleep of the loop
 _SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
 _PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
-_DEEPLINK_MS = const(5000)  # how often to look for a deeplink
-_RESYNC_S = const(86400)
 _REPORTS = const(32)  # that wait for REST; the oldest goes
 _STARVED = const(3)  # jobs that may run out of memory
 
@@ -42,16 +41,15 @@ class Agent:
         self.reports = None  # a list of what to tell over REST, if that is wanted
         self.by_mqtt = True  # whether answers go over MQTT
         self.user = settings["user"]  # the user's data in GLPI, as user.py wants it
+        self.clock = Retry()
+        self.invited = Retry()
+        self.told = False  # that it waits for a deeplink
         self._online = None
-        self._job = None
-        self._done = None
-        self._clock = Retry()
-        self._invited = Retry()
-        self._told = False
+        self._job = self._area = None
         self._starved = 0
-        self._young = True  # not yet stable
         update = resident.load("update")
         self._trial = update.on_trial()
+        self._young = True  # not yet stable
         self.crashes = update.crashes()
         if update.safe_mode():
             log.error("agent", "safe mode after %d crashes: no applications", self.crashes)
@@ -68,12 +66,11 @@ class Agent:
         """The loop; returns never."""
         board.watchdog(_WATCHDOG_MS)
         self.refresh_apps()
-        self._show_lock()
         while True:
             try:
                 self.step()
             except MemoryError:
-                self._job = self._done = None
+                self._job = None
                 if self._online:
                     self._online.idle()
                 self._short_of_memory()
@@ -81,8 +78,7 @@ class Agent:
     def step(self):
         """One turn: applications, Wi-Fi, link, a piece of a command and of a job, or a wait."""
         board.feed()
-        self._age()
-        self._watch_button()
+        self._look_after()
         if self.apps:
             self.apps.step(self._job is None)
         if not self.wifi.step():
@@ -102,45 +98,54 @@ class Agent:
 
     def _rest(self, idle):
         """Waits until something is due, or something comes in; at most idle milliseconds."""
-        left = min(idle, self._clock.left())
+        left = min(idle, self.clock.left())
         if self.apps and self.apps.active:
             left = min(left, _SHORT_MS)
         if self._online:
             left = min(left, self._online.left())
         else:
-            left = min(left, self._invited.left())
+            left = min(left, self.invited.left())
         if self.link and not self.link.down:
             self.link.wait(max(1, left))
         else:
             time.sleep_ms(max(1, min(_SHORT_MS, left)))
 
     def _choose(self):
-        """Picks the next job, if there is one; `done(failure)` is called at its end."""
-        if self._clock.left() <= 0:
-            self._job, self._done = self._set_clock(), self._clock_done
+        """Picks the next job, if there is one."""
+        if self.clock.left() <= 0:
+            self._job, self._area = self.load("clock", "sync"), "clock"
         elif self._online:
-            self._job, self._done = self._online.job()
+            self._job, self._area = self._online.job(), "online"
         elif self.rec.get("state") in ("enrolled", "leaving"):
             self._online = resident.load("online").Online(self)
-        elif self._invited.left() <= 0:
-            self._job, self._done = self._enroll(), self._enroll_done
+        elif self.invited.left() <= 0:
+            self._job, self._area = self.load("invitation", "accept"), "enrollment"
+
+    def load(self, module, name, *args):
+        """A job out of a module that is loaded for it; it gets the agent first."""
+        yield from getattr(resident.load(module), name)(self, *args)
 
     def _advance(self):
         """Goes on with the job; returns how long it has nothing to do, in ms."""
+        failure = None
         try:
             return next(self._job)
         except StopIteration:
-            failure = None
             self._starved = 0
         except MemoryError as e:
             failure = e
             self._short_of_memory()
         except Exception as e:  # whatever it was: the loop goes on
             failure = e
-        done = self._done
-        self._job = self._done = None
+        self._job = None
         resident.drop()
-        done(failure)
+        if failure:
+            self.report(self._area, failure)
+        if self._area == "online":
+            self._online.ended(failure)
+        elif failure:
+            retry = self.clock if self._area == "clock" else self.invited
+            log.info(self._area, "next try in %d ms", retry.failed())
         return 0
 
     def _short_of_memory(self):
@@ -149,8 +154,8 @@ class Agent:
         if self._starved > _STARVED:
             self.restart("out of memory")  # fragmented: only a restart mends it
 
-    def _age(self):
-        """What depends on how long the board has been up."""
+    def _look_after(self):
+        """What depends on how long the board is up, or its button is held."""
         up = log.uptime()
         if self._trial and up > self.settings["trial"] * 1000:
             if resident.load("update").on_trial():
@@ -159,45 +164,13 @@ class Agent:
         if self._young and up > _STABLE_MS:
             self._young = False
             resident.load("update").stable()
-
-    def _watch_button(self):
-        """A long press of BOOT makes the board blank again, without the backend."""
-        now = log.uptime()
         if not self._button():
             self._held = None
         elif self._held is None:
-            self._held = now
-        elif now - self._held > _PRESS_MS:
-            log.warn("agent", "reset by its button")
-            self.end()
-            board.reset()
-
-    def end(self, state=None):
-        """The enrollment is over: erases what it brought, and leaves the state in the record."""
-        if self.link and self.link.up:
-            self.link.close()
-        resident.load("erase").enrollment(self.rec, self.settings, state)
-
-    def lock(self, on):
-        """Locks or unlocks the board: its applications pause, its LED shows it."""
-        self.rec.save(lock=on or None)
-        self._show_lock()
-
-    def _show_lock(self):
-        on = bool(self.rec.get("lock"))
-        if self.apps:
-            self.apps.pause(on)
-        if self.settings["led"] is not None:
-            board.led(self.settings["led"], on)
-
-    def health(self):
-        """How the board fares: texts and numbers for the inventory, by name."""
-        return {
-            "crashes": self.crashes,
-            "reconnects": max(0, self.link.connects - 1) if self.link else 0,
-            "lowest heap": resident.low,
-            "error": self.rec.get("error", ""),
-        }
+            self._held = up
+        elif up - self._held > _PRESS_MS:
+            resident.load("erase").end(self)
+            self.restart("reset by its button")
 
     def refresh_apps(self, name=None):
         """Starts the applications that are installed and ends those that are not, or are another
@@ -208,7 +181,6 @@ class Agent:
             except OSError:
                 return
             self.apps = resident.load("apps").Apps(self)
-            self._show_lock()
         if name:
             self.apps.stop(name)
         self.apps.refresh()
@@ -216,50 +188,7 @@ class Agent:
     def app_failed(self, name):
         """An application was stopped because it raises."""
         if self._online:
-            self._online.app_failed(name)
-
-    # The clock
-
-    def _set_clock(self):
-        yield from resident.load("clock").sync(self.settings["ntp"])
-
-    def _clock_done(self, failure):
-        if failure:
-            self.report("clock", failure)
-            self._clock.failed()
-            return
-        self._clock.after(_RESYNC_S * 1000)
-        # The record's time is a floor for the next boot: a day more or less does no harm.
-        if time.time() - self.rec.get("time", 0) > _RESYNC_S:
-            self.rec.save(time=time.time())
-        transport.floor = max(transport.floor, self.rec.get("time", 0))
-
-    # Enrollment
-
-    def _enroll(self):
-        invitation = resident.load("invitation")
-        if not invitation.waiting():
-            self._wait_for_deeplink()
-            return
-        self._told = False
-        try:
-            yield from resident.load("enrollment").run(self.rec, self.settings)
-        except invitation.Refused as e:
-            invitation.refuse(self.rec, e)
-        self._invited.after(0)
-
-    def _wait_for_deeplink(self):
-        self._invited.after(_DEEPLINK_MS)
-        if not self._told:
-            self._told = True
-            if self.rec.get("state") in ("invited", "created"):
-                log.error("enrollment", "the deeplink is gone: provision it again")
-            log.info("agent", "waiting for a deeplink")
-
-    def _enroll_done(self, failure):
-        if failure:
-            self.report("enrollment", failure)
-            log.info("enrollment", "next try in %d ms", self._invited.failed())
+            self._online.failed.append(name)
 
     def answer(self, topic, payload, kind, *facts):
         """Tells the backend something, over MQTT below its Status topic, over REST, or both; see

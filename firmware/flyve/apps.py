@@ -33,7 +33,7 @@ class Apps:
     def __init__(self, agent):
         self._agent = agent
         self._apps = {}
-        self._paused = False
+        self.pause(agent.rec.get("lock"))
         self.safe = (board.nvs_get_int("crashes") or 0) >= _SAFE
 
     def refresh(self):
@@ -60,7 +60,7 @@ class Apps:
 
     def pause(self, on):
         """Stops all applications where they are, or lets them go on."""
-        self._paused = on
+        self._paused = bool(on)
 
     def step(self, start=True):
         """Advances each application once; start: there is memory to start one."""

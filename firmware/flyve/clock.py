@@ -5,10 +5,11 @@ import time
 
 from micropython import const
 
-from flyve import board, log, transport
+from flyve import board, dial, log, transport
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
+_RESYNC_S = const(86400)
 
 
 def _ask(server):
@@ -17,7 +18,7 @@ def _ask(server):
     packet[0] = 0x23  # version 4, client
     struct.pack_into("!I", packet, 40, time.ticks_us())
     reply = bytearray(48)
-    n = transport.datagram(host, int(port or 123), packet, reply, _WAIT_MS)
+    n = dial.datagram(host, int(port or 123), packet, reply, _WAIT_MS)
     # The server repeats our transmit time stamp: anything else answers somebody else.
     if n < 48 or reply[0] & 7 != 4 or reply[24:32] != packet[40:48]:
         raise transport.NetError("clock", "%s sent no NTP answer" % host)
@@ -32,10 +33,11 @@ def _ask(server):
     return seconds
 
 
-def sync(servers):
-    """A job: sets the clock by the first server ("host" or "host:port") that answers; yields
-    between them. Returns through the clock itself; raises NetError when none answered."""
-    for server in servers:
+def sync(agent):
+    """A job: sets the clock by the first server of the settings ("host" or "host:port") that
+    answers, and lets it be due again in a day. Raises NetError when none did."""
+    rec = agent.rec
+    for server in agent.settings["ntp"]:
         try:
             seconds = _ask(server)
         except (transport.NetError, ValueError) as e:
@@ -44,5 +46,11 @@ def sync(servers):
             continue
         board.set_clock(time.gmtime(seconds)[:6])
         log.info("clock", "set to %04d-%02d-%02d %02d:%02d:%02d by %s", *time.gmtime()[:6], server)
-        return
-    raise transport.NetError("clock", "no NTP server answered: allow UDP 123, or set `ntp`")
+        break
+    else:
+        raise transport.NetError("clock", "no NTP server answered: allow UDP 123, or set `ntp`")
+    agent.clock.after(_RESYNC_S * 1000)
+    # The record's time is a floor for the next boot: a day more or less does no harm.
+    if seconds - rec.get("time", 0) > _RESYNC_S:
+        rec.save(time=seconds)
+    transport.floor = max(transport.floor, rec.get("time", 0))

@@ -3,7 +3,7 @@
 import json
 import time
 
-from flyve import log, registry, resident
+from flyve import board, log, registry, resident
 
 _UNIX = 946684800  # seconds from 1970 to the board's epoch
 
@@ -38,7 +38,7 @@ def _inventory(agent, message, retained):
     body = None
     if agent.by_mqtt:
         inventory = resident.load("inventory")
-        facts = inventory.facts(agent.settings, agent.wifi.address(), agent.health())
+        facts = inventory.of(agent)
         yield
         body = resident.load("rest").Body(lambda: inventory.pieces(facts))
         yield
@@ -69,7 +69,12 @@ def _subscribe(agent, message, retained):
 
 def _lock(agent, message, retained):
     """Locks or unlocks; the state outlives a restart."""
-    agent.lock(str(message.get("lock")).lower() == "now")
+    on = str(message.get("lock")).lower() == "now"
+    agent.rec.save(lock=on or None)
+    if agent.apps:
+        agent.apps.pause(on)
+    if agent.settings["led"] is not None:
+        board.led(agent.settings["led"], on)
     yield
 
 

@@ -82,8 +82,7 @@ class Download:
         self._least = chunk or _SMALLEST
         self._most = chunk or _LARGEST
         self._chunk = chunk or _FIRST
-        self._buf = memoryview(bytearray(_BLOCK))
-        self._file = None
+        self._buf = self._file = None
         self.form = self.path = self.sha256 = None
         self.total = self.have = self._base = 0
 
@@ -122,6 +121,7 @@ class Download:
         """Finds out what to fetch, and how much of it is there."""
         self.form = describe(self._api, self._endpoint)
         yield
+        self._buf = memoryview(bytearray(_BLOCK))
         self.total = self.form["filesize"]
         self.path = self._place(self.form)
         file = [self._endpoint, self.path, self.form]
@@ -312,6 +312,7 @@ class Download:
         if not self.total:
             self._write()
         self._close()
+        self._buf = None  # describe() needs the room
         yield
         # What came in several answers must all be of one version.
         if self._requests > 1 and describe(self._api, self._endpoint) != self.form:

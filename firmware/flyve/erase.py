@@ -10,6 +10,13 @@ KEPT = "/keep.json"  # what of NVS outlives a wipe
 _FIRMWARE = ("boot.py", "main.py", "flyve", "flyve.a", "flyve.b", "lib")
 
 
+def end(agent, state=None):
+    """The enrollment is over: offline, erased, and the state is what the record holds."""
+    if agent.link and agent.link.up:
+        agent.link.close()
+    enrollment(agent.rec, agent.settings, state)
+
+
 def _delete(path):
     board.feed()
     try:
@@ -32,7 +39,7 @@ def enrollment(rec, settings, state=None):
         for root in (settings["roots"] or places.ROOTS).values():
             _delete(root)
         _delete("/apps")
-    for name in ("tasks.json", "tasks.new", "outbox", "part", "part.json", "apps.new"):
+    for name in ("tasks.json", "tasks.new", "outbox.json", "part", "part.json", "apps.new"):
         _delete("/" + name)
     rec.save(scrub=True, **dict(dict.fromkeys(rec.values), state=state))
 

@@ -17,10 +17,21 @@ def _clean(value):
     return text
 
 
+def of(agent):
+    """The facts of an agent that is enrolled."""
+    health = {
+        "crashes": agent.crashes,
+        "reconnects": max(0, agent.link.connects - 1),
+        "lowest heap": resident.low,
+        "error": agent.rec.get("error", ""),
+    }
+    return facts(agent.settings, agent.wifi.address(), health)
+
+
 def facts(settings, network=None, health=None):
     """What there is to tell, read once, so that the pieces are the same each time they are made.
-    settings: of config.load(); network: (address, mask, gateway, dns) or None; health: of
-    Agent.health()."""
+    settings: of config.load(); network: (address, mask, gateway, dns) or None; health: what
+    else there is to tell, by name."""
     st = os.statvfs("/")
     gc.collect()
     return {

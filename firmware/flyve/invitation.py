@@ -4,9 +4,12 @@ import binascii
 import hashlib
 import os
 
+from micropython import const
+
 from flyve import log, resident
 
 PATH = "/deeplink"
+_LOOK_MS = const(5000)  # how often to look for one
 
 
 class Refused(Exception):
@@ -85,3 +88,22 @@ def refuse(rec, why):
     rec.save(scrub=True, state="refused", link=mark, posting=None, agent_id=None, error=error)
     discard()
     rec.save(link=None)
+
+
+def accept(agent):
+    """A job: enrolls by the deeplink on the flash, or waits for one."""
+    agent.invited.after(_LOOK_MS)
+    rec = agent.rec
+    if not waiting():
+        if not agent.told:
+            agent.told = True
+            if rec.get("state") in ("invited", "created"):
+                log.error("enrollment", "the deeplink is gone: provision it again")
+            log.info("agent", "waiting for a deeplink")
+        return
+    agent.told = False
+    try:
+        yield from resident.load("enrollment").run(rec, agent.settings)
+    except Refused as e:
+        refuse(rec, e)
+    agent.invited.after(0)

@@ -4,7 +4,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, rest, transport
+from flyve import board, log, resident, rest, transport
 from flyve.backoff import Retry
 
 _WAIT_MS = const(200)
@@ -40,7 +40,7 @@ def run(agent):
             yield min(_WAIT_MS, retry.left())
         else:
             # A broker that refuses us may have been told already.
-            pid = link.up and link.publish(link.topic + "/Status/Unenroll", _ACK)
+            pid = link.up and link.publish(link.topic + "/Status/Unenroll", _ACK, durable=True)
             while pid and link.up and not link.delivered(pid):
                 yield _WAIT_MS
             try:
@@ -53,7 +53,7 @@ def run(agent):
         if time.time() - rec.get("leaving", 0) > agent.settings["unenroll_wait"]:
             log.warn("agent", "the backend did not confirm the unenrollment")
             break
-    agent.end()
+    resident.load("erase").end(agent)
     log.info("agent", "unenrolled")
     board.reset()
 
@@ -82,6 +82,6 @@ def doubt(agent):
         agent.refusals >= _REFUSALS
         and time.time() - rec.get("doubt") >= agent.settings["orphan_after"]
     ):
-        agent.end("orphaned")
+        resident.load("erase").end(agent, "orphaned")
         log.error("agent", "orphaned")
         board.reset()

@@ -14,7 +14,7 @@ from flyve.outbox import Outbox
 from flyve.transport import NetError
 
 _CONNECT_MS = const(30000)
-_SUBACK_MS = const(15000)
+_ANSWER_MS = const(30000)  # a SUBACK or a PUBACK may take that long
 _REBIRTH_MS = const(1000)  # an older connection's will may come after our birth
 _RETRY_MS = const(300000)  # a refused subscription is tried again: the broker caches ACLs
 
@@ -31,6 +31,10 @@ def presence(generation, form):
         return b'{"online": true}', b'{"online": false}'
     boolean = form == "auto" and generation == "C"
     return b'{"online": "true"}', b'{"online": false}' if boolean else b'{"online": "false"}'
+
+
+def _is_network(e):
+    return getattr(e, "kind", None) == "network"
 
 
 class Link:
@@ -51,11 +55,11 @@ class Link:
         self._online, self._offline = presence(rec.get("generation"), settings["online_payload"])
         self._backoff = Backoff(settings["reconnect_spread"] * 1000, uniform)
         self._next = time.ticks_ms()
-        self._outbox = Outbox(self._send)
-        self._asked = {}  # packet id -> topic filter
+        self._outbox = Outbox(self._send, rec.get("agent_id"))
+        self._asked = {}  # packet id -> topic filter, None for the one that may be refused
         self._refused = []
         self._since = 0
-        self._birth = None
+        self._birth = None  # its packet id; not None: it is to be sent once more
         self._pinged = None
 
     @property
@@ -103,22 +107,24 @@ class Link:
         host = settings["broker"] or rec.get("broker")
         user = self.topic.rsplit("/", 1)[1]
         log.secret("mqtt", rec.get("mqttpasswd"))
-        client = mqtt.Client(
-            user, host, port, user, rec.get("mqttpasswd"), settings["keepalive"], tls
-        )
-        client.set_last_will(self._status, self._offline, retain=True, qos=1)
-        client.on_message = self._on_message
+        client = mqtt.Client()
+        client.on_message = self._message
         client.on_puback = self._outbox.acked
         client.on_suback = self._suback
+        self._outbox.acked(self._birth, True)  # it comes after the subscriptions
+        self._outbox.rewind()
+        self._birth = self._pinged = None
+        self._refused = []
         try:
-            client.open(_CONNECT_MS)
+            client.open(
+                _CONNECT_MS, (self._status, self._offline), user, host, port, user,
+                rec.get("mqttpasswd"), settings["keepalive"], tls,
+            )  # fmt: skip
             self._client = client
-            self._outbox.rewind()
             self._asked = {}
-            self._refused = []
-            self._pinged = None
             for topic in self.filters():
                 self._asked[client.ask(topic)] = topic
+            self._asked[client.ask(self._status, 0)] = None
         except (mqtt.LinkError, NetError) as e:
             client.close()
             self._client = None
@@ -126,33 +132,40 @@ class Link:
             return False
         self._state = _OPENING
         self._since = time.ticks_ms()
-        if self.delivered(self._birth):
-            self._birth = None  # else the one of the last connection is still to go
         self.connects += 1
         return True
 
     def _lost(self, e):
-        was_up = self._state != _DOWN
+        was = self._state
         self._state = _DOWN
         self.reason = e
-        if was_up:
-            # Our own network or the broker? It closes or refuses for the whole fleet at once.
-            delay = self._backoff.first(not isinstance(e, NetError) or e.kind != "network")
-            log.warn("link", "offline: %s", e)
+        network = _is_network(e)
+        if network or was == _UP and self._birth is None:
+            # It closes or refuses for the whole fleet at once; our own network does not.
+            delay = self._backoff.first(not network)
         else:
-            delay = self._backoff.next()
-            log.warn("link", "no connection: %s", e)
+            delay = self._backoff.next()  # also when it lets us in and then throws us out
+        log.warn("link", "no connection: %s" if was == _DOWN else "offline: %s", e)
         log.info("link", "next try in %d ms", delay)
         self._next = time.ticks_add(time.ticks_ms(), delay)
 
     def drop(self, e):
-        """Closes the connection because of e, without a word to the broker."""
+        """Closes the connection because of e, without a word to the broker. While the network is
+        away this may be repeated: the next try comes soon after the last call."""
         client = self._client
         self._client = None
         if client:
             client.close()
         if self._state != _DOWN:
             self._lost(e)
+        elif _is_network(e):
+            self._next = time.ticks_add(time.ticks_ms(), self._backoff.first(False))
+
+    def _message(self, topic, payload, retained):
+        if topic != self._status:
+            self._on_message(topic, payload, retained)
+        elif payload == self._offline and self.up:
+            self._birth = -1  # the will of a connection before this one
 
     def _suback(self, pid, code):
         topic = self._asked.pop(pid, None)
@@ -160,29 +173,41 @@ class Link:
             return
         if code & 0x80:
             self._refused.append(topic)
+            self._since = time.ticks_ms()
             log.error("link", "subscription to %s refused: check the broker's ACL", topic)
 
     def _send(self, topic, payload, retain, pid, dup):
         self._client.post(topic, payload, retain, pid, dup, True)
 
-    def publish(self, topic, payload, retain=False):
-        """Queues a QoS 1 message; returns its packet id, or 0 when the outbox is full."""
-        return self._outbox.add(topic, payload, retain)
+    def publish(self, topic, payload, retain=False, durable=False):
+        """Queues a QoS 1 message; returns its packet id, or 0 when the outbox is full. durable: a
+        reboot does not lose it either; else it may be dropped when it is ten minutes old."""
+        return self._outbox.add(topic, payload, retain, durable)
 
     def say(self, topic, payload):
         """Sends a QoS 0 message now, or drops it when there is no connection."""
-        if self._state == _DOWN:
-            return False
-        try:
-            self._client.post(topic, payload)
-            return True
-        except NetError as e:
-            self.drop(e)
-            return False
+        if self._client:
+            try:
+                self._client.post(topic, payload)
+                return True
+            except NetError as e:
+                self.drop(e)
+        self._outbox.dropped += 1
+        return False
 
-    def delivered(self, pid):
-        """True when the broker has acknowledged the message with that packet id."""
-        return pid not in self._outbox
+    def delivered(self, what):
+        """True when nothing is left to be acknowledged of what: a packet id or, also after a
+        reboot, a topic."""
+        return what not in self._outbox
+
+    @property
+    def dropped(self):
+        """How many messages were dropped, since boot."""
+        return self._outbox.dropped
+
+    def forget(self):
+        """Drops all that is queued, on flash too."""
+        self._outbox.clear()
 
     def pump(self):
         """Handles what came in and sends what is due; never waits. Safe to call at any time."""
@@ -202,25 +227,24 @@ class Link:
 
     def _presence(self):
         age = time.ticks_diff(time.ticks_ms(), self._since)
+        if self._outbox.waiting() > _ANSWER_MS:
+            raise mqtt.LinkError("the broker does not acknowledge messages")
         if self._state == _OPENING:
-            if self._asked and age < _SUBACK_MS:
-                return
             if self._asked:
-                raise mqtt.LinkError("the broker does not acknowledge subscriptions")
-            if self._birth is None:
+                if age > _ANSWER_MS:
+                    raise mqtt.LinkError("the broker does not acknowledge subscriptions")
+            elif self._birth is None:
                 # None again while the outbox is full.
                 self._birth = self.publish(self._status, self._online, True) or None
             elif self.delivered(self._birth):
                 self._state = _UP
                 self._since = time.ticks_ms()
-                self._backoff.reset()
                 self.reason = None
                 log.info("link", "online topic=%s", self.topic)
         elif self._birth and age > _REBIRTH_MS:
             if self.publish(self._status, self._online, True):
                 self._birth = None
         elif self._refused and age > _RETRY_MS:
-            self._since = time.ticks_ms()
             for topic in self._refused:
                 self._asked[self._client.ask(topic)] = topic
             self._refused = []
@@ -264,7 +288,7 @@ class Link:
             if time.ticks_diff(until, time.ticks_ms()) <= 0:
                 break
             self.wait(50)
-        self._outbox.acked(pid)
+        self._outbox.acked(pid, True)
         if self._client:
             self._client.close(goodbye=True)
             self._client = None

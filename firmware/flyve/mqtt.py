@@ -1,5 +1,5 @@
-"""umqtt.simple's client with what it lacks: a parser that neither blocks nor trusts, packet ids
-that wrap, DUP, SUBACK codes, and one error type.
+"""A connection that umqtt.simple opens, with what that lacks: a parser that neither blocks nor
+trusts, packet ids that wrap, DUP, SUBACK codes, and one error type.
 
 Every packet is read through one preallocated buffer; a larger PUBLISH up to LIMIT gets its own,
 and of a still larger one only the topic is told.
@@ -11,9 +11,6 @@ import time
 from micropython import const
 
 from flyve import transport
-
-sys.modules["usocket"] = sys.modules["ussl"] = transport
-from umqtt.simple import MQTTClient, MQTTException  # noqa: E402
 
 LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
 _BUFFER = const(512)
@@ -36,14 +33,15 @@ class LinkError(Exception):
         self.code = code
 
 
-class Client(MQTTClient):
-    """One MQTT connection.
+class Client:
+    """One MQTT connection; will: (topic, payload), retained and of QoS 1.
 
     on_message(topic: str, payload: bytes or None when over LIMIT, retained: bool),
     on_puback(pid), on_suback(pid, code) are called from pump() and must not wait."""
 
-    def __init__(self, client_id, server, port, user, password, keepalive, tls):
-        super().__init__(client_id, server, port, user, password, keepalive, tls)
+    def __init__(self):
+        self.sock = None
+        self._pid = 0
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
         self._big = None
@@ -53,23 +51,32 @@ class Client(MQTTClient):
         self.ponged = 0
         self.sent = 0
 
-    def open(self, ms):
-        """Connects within ms milliseconds. Raises LinkError and NetError."""
-        with transport.Exchange(self.server, ms) as x:
-            try:
-                self.connect()
-            except MQTTException as e:
-                code = e.args[0]
-                raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
-            except (AssertionError, IndexError, TypeError):
-                raise LinkError("no MQTT broker answered there") from None
-            self.sock = x.detach()
+    def open(self, ms, will, client_id, server, port, user, password, keepalive, tls):
+        """Connects within ms milliseconds; keepalive in seconds. Raises LinkError and NetError."""
+        # The library takes its sockets by name, and is in memory only for the handshake.
+        sys.modules["usocket"] = sys.modules["ussl"] = transport
+        from umqtt import simple
+
+        try:
+            client = simple.MQTTClient(client_id, server, port, user, password, keepalive, tls)
+            client.set_last_will(will[0], will[1], retain=True, qos=1)
+            with transport.Exchange(server, ms) as x:
+                client.connect()
+                self.sock = x.detach()
+        except simple.MQTTException as e:
+            code = e.args[0]
+            raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
+        except (AssertionError, IndexError, TypeError):
+            raise LinkError("no MQTT broker answered there") from None
+        finally:
+            for name in ("umqtt.simple", "umqtt"):
+                sys.modules.pop(name, None)
         self.sock.setblocking(False)
         self.sent = time.ticks_ms()
 
     def _next_pid(self):
-        self.pid = self.pid % 32767 + 1
-        return self.pid | 0x8000  # the lower half belongs to the outbox
+        self._pid = self._pid % 32767 + 1
+        return self._pid | 0x8000  # the lower half belongs to the outbox
 
     def flush(self):
         """Sends what post() has gathered."""
@@ -122,7 +129,7 @@ class Client(MQTTClient):
     def ping(self):
         """Sends a PINGREQ; `ponged` shows when its answer came."""
         self.sock.extend(_WRITE_MS)
-        super().ping()
+        self.sock.write(b"\xc0\0")
         self.flush()
 
     def close(self, goodbye=False):

@@ -1,52 +1,123 @@
-"""QoS 1 messages on their way: in order, bounded, sent again with DUP after a reconnect."""
+"""QoS 1 messages on their way: in order, bounded, sent again with DUP after a reconnect, and the
+durable ones after a reboot, too.
+
+The durable ones are in one small file. It is written in place, for littlefs shows the new content
+when the file is closed, all of it or nothing; that is one program operation where a rename takes
+four.
+"""
+
+import json
+import time
 
 from micropython import const
 
+from flyve import log
+
+PATH = "/outbox.json"  # [owner, [[topic, payload, retain], ...]], or empty
 LIMIT = const(32)  # messages; a full outbox refuses, it never drops what it took
 _WINDOW = const(8)  # unacknowledged at once
+_OLD_MS = const(600000)  # what is only in RAM is of no use later
+
+_TOPIC, _PAYLOAD, _RETAIN, _PID, _SENT, _BORN = range(6)
 
 
 class Outbox:
-    """send(topic, payload, retain, pid, dup) puts one PUBLISH on the wire."""
+    """send(topic, payload, retain, pid, dup) puts one PUBLISH on the wire. owner: a JSON value;
+    messages of another one that a former life has left on flash are not sent."""
 
-    def __init__(self, send):
+    def __init__(self, send, owner=None):
+        self.dropped = 0
         self._send = send
-        self._queue = []  # [pid, topic, payload, retain, times sent]
+        self._owner = owner
+        self._queue = []  # messages; born (ticks) is None for a durable one
         self._pid = 0
         self._flying = 0
+        self._moved = 0  # when something was sent or acknowledged
+        self._stale = False  # the file has messages that were acknowledged
+        try:
+            with open(PATH) as f:
+                whose, found = json.load(f)
+            if whose == owner:
+                for topic, payload, retain in found:
+                    # Nobody knows whether it was sent: so with DUP.
+                    self._put(topic, payload.encode(), retain, True, None)
+        except (OSError, ValueError, TypeError):
+            pass  # there is none, or it is empty
 
     def __len__(self):
         return len(self._queue)
 
-    def add(self, topic, payload, retain=False):
-        """Takes a message; returns its packet id, or 0 when the outbox is full."""
+    def __contains__(self, what):
+        """what: a packet id or a topic."""
+        return any(what == m[_PID] or what == m[_TOPIC] for m in self._queue)
+
+    def _put(self, topic, payload, retain, sent, born):
+        self._pid = self._pid % 32767 + 1  # SUBSCRIBEs use the upper half
+        self._queue.append([topic, payload, retain, self._pid, sent, born])
+
+    def add(self, topic, payload, retain=False, durable=False):
+        """Takes a message; returns its packet id, or 0 when the outbox is full. durable: it is on
+        flash when this returns; its payload must then be UTF-8."""
         if len(self._queue) >= LIMIT:
             return 0
-        self._pid = self._pid % 32767 + 1  # SUBSCRIBEs use the upper half
-        self._queue.append([self._pid, topic, payload, retain, 0])
+        self._put(topic, payload, retain, False, None if durable else time.ticks_ms())
+        if durable:
+            self._save()
         return self._pid
+
+    def _save(self):
+        self._stale = False
+        kept = [(m[0], m[1].decode(), m[2]) for m in self._queue if m[_BORN] is None]
+        try:
+            text = json.dumps((self._owner, kept)) if kept else ""
+            with open(PATH, "w") as f:
+                f.write(text)
+        except (OSError, MemoryError) as e:
+            # Better told and perhaps lost with the power than not told at all.
+            log.error("outbox", "not durable: free some flash (%s)", e)
 
     def pump(self):
         """Sends what the window allows; returns how many that were."""
+        if self._stale:
+            self._save()
         before = self._flying
         while self._flying < len(self._queue) and self._flying < _WINDOW:
-            message = self._queue[self._flying]
+            m = self._queue[self._flying]
             self._flying += 1
-            message[4] += 1
-            self._send(message[1], message[2], message[3], message[0], message[4] > 1)
+            self._moved = time.ticks_ms()
+            dup = m[_SENT]
+            m[_SENT] = True
+            self._send(m[_TOPIC], m[_PAYLOAD], m[_RETAIN], m[_PID], dup)
         return self._flying - before
 
-    def acked(self, pid):
-        """The broker has it; an unknown id is ignored."""
-        for i in range(self._flying):
-            if self._queue[i][0] == pid:
-                self._queue.pop(i)
-                self._flying -= 1
+    def acked(self, pid, anyway=False):
+        """The broker has it, or (anyway) it is not wanted any more; an unknown id is ignored."""
+        for i in range(len(self._queue) if anyway else self._flying):
+            if self._queue[i][_PID] == pid:
+                self._moved = time.ticks_ms()
+                self._flying -= i < self._flying
+                if self._queue.pop(i)[_BORN] is None:
+                    self._stale = True
                 return
 
+    def waiting(self):
+        """Milliseconds for which the broker has owed an acknowledgement."""
+        return time.ticks_diff(time.ticks_ms(), self._moved) if self._flying else 0
+
     def rewind(self):
-        """A new connection: everything unacknowledged is to be sent again."""
+        """A new connection: everything unacknowledged is to be sent again, but for what is old
+        and only in RAM. At least once in six days, for ticks wrap."""
+        now = time.ticks_ms()
+        fresh = []
+        for m in self._queue:
+            if m[_BORN] is None or time.ticks_diff(now, m[_BORN]) < _OLD_MS:
+                fresh.append(m)
+        self.dropped += len(self._queue) - len(fresh)
+        self._queue = fresh
         self._flying = 0
 
-    def __contains__(self, pid):
-        return any(message[0] == pid for message in self._queue)
+    def clear(self):
+        """Forgets everything, on flash too."""
+        self._queue = []
+        self._flying = 0
+        self._save()

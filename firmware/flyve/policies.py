@@ -29,7 +29,7 @@ def _tell(agent, task_id, status):
     else:
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
-    while not agent.link.publish(agent.link.topic + topic, text.encode()):
+    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=True):
         yield 50
 
 

@@ -51,7 +51,7 @@ def _task(api, agent_id, task_id, status):
 
 def _inventory(agent):
     inventory = resident.load("inventory")
-    facts = inventory.facts(agent.settings, agent.wifi.address(), agent.health())
+    facts = inventory.of(agent)
 
     def pieces():
         yield b'{"input":{"_inventory":"'

@@ -8,11 +8,15 @@ import flyve
 low = 1 << 30  # bytes of heap that were free at the tightest collection
 
 _PHASES = (
+    "applying",
     "bundle",
     "commands",
     "deploy",
+    "dial",
     "download",
+    "duties",
     "enrollment",
+    "joining",
     "image",
     "invitation",
     "deeplink",

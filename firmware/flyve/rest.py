@@ -196,6 +196,14 @@ class Rest:
         self.session = None
 
 
+def end(agent):
+    """A job: ends the agent's own session, which has been idle."""
+    api = resume(agent)
+    agent.session = None
+    yield
+    api.close()
+
+
 def resume(agent):
     """A client with the agent's own session; when done with it, save its `session` as the
     agent's. The session ends when it has been idle for a while."""

@@ -41,6 +41,8 @@ def prepare():
             transport.ca = path
     transport.verify = settings["tls_verify"]
     transport.floor = max(BUILD, rec.get("time", 0))
+    if settings["led"] is not None:
+        board.led(settings["led"], bool(rec.get("lock")))
     log.secret("app", settings["app_token"])
     log.secret("api", rec.get("api_token"))
     invitation = resident.load("invitation")

@@ -1,15 +1,6 @@
-"""The station's state machine over several networks, the last that worked first."""
+"""The station: whether it is connected, and joining.py while it is not."""
 
-import json
-import time
-
-from micropython import const
-
-from flyve import board, log
-
-_TRY_MS = const(20000)  # one network's chance
-_REST_MS = const(1000)  # the driver wants a pause after a failure
-_ROUND_MS = const(60000)  # longest pause after a round in which no network worked
+from flyve import board, log, resident
 
 
 class Wifi:
@@ -17,21 +8,8 @@ class Wifi:
 
     def __init__(self):
         self._sta = board.wlan()
-        try:
-            self._networks = json.loads(board.nvs_get("wifi") or b"[]")
-        except ValueError:
-            self._networks = []
-            log.error("wifi", "its settings are unreadable: flyve provision --wifi")
-        for i, network in enumerate(self._networks):
-            log.secret("wifi%d" % i, network[1])
-        self._index = self._good = board.nvs_get_int("net") or 0
-        self._since = None
-        self._rest = time.ticks_ms()
-        self._pause = 0
-        self._failed = 0
+        self._joining = None
         self.up = False
-        if not self._networks:
-            log.warn("wifi", "no network is configured: flyve provision --wifi SSID --psk -")
 
     def address(self):
         """(address, mask, gateway, DNS), all text."""
@@ -40,61 +18,18 @@ class Wifi:
     def step(self):
         """Goes on with whatever is due; returns True while connected."""
         up = self._sta.isconnected()
-        if up != self.up:
-            self.up = up
-            if up:
-                self._connected()
-            else:
-                log.warn("wifi", "connection lost")
-                self._since = None
-                self._rest = time.ticks_ms()
-                self._pause = 0
-        if up or not self._networks:
-            return up
-        now = time.ticks_ms()
-        if self._since is None:
-            if time.ticks_diff(now, self._rest) >= self._pause:
-                self._begin(now)
+        if up and self.up:
+            return True
+        if self.up:
+            log.warn("wifi", "connection lost")
+        self.up = up
+        if self._joining is None:
+            self._joining = resident.load("joining").Joining(self._sta)
+        if up:
+            self._joining.joined()
+            self._joining = None
+            log.info("wifi", "connected as %s", self.address()[0])
+            resident.drop("joining")
         else:
-            status = self._sta.status()
-            late = time.ticks_diff(now, self._since) > _TRY_MS
-            if late or status not in (board.IDLE, board.CONNECTING, 1010):
-                self._failure(now, status)
-        return False
-
-    def _begin(self, now):
-        self._index %= len(self._networks)
-        ssid, psk = self._networks[self._index]
-        log.info("wifi", "connecting to %s", ssid)
-        try:
-            if psk:
-                self._sta.connect(ssid, psk)
-            else:
-                self._sta.connect(ssid)
-        except OSError as e:
-            log.debug("wifi", "%s", e)
-        self._since = now
-
-    def _connected(self):
-        self._since = None
-        self._failed = 0
-        if self._networks and self._index != self._good:
-            board.nvs_set_int("net", self._index)
-            self._good = self._index
-        log.info("wifi", "connected as %s", self.address()[0])
-
-    def _failure(self, now, status):
-        ssid = self._networks[self._index][0]
-        reasons = {201: "not found", 202: "wrong passphrase", 204: "wrong passphrase"}
-        log.warn("wifi", "%s: %s", ssid, reasons.get(status, "no connection (%s)" % status))
-        try:
-            self._sta.disconnect()
-        except OSError:
-            pass
-        self._since = None
-        self._index += 1
-        self._failed += 1
-        if self._failed % len(self._networks) == 0:
-            self._pause *= 2
-        self._pause = max(_REST_MS, min(_ROUND_MS, self._pause))
-        self._rest = now
+            self._joining.step()
+        return up

@@ -35,7 +35,11 @@ sys.path.append(site)
 import micropython_run
 sys.exit(micropython_run.run_main(argv))
 """
-_PROBE_MAIN = "import probe\nprobe.install(%d)\nfrom flyve.agent import main\nmain()\n"
+_MAINS = {
+    "probe": "import probe\nprobe.install({})\n",
+    "heap": "import heap\nheap.watch()\n",
+    "day": "import day\nday.hasten()\n",
+}
 
 
 class Rig:
@@ -57,9 +61,9 @@ class Rig:
     def __exit__(self, *_) -> None:
         self._stack.close()
 
-    def board(self, probe: int | None = None, **settings) -> VirtualBoard:
-        """A new board with an invitation; with `probe` upy/probe.py runs beside its agent, and
-        makes it reconnect that often."""
+    def board(self, probe: int | None = None, beside: str = "", **settings) -> VirtualBoard:
+        """A new board with an invitation; `beside`: see beside(). With `probe`, upy/probe.py runs
+        there and makes the agent reconnect that often."""
         self._count += 1
         board = VirtualBoard.create(self._folder / f"board{self._count}", aps={SSID: PSK})
         board.deploy()
@@ -73,16 +77,20 @@ class Rig:
         }
         if self.backend.ca_der:
             files["/ca.der"] = self.backend.ca_der.read_bytes()
-        if probe is not None:
-            files["/main.py"] = (_PROBE_MAIN % probe).encode()
-            files["/probe.mpy"] = self._compiled("probe")
         board.change(files, {("flyve", "wifi"): json.dumps([[SSID, PSK]]).encode()})
+        if probe is not None:
+            self.beside(board, "probe", probe)
+        elif beside:
+            self.beside(board, beside)
         return board
 
-    def _compiled(self, name: str) -> bytes:
-        target = self._folder / f"{name}.mpy"
-        build.compile_file(SCRIPTS / f"{name}.py", target, name, 3)
-        return target.read_bytes()
+    def beside(self, board: VirtualBoard, script: str, *arguments: int) -> None:
+        """Lets upy/<script>.py run on the board, beside its agent."""
+        main = _MAINS[script].format(*arguments) + "from flyve.agent import main\nmain()\n"
+        step = build.Step(SCRIPTS / f"{script}.py", f"{script}.mpy", script, 3, build.follow)
+        compiled = self._folder / step.target
+        build.compile_step(step, compiled)
+        board.change({"/main.py": main.encode(), f"/{step.target}": compiled.read_bytes()})
 
 
 @contextlib.contextmanager

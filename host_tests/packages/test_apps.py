@@ -6,6 +6,7 @@ APPS = """
 from flyve.apps import Apps
 failed = []
 class Agent:
+    rec = {}
     def __str__(self):
         return "the agent"
     def app_failed(self, name):

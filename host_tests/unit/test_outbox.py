@@ -2,6 +2,8 @@
 
 from flyve.outbox import LIMIT, Outbox
 
+BOARD = True
+
 _WINDOW = 8
 
 

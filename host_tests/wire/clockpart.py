@@ -5,8 +5,19 @@ import time
 import net
 
 from flyve import board, clock, transport
+from flyve.backoff import Retry
+from flyve.record import Record
 
 _START = (2025, 1, 2, 3, 4, 5)
+
+
+class Agent:
+    """What the job needs of the agent."""
+
+    def __init__(self, servers):
+        self.settings = {"ntp": servers}
+        self.rec = Record()
+        self.clock = Retry()
 
 
 def sync(servers, floor=0):
@@ -17,7 +28,7 @@ def sync(servers, floor=0):
     result = {"yields": 0}
     begin = time.ticks_ms()
     try:
-        for _ in clock.sync(servers):
+        for _ in clock.sync(Agent(servers)):
             result["yields"] += 1
     except transport.NetError as e:
         result["kind"] = e.kind

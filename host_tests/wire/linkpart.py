@@ -1,30 +1,46 @@
 # Called by test_link.py, inside MicroPython: flyve.link against a scripted broker.
 
+import os
 import time
 
 import net
 
 from flyve import link as link_module
-from flyve import log, transport
+from flyve import log, outbox, transport
 
 link = None
 messages = []
 
 
 def start(port, generation="C", form="auto", keepalive=60, fleet=None):
-    global link
-    if link and link._client:
-        link._client.close()
+    try:
+        os.remove(outbox.PATH)
+    except OSError:
+        pass
     net.start()
-    messages.clear()
     rec = {"topic": "76/agent/SN1", "mqttpasswd": "secret", "generation": generation}
     rec["broker"] = net.HOST
     rec["port"] = port
     rec["fleet"] = fleet
+    rec["agent_id"] = "17"
     settings = {"online_payload": form, "reconnect_spread": 1, "keepalive": keepalive}
     for name in ("tls", "port", "broker"):
         settings[name] = None
+    _make(rec, settings)
+
+
+def _make(rec, settings):
+    global link
+    if link and link._client:
+        link._client.close()
+    messages.clear()
     link = link_module.Link(rec, settings, lambda *message: messages.append(list(message)))
+
+
+def reboot(agent_id="17"):
+    """A new Link, from what is on flash."""
+    link._rec["agent_id"] = agent_id
+    _make(link._rec, link._settings)
 
 
 def connect():
@@ -56,13 +72,22 @@ def state():
         "reason": str(link.reason),
         "due": link.due(),
         "queued": len(link._outbox),
+        "dropped": link.dropped,
         "lines": [line.split(" ", 1)[1] for line in net.lines],
         "messages": list(messages),
     }
 
 
-def publish(count, topic="76/agent/SN1/Status/Ping"):
-    return [link.publish(topic, b"%d" % i) for i in range(count)]
+def publish(count, topic="76/agent/SN1/Status/Ping", durable=False):
+    return [link.publish(topic, b"%d" % i, False, durable) for i in range(count)]
+
+
+def delivered(what):
+    return link.delivered(what)
+
+
+def forget():
+    link.forget()
 
 
 def say(topic, payload):
@@ -77,6 +102,14 @@ def keepalive(seconds):
 def later():
     """Five minutes pass."""
     link._since = time.ticks_add(link._since, -300100)
+    link._outbox._moved = time.ticks_add(link._outbox._moved, -300100)
+
+
+def aged(ms):
+    """What is queued was so ms milliseconds ago."""
+    for message in link._outbox._queue:
+        if message[-1] is not None:
+            message[-1] = time.ticks_add(message[-1], -ms)
 
 
 def close(ms=1000):
@@ -107,6 +140,19 @@ def last_error():
     return log.last_error
 
 
-def break_off():
+def break_off(kind="network"):
     """The connection is lost, without a word."""
-    link.drop(transport.NetError("network", "gone"))
+    link.drop(transport.NetError(kind, "gone"))
+
+
+def delays(times, kind=None):
+    """How long the link waits before each of some tries, all of them in vain; kind: of the
+    errors with which it is dropped, None: connect() fails."""
+    found = []
+    for _ in range(times):
+        if kind:
+            break_off(kind)
+        else:
+            link.connect()
+        found.append(link.due())
+    return found

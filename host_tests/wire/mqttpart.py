@@ -44,15 +44,16 @@ def _report(work):
     return result
 
 
-def connect(port, ms=1000, will=None, keepalive=60, user="SN1", password="secret"):
+def connect(
+    port, ms=1000, will=("t/Status/Online", b"off"), keepalive=60, user="SN1", password="secret"
+):
     global client
-    client = mqtt.Client("SN1", net.HOST, port, user, password, keepalive, False)
+    client = mqtt.Client()
     client.on_message = _message
     client.on_puback = lambda pid: events.append(["puback", pid])
     client.on_suback = lambda pid, code: events.append(["suback", pid, code])
-    if will:
-        client.set_last_will(will[0], will[1], retain=will[2], qos=will[3])
-    return _report(lambda: client.open(ms))
+    peer = "SN1", net.HOST, port, user, password, keepalive, False
+    return _report(lambda: client.open(ms, will[:2], *peer))
 
 
 def pump(ms=0, want=0):
@@ -106,7 +107,7 @@ def ponged():
 
 
 def set_pid(pid):
-    client.pid = pid
+    client._pid = pid
 
 
 def pids(n):

@@ -90,7 +90,7 @@ def test_the_birth_comes_after_the_subscriptions(upy, link):
     broker, _ = link()
     call(upy, "online")
     kinds = [op & 0xF0 for op, _, _ in broker.packets]
-    assert kinds == [CONNECT, SUBSCRIBE & 0xF0, SUBSCRIBE & 0xF0, SUBSCRIBE & 0xF0, PUBLISH]
+    assert kinds == [CONNECT, *[SUBSCRIBE & 0xF0] * 4, PUBLISH]
 
 
 def test_the_birth_is_repeated_about_a_second_later(upy, link):
@@ -117,8 +117,8 @@ def test_subscriptions(upy, link, generation, fleet, expected):
     call(upy, "online")
     filters = [body[4:-1].decode() for body in broker.bodies(SUBSCRIBE)]
     expected = [TOPIC + f if f[:4] in ("/Com", "/Pol", "/Sub") else f for f in expected]
-    assert filters == expected
-    assert all(body[-1] == 1 for body in broker.bodies(SUBSCRIBE))
+    assert filters == [*expected, STATUS]
+    assert [body[-1] for body in broker.bodies(SUBSCRIBE)] == [1] * len(expected) + [0]
 
 
 def test_a_refused_subscription_is_told_and_tried_again(upy, link):
@@ -258,7 +258,7 @@ def test_a_full_outbox_does_not_prevent_the_birth(upy, link):
     broker, _ = link()
     assert call(upy, "publish", 33)[-2:] == [32, 0]
     call(upy, "connect")
-    assert broker.wait_for(lambda: len(broker.times(SUBSCRIBE)) == 3)
+    assert broker.wait_for(lambda: len(broker.times(SUBSCRIBE)) == 4)
     threading.Event().wait(0.05)  # the answers are there before the outbox is emptied
     assert call(upy, "run", 1000, "up")["up"]
     assert len(births(broker.messages)) == 1
@@ -294,10 +294,134 @@ def test_a_refusal_has_its_reason_and_a_next_try(upy, link, code):
 def test_after_a_loss_the_next_try_is_spread(upy, link):
     _, peer = link()
     call(upy, "online")
+    call(upy, "later")
+    call(upy, "run", 50)  # the second birth
     peer.connection().hang_up()
     found = call(upy, "run", 1000, "down")
     assert found["reason"] == "the broker closed the connection"
     assert found["due"] <= 1000
+
+
+def test_a_broker_that_throws_us_out_at_once_is_not_hammered(upy, link):
+    broker, _ = link()
+    broker.hang_up_on = PUBLISH  # of the birth
+    waits = []
+    for _ in range(12):
+        call(upy, "connect")
+        waits.append(call(upy, "run", 1000, "down")["due"])
+    assert min(waits) > 900
+    assert max(waits) > 9000
+
+
+def test_tries_that_fail_grow_apart(upy, closed_port):
+    call(upy, "start", closed_port)
+    waits = call(upy, "delays", 12)
+    assert min(waits) > 900
+    assert 9000 < max(waits) <= 900_000
+
+
+def test_after_our_own_network_was_away_the_next_try_comes_within_two_seconds(upy, link):
+    link(code=5)
+    assert max(call(upy, "delays", 12)) > 9000
+    assert max(call(upy, "delays", 12, "network")) <= 2000
+
+
+def test_an_offline_that_is_not_ours_is_answered_with_a_birth(upy, link):
+    broker, peer = link()
+    call(upy, "online")
+    call(upy, "later")
+    call(upy, "run", 50)  # the second birth
+    peer.connection().send(publish(STATUS, S_TRUE))  # the echo
+    assert call(upy, "run", 100)["messages"] == []
+    assert len(births(broker.messages)) == 2
+    peer.connection().send(publish(STATUS, FALSE))
+    assert call(upy, "run", 100)["messages"] == []
+    third = births(broker.messages)[2:]
+    assert [(birth.payload, birth.retain) for birth in third] == [(S_TRUE, True)]
+
+
+def test_an_offline_from_before_the_birth_changes_nothing(upy, link):
+    broker, peer = link()
+    broker.acknowledge = False
+    call(upy, "connect")
+    peer.connection().send(publish(STATUS, FALSE, flags=1))
+    call(upy, "run", 100)
+    assert len(births(broker.messages)) == 1
+
+
+def test_that_we_may_not_see_our_own_status_is_no_error(upy, link):
+    broker, _ = link(granted={STATUS: 0x80})
+    assert call(upy, "online")
+    assert not [line for line in call(upy, "state")["lines"] if "refused" in line]
+    call(upy, "later")
+    call(upy, "run", 100)
+    assert [body[4:-1].decode() for body in broker.bodies(SUBSCRIBE)].count(STATUS) == 1
+
+
+def test_a_broker_that_does_not_acknowledge_messages_is_left(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    broker.acknowledge = False
+    call(upy, "publish", 1)
+    assert call(upy, "run", 50)["up"]
+    call(upy, "later")
+    found = call(upy, "run", 100, "down")
+    assert found["reason"] == "the broker does not acknowledge messages"
+
+
+def test_durable_messages_survive_a_reboot_and_go_in_order_with_dup(upy, link):
+    broker, _ = link()
+    call(upy, "publish", 2, "t/durable", True)
+    call(upy, "publish", 2, "t/ram")
+    call(upy, "publish", 1, "t/last", True)
+    call(upy, "reboot")
+    assert not call(upy, "delivered", "t/durable")
+    assert call(upy, "delivered", "t/ram")
+    assert call(upy, "online")
+    found = [(m.topic, m.payload, m.dup) for m in broker.messages if m.topic != STATUS]
+    assert found == [("t/durable", b"0", True), ("t/durable", b"1", True), ("t/last", b"0", True)]
+    assert call(upy, "delivered", "t/durable")
+
+
+def test_what_was_acknowledged_does_not_go_again_after_a_reboot(upy, link):
+    broker, _ = link()
+    call(upy, "online")
+    call(upy, "publish", 3, "t", True)
+    call(upy, "run", 1000, "sent")
+    call(upy, "run", 20)
+    call(upy, "reboot")
+    assert call(upy, "delivered", "t")
+    call(upy, "online")
+    assert len([m for m in broker.messages if m.topic == "t"]) == 3
+
+
+def test_another_agents_messages_on_flash_are_not_sent(upy, link):
+    broker, _ = link()
+    call(upy, "publish", 1, "t", True)
+    call(upy, "reboot", "18")
+    assert call(upy, "state")["queued"] == 0
+
+
+def test_forgotten_messages_do_not_come_back(upy, link):
+    link()
+    call(upy, "publish", 3, "t", True)
+    call(upy, "forget")
+    assert call(upy, "delivered", "t")
+    call(upy, "reboot")
+    assert call(upy, "state")["queued"] == 0
+
+
+def test_old_messages_in_ram_are_dropped_and_counted_and_durable_ones_kept(upy, link):
+    broker, _ = link()
+    call(upy, "publish", 2, "t/old")
+    call(upy, "publish", 1, "t/durable", True)
+    call(upy, "aged", 600_000)
+    call(upy, "publish", 1, "t/new")
+    call(upy, "say", "t/said", b"x")
+    call(upy, "online")
+    topics = [m.topic for m in broker.messages if m.topic != STATUS]
+    assert topics == ["t/durable", "t/new"]
+    assert call(upy, "state")["dropped"] == 3
 
 
 def test_messages_without_acknowledgement(upy, link):

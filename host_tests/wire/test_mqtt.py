@@ -68,13 +68,6 @@ def test_connect_is_byte_exact(upy, serve):
     assert peer.connection().pieces == [packet(0x10, body)]
 
 
-def test_connect_without_a_will_and_a_user(upy, serve):
-    peer = serve(accepts, keep=True)
-    upy.call("mqttpart", "connect", peer.port, 1000, None, 60, None, None)
-    body = string("MQTT") + b"\x04\x02\0\x3c" + string("SN1")
-    assert peer.received == packet(0x10, body)
-
-
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

@@ -1,0 +1,116 @@
+"""What a whole board needs: RAM in each phase of its life, and flash and NVS operations."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from host_tests.bench.rig import Rig
+from tools.board.board import Run
+from tools.board.supervisor import Counters
+
+HEAP = 256 * 1024  # more than any phase needs, so that none is disturbed by a want of memory
+FILE = 1_000_000
+_SESSION = {"full_session_size": 100_000, "full_session_seed": 1, "default_profile": 4}
+_WAIT = 60
+_DAY = 86_460
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What a phase held at its highest moment: heap bytes, and the firmware's modules as
+    (names below /flyve and /lib) sets that were in memory together."""
+
+    heap: int
+    modules: frozenset[frozenset[str]]
+
+
+def memory(tls: bool) -> dict[str, Phase]:
+    """The phases imported, enrolling, idle and downloading of one life: an enrollment with a
+    full session of 100 KB, then a file of 1 MB. Bytes of a 64-bit heap."""
+    with Rig(tls, **_SESSION) as rig:
+        board = rig.board(beside="heap")
+        with board.start(heap=HEAP) as run:
+            run.wait_log(r"^heap: idle ", _WAIT)
+            run.wait_log(r"^modules: idle ", _WAIT)
+            _download(rig, FILE)
+            return dict(_phases(run.log))
+
+
+def _phases(log: list[str]) -> Iterator[tuple[str, Phase]]:
+    for name in ("imported", "enrolling", "idle", "busy", "downloading"):
+        found = [re.match(rf"heap: {name} (\d+)", line) for line in log]
+        sets = {
+            frozenset(_module(word) for word in line.split()[2:] if _module(word))
+            for line in log
+            if line.startswith(f"modules: {name} ")
+        }
+        yield name, Phase(max(int(m[1]) for m in found if m), frozenset(sets))
+
+
+def _module(name: str) -> str:
+    """The path of a module of ours, "" for one of the interpreter's."""
+    if name == "flyve":
+        return "flyve/__init__"
+    if name.startswith("flyve."):
+        return name.replace(".", "/")
+    return {"umqtt.simple": "lib/umqtt/simple", "urequests": "lib/urequests"}.get(name, "")
+
+
+@dataclass(frozen=True)
+class Wear:
+    """Operations of flash and NVS: bytes programmed, programs and erases of the filesystem,
+    writes of NVS."""
+
+    programmed: int
+    programs: int
+    erases: int
+    nvs: int
+
+
+def wear() -> dict[str, Wear]:
+    """Of an enrollment, of a download of 1 MB, and of a day without work (in minutes of our time:
+    the board's clock runs ahead)."""
+    found = {}
+    with Rig(**_SESSION) as rig:
+        board = rig.board()
+        with board.start(heap=HEAP) as run:
+            run.wait_log("link: online", _WAIT)
+            rig.backend.wait_for(lambda: rig.backend.agents[0].online, _WAIT)
+            found["enrollment"] = _since(Counters(), run)
+            before = run.wear
+            _download(rig, FILE)
+            found["download"] = _since(before, run)
+        rig.beside(board, "day")
+        with board.start(heap=HEAP) as run:
+            run.wait_log("^day: begins", _WAIT)
+            before = run.wear
+            rig.backend.options.ntp_offset = _DAY
+            run.wait_log("^day: over", 2 * _WAIT)
+            run.wait_log("clock: set to", _WAIT, _line(run, "^day: begins"))
+            found["day"] = _since(before, run)
+    return found
+
+
+def _line(run: Run, pattern: str) -> int:
+    return next(n for n, line in enumerate(run.log) if re.search(pattern, line))
+
+
+def _since(before: Counters, run: Run) -> Wear:
+    now = run.wear
+    return Wear(
+        now.programmed - before.programmed,
+        now.programs - before.programs,
+        now.erases - before.erases,
+        now.nvs - before.nvs,
+    )
+
+
+def _download(rig: Rig, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    task = rig.backend.deploy_file(rig.backend.agents[0].id, data, name="bench.bin")
+    status = rig.backend.wait_task(task, _WAIT)
+    if status != "done":
+        raise RuntimeError(f"the download ended as {status}")

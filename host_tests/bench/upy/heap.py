@@ -1,0 +1,52 @@
+# On the flash of a board that is measured, beside the real agent: tells what its heap holds
+# each time that a phase holds more than before, and which modules. The host reads the lines.
+
+import gc
+import sys
+
+
+def watch():
+    """Before the agent starts: from here on all counts, this module does not."""
+    highest = {"enrolling": 0, "idle": 0, "busy": 0, "downloading": 0}
+    told = dict.fromkeys(highest)
+    gc.collect()
+    base = gc.mem_alloc()
+    from flyve import agent as loop
+    from flyve import transport
+
+    gc.collect()
+    print("heap: imported", gc.mem_alloc() - base)
+    step, slice_done = loop.Agent.step, transport.slice_done
+    agent = None
+
+    def phase():
+        if "flyve.download" in sys.modules:
+            return "downloading"
+        link = agent and agent.link
+        if not link:
+            return "enrolling"
+        return "idle" if link.up and agent._job is None else "busy"
+
+    def look():
+        gc.collect()
+        used = gc.mem_alloc() - base
+        now = phase()
+        if used > highest[now]:
+            highest[now] = used
+            print("heap:", now, used)
+        names = " ".join(name for name in sorted(sys.modules) if name != "heap")
+        if hash(names) != told[now]:
+            told[now] = hash(names)
+            print("modules:", now, names)
+
+    def watched_step(self):
+        nonlocal agent
+        agent = self
+        look()
+        step(self)
+
+    def watched_slice(may_hook=True):
+        look()
+        slice_done(may_hook)
+
+    loop.Agent.step, transport.slice_done = watched_step, watched_slice
