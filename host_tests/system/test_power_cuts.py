@@ -2,6 +2,7 @@
 
 import pytest
 
+pytestmark = pytest.mark.virtual
 CUT = 75  # the board's exit code after a power cut
 WRITES = 7  # of an enrollment: one to flash, the others to NVS
 # The backend has accepted the POST and the agent's id is not yet durable: only an administrator
