@@ -1,10 +1,12 @@
 """All tests: MicroPython files under unit/ are run by the plugin host_tests.upy.
 
+FLYVE_SEED repeats the random samples of a run; the seed is printed at its end.
 With --hil those in hil/ and system/ run on a board behind a serial port: --port, or without it
 a virtual one on a pseudo-terminal.
 """
 
 import os
+import random
 
 import pytest
 
@@ -20,6 +22,10 @@ def pytest_addoption(parser):
     group.addoption("--port", help="its port; none: a virtual board on a pseudo-terminal")
     group.addoption("--wifi-ssid", help="a network that it and this host are in")
     group.addoption("--host", help="this host's address there; the passphrase: FLYVE_PSK")
+
+
+# In the environment, so that all workers of pytest-xdist draw the same samples.
+os.environ["FLYVE_SEED"] = os.environ.get("FLYVE_SEED") or str(random.randrange(1 << 32))
 
 
 def pytest_configure(config):
@@ -65,3 +71,7 @@ def boards(request, tmp_path):
     if request.config.getoption("--hil"):
         return request.getfixturevalue("wired")
     return Folders(tmp_path)
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"FLYVE_SEED={os.environ['FLYVE_SEED']} repeats these samples")

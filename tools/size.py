@@ -26,6 +26,7 @@ ONLINE, DOWNLOADING = 20 * KIB, 26 * KIB  # bytes of .mpy in memory together
 IDLE, HIGHEST = 72 * KIB, 80 * KIB  # heap on the unix port
 
 _REPORT = BUILD / "size.json"
+_HIL = "hil-*.json"
 _FOOTPRINT, _WEAR = ROOT / "docs" / "footprint.md", ROOT / "docs" / "flash-wear.md"
 _PHASES = {
     "imported": ("its modules imported", None),
@@ -72,6 +73,21 @@ def flash(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
         yield Figure("flash", name, _bytes([name], sizes), LARGEST)
     yield Figure("flash", "all modules", _bytes(sizes, sizes), TOTAL)
     yield Figure("flash", "as a ROMFS image", tuple(map(_romfs, ARCHES)), None)
+
+
+def boards() -> Table | None:
+    """The RAM that `make hil` found, on each board that it ran on."""
+    reports = [json.loads(path.read_text()) for path in sorted(BUILD.glob(_HIL))]
+    reports = [report for report in reports if report["memory"]]
+    if not reports:
+        return None
+    table = Table("board", title="RAM of the agent, bytes above an idle interpreter")
+    for heading in ("imported", "highest until online", "highest, with a download"):
+        table.add_column(heading, justify="right")
+    for report in reports:
+        found = (report["memory"][key] for key in ("imported", "highest_until_online", "highest"))
+        table.add_row(report["board"]["target"], *(f"{value:,}" for value in found))
+    return table
 
 
 def _romfs(arch: str) -> int:
@@ -131,8 +147,7 @@ def size(quick: bool, write: bool) -> None:
         chosen = [figure for figure in figures if figure.part == part]
         if chosen:
             console.print(_table(title, chosen))
-    for path in sorted(BUILD.glob("hil-*.json")):
-        console.print(_board(json.loads(path.read_text())))
+    console.print(boards() or "RAM on a board: run `make hil PORT=...` first")
     if write:
         try:
             _write(figures)
@@ -150,16 +165,6 @@ def _table(title: str, figures: list[Figure]) -> Table:
     for figure in figures:
         mark = "" if figure.budget is None else "[red]over[/]" if figure.over else "ok"
         table.add_row(*_cells(figure), mark)
-    return table
-
-
-def _board(report: dict) -> Table:
-    # What `make hil` has measured on one board, virtual or real.
-    table = Table(title=f"RAM on the board: {report['board'].get('target', '')}")
-    for heading in ("what", "measured"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for name, value in report["memory"].items():
-        table.add_row(name.replace("_", " "), f"{value:,}")
     return table
 
 

@@ -61,7 +61,10 @@ def _explain(e, code):
         ("future", "is not yet valid: check the clocks of server and board"),
         ("expired", "has expired: renew it"),
         ("common name", "is for another host name: correct the URL or the certificate"),
-        ("not correctly signed", "is not signed by our CA: flyve provision --ca FILE"),
+        (
+            "not correctly signed",
+            "is not signed by our CA, or comes without an intermediate: flyve provision --ca FILE",
+        ),
         ("ca_chain", "cannot be checked: flyve provision --ca FILE"),
     ):
         if sign in text:
