@@ -2,7 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.virtual
 CUT = 75  # the board's exit code after a power cut
 WRITES = 7  # of an enrollment: one to flash, the others to NVS
 # The backend has accepted the POST and the agent's id is not yet durable: only an administrator
@@ -11,6 +10,7 @@ IN_DOUBT = 4
 MUST_ACT = r"refused .*delete the device's agent in GLPI.*invite again"
 
 
+@pytest.mark.virtual
 def test_an_enrollment_takes_seven_writes(device):
     device.start()
     device.online()
@@ -18,6 +18,7 @@ def test_an_enrollment_takes_seven_writes(device):
     assert device.run.flash_ops == WRITES
 
 
+@pytest.mark.virtual
 @pytest.mark.parametrize("nvs, torn", [("eager", None), ("eager", 7), ("lazy", None)])
 @pytest.mark.parametrize("cut", range(1, WRITES + 1))
 def test_a_cut_at_any_write_ends_enrolled_after_one_post(device, cut, nvs, torn):
