@@ -46,6 +46,13 @@ def pytest_configure(config):
             )
 
 
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--hil"):
+        for item in items:
+            if item.get_closest_marker("virtual"):
+                item.add_marker(pytest.mark.skip(reason="needs a virtual board: its power"))
+
+
 @pytest.fixture(scope="session")
 def wired(pytestconfig, tmp_path_factory):
     """The board behind the port, virtual or real, for the whole session."""

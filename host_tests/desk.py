@@ -93,24 +93,23 @@ class Wired:
         self.wifi = wifi
         self.backend = {"host": host} if host else {}
         self._port, self._folder, self._count = port, folder, 0
-        self._boards: dict[tuple, WiredBoard] = {}
+        self._boards: dict[int, WiredBoard] = {}  # by the size of their flash
         self.installed = 0  # seconds that the first deployment took
 
     def make(self, aps=None, flash_size=FLASH, ota=False):
         """The board, blank but for the firmware, and standing still."""
-        kind = (flash_size, ota)
+        if ota:
+            pytest.skip("needs a virtual board: firmware images that only it starts")
         if self._port and (aps or flash_size != FLASH):
             pytest.skip("needs a virtual board: its air, or a flash of that size")
-        if kind not in self._boards:
+        if flash_size not in self._boards:
             for other in self._boards.values():
                 other.lines.close()
             self._boards.clear()
             self._count += 1
-            lines = Uart(self._port) if self._port else Pty(self._folder, self._count, *kind)
-            self._boards[kind] = WiredBoard(lines)
-        board = self._boards[kind]
-        if ota and not board.has_slots():
-            pytest.skip("needs a board with two slots for firmware")
+            lines = Uart(self._port) if self._port else Pty(self._folder, self._count, flash_size)
+            self._boards[flash_size] = WiredBoard(lines)
+        board = self._boards[flash_size]
         if not self._port:
             board.set_air(aps or {SSID: PSK})
         started = time.monotonic()
@@ -156,8 +155,8 @@ class Uart:
 class Pty:
     """The same for a virtual board: it stays on, its EN pin is what is played with."""
 
-    def __init__(self, folder: Path, number: int, flash_size: int, ota: bool):
-        self.board = VirtualBoard.create(folder / f"wired{number}", flash_size=flash_size, ota=ota)
+    def __init__(self, folder: Path, number: int, flash_size: int):
+        self.board = VirtualBoard.create(folder / f"wired{number}", flash_size=flash_size)
         self.air = self.board.set_air
         self._run = self.board.start(port=folder / f"port{number}")
         self.port = self._run.wait_port()
@@ -194,22 +193,20 @@ class WiredBoard:
     def __init__(self, lines):
         self.lines = lines
         self._run, self._visit = None, None
-        self._lock = threading.RLock()
-        self._slots = None
 
     # As VirtualBoard
 
     def deploy(self, tree: Path | None = None) -> int:
-        with self._at_its_prompt() as board:
+        with self.at_its_prompt() as board:
             return board.deploy(tree or board.tree())
 
     def files(self):
-        with self._at_its_prompt() as board:
+        with self.at_its_prompt() as board:
             lines = [line.split(" ", 1) for line in board.run(_TREE).splitlines()]
         return sorted((path, int(size)) for size, path in lines)
 
     def read(self, path):
-        with self._at_its_prompt() as board:
+        with self.at_its_prompt() as board:
             return board.read(path)
 
     def write(self, path, data):
@@ -220,7 +217,7 @@ class WiredBoard:
 
     def nvs(self):
         """The entries that the firmware has names for: a board cannot list them."""
-        with self._at_its_prompt() as board:
+        with self.at_its_prompt() as board:
             rows = [line.split() for line in board.run(_NVS % (_KEYS,)).splitlines()]
         return [
             ("flyve", key, kind, int(value[0]) if kind == "i32" else bytes.fromhex("".join(value)))
@@ -231,7 +228,7 @@ class WiredBoard:
         self.change(entries={(namespace, key): value})
 
     def change(self, files=None, entries=None):
-        with self._at_its_prompt() as board:
+        with self.at_its_prompt() as board:
             board.change(files, entries)
 
     def set_air(self, aps, connect_ms=None):
@@ -254,20 +251,13 @@ class WiredBoard:
 
     def blank(self):
         """Removes all but the firmware, and what NVS holds."""
-        with self._at_its_prompt() as board:
+        with self.at_its_prompt() as board:
             board.run(_EMPTY % (("/flyve/", "/lib/", "/boot.py", "/main.py"),))
             board.change(entries={("flyve", key): None for key in _KEYS})
 
-    def has_slots(self):
-        """True when it has partitions for firmware updates."""
-        if self._slots is None:
-            code = "from esp32 import Partition as P\nprint(len(P.find(P.TYPE_APP)))"
-            with self._at_its_prompt() as board:
-                self._slots = int(board.run(code)) > 1
-        return self._slots
-
     @contextlib.contextmanager
-    def _at_its_prompt(self):
+    def at_its_prompt(self):
+        """The SerialBoard that it is meanwhile."""
         running = self._run is not None and self._run.running
         if running:
             self._run.pause()

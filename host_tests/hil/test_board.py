@@ -53,7 +53,7 @@ def device(make_device):
 
 def test_the_board_is_fit(wired, report):
     board = wired.make()
-    with board._at_its_prompt() as visit:
+    with board.at_its_prompt() as visit:
         found = list(doctor.examine(visit, visit.tree()))
     bad = [finding for finding in found if finding.level == doctor.BAD]
     assert not bad
@@ -189,7 +189,7 @@ def test_the_board_is_blank_again_after_a_reset(device):
     device.start()
     device.enrolled(90)
     device.run.kill()
-    with device.board._at_its_prompt() as board:
+    with device.board.at_its_prompt() as board:
         provision.forget(board)
     device.start()
     device.run.wait_log("agent: waiting for a deeplink", 90)
