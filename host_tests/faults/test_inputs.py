@@ -168,7 +168,7 @@ def _member(data, random):
     return data[:at] + bytes(head) + data[at + 512 :]
 
 
-@sizes(150, 10_000)
+@sizes(60, 10_000)
 def test_archives(upy, count):
     random = chance("archive")
     good = _archive()

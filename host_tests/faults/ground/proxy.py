@@ -151,8 +151,11 @@ class Proxy:
             for sock in (source, sink):
                 if fault.kind == "reset":
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    with contextlib.suppress(OSError):
+                        sock.shutdown(socket.SHUT_RD)  # wakes the other direction's thread
                     sock.close()
-                _close(sock)
+                else:
+                    _close(sock)
             return False
         return True
 
