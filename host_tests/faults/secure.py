@@ -36,8 +36,6 @@ def broker(host, port, secret):
     client = mqtt.Client()
     will = "76/agent/SN1/Status/Online", b"{}"
     try:
-        return _report(
-            lambda: client.open(5000, will, "SN1", host, port, "SN1", secret, 60, True)
-        )
+        return _report(lambda: client.open(5000, will, "SN1", host, port, "SN1", secret, 60, True))
     finally:
         client.close()
