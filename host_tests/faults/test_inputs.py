@@ -115,7 +115,7 @@ def _resum(data, random):
     return data[:-4] + struct.pack("<I", zlib.crc32(data[:-4])) if len(data) > 4 else data
 
 
-@sizes(300, 20_000)
+@sizes(200, 5_000)
 def test_record_slots(upy, count):
     random = chance("record")
     good = upy.call("inputs", "slot_of_an_agent")
@@ -168,7 +168,7 @@ def _member(data, random):
     return data[:at] + bytes(head) + data[at + 512 :]
 
 
-@sizes(150, 10_000)
+@sizes(60, 4_000)
 def test_archives(upy, count):
     random = chance("archive")
     good = _archive()
