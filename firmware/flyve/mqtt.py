@@ -1,28 +1,19 @@
-"""A connection that umqtt.simple opens, with what that lacks: a parser that neither blocks nor
+"""A connection that umqtt.simple has opened, with what that lacks: a parser that neither blocks nor
 trusts, packet ids that wrap, DUP, SUBACK codes, and one error type.
 
 Every packet is read through one preallocated buffer; a larger PUBLISH up to LIMIT gets its own,
 and of a still larger one only the topic is told.
 """
 
-import sys
 import time
 
 from micropython import const
 
-from flyve import transport
+from flyve import resident, transport
 
 LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
 _BUFFER = const(512)
 _WRITE_MS = const(10000)
-
-_REASONS = {
-    1: "protocol version refused",
-    2: "client id refused",
-    3: "broker unavailable",
-    4: "bad user name or password",
-    5: "not authorized",
-}
 
 
 class LinkError(Exception):
@@ -38,7 +29,7 @@ def _two(n):
 
 
 class Client:
-    """One MQTT connection; will: (topic, payload), retained and of QoS 1.
+    """One MQTT connection.
 
     on_message(topic: str, payload: bytes or None when over LIMIT, retained: bool),
     on_puback(pid), on_suback(pid, code) are called from pump() and must not wait."""
@@ -55,26 +46,11 @@ class Client:
         self.ponged = 0
         self.sent = 0
 
-    def open(self, ms, will, client_id, server, port, user, password, keepalive, tls):
-        """Connects within ms milliseconds; keepalive in seconds. Raises LinkError and NetError."""
-        # The library takes its sockets by name, and is in memory only for the handshake.
-        sys.modules["usocket"] = sys.modules["ussl"] = transport
-        from umqtt import simple
-
-        try:
-            client = simple.MQTTClient(client_id, server, port, user, password, keepalive, tls)
-            client.set_last_will(will[0], will[1], retain=True, qos=1)
-            with transport.Exchange(server, ms) as x:
-                client.connect()
-                self.sock = x.detach()
-        except simple.MQTTException as e:
-            code = e.args[0]
-            raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
-        except (AssertionError, IndexError, TypeError):
-            raise LinkError("no MQTT broker answered there") from None
-        finally:
-            for name in ("umqtt.simple", "umqtt"):
-                sys.modules.pop(name, None)
+    def open(self, ms, *how):
+        """Connects within ms milliseconds; how: see handshake.connect(). Raises LinkError and
+        NetError."""
+        self.sock = resident.load("handshake").connect(ms, *how)
+        resident.drop("handshake", "dial")
         self.sock.setblocking(False)
         self.sent = time.ticks_ms()
 

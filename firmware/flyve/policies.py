@@ -29,7 +29,9 @@ def _tell(agent, task_id, status):
     else:
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
-    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=True):
+    # The others come again with the retained message.
+    final = status not in ("received", "waiting")
+    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=final):
         yield 50
 
 
