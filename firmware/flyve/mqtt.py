@@ -1,4 +1,4 @@
-"""A connection that umqtt.simple has opened, with what that lacks: a parser that neither blocks nor
+"""A connection that umqtt.simple has opened, with what that lacks: a parser that does not block or
 trusts, packet ids that wrap, DUP, SUBACK codes, and one error type.
 
 Every packet is read through one preallocated buffer; a larger PUBLISH up to LIMIT gets its own,
