@@ -50,7 +50,7 @@ def test_a_damaged_line_is_passed_over():
         with open(tasks.PATH, "a") as f:
             f.write(line + "\n")
     tasks.put(task(9))
-    assert [one for one in tasks.each()] == [task(1), task(9)]
+    assert list(tasks.each()) == [task(1), task(9)]
 
 
 def test_bytes_that_are_no_text_are_passed_over():
