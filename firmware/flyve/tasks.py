@@ -38,9 +38,11 @@ def each():
 
 def find(task_id):
     """The task with this id, or None."""
-    for task in each():
+    found = None
+    for task in each():  # to the end: a file left open is closed by a collection, at a bad time
         if task[ID] == task_id:
-            return task
+            found = task
+    return found
 
 
 def rewrite(keep, new=None):
