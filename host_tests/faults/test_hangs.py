@@ -8,7 +8,7 @@ import pytest
 from host_tests.faults.ground.board_main import HANGS, hangs
 from host_tests.faults.ground.recording import Site
 from host_tests.faults.ground.seeds import chance
-from tools.board.supervisor import WATCHDOG
+from tools.board.life import WATCHDOG
 
 DOG = 40  # the watchdog's minute takes 1.5 s here
 UNGUARDED = "before the loop"

@@ -10,6 +10,7 @@ IN_DOUBT = 4
 MUST_ACT = r"refused .*delete the device's agent in GLPI.*invite again"
 
 
+@pytest.mark.virtual
 def test_an_enrollment_takes_seven_writes(device):
     device.start()
     device.online()
@@ -17,6 +18,7 @@ def test_an_enrollment_takes_seven_writes(device):
     assert device.run.flash_ops == WRITES
 
 
+@pytest.mark.virtual
 @pytest.mark.parametrize("nvs, torn", [("eager", None), ("eager", 7), ("lazy", None)])
 @pytest.mark.parametrize("cut", range(1, WRITES + 1))
 def test_a_cut_at_any_write_ends_enrolled_after_one_post(device, cut, nvs, torn):
