@@ -9,6 +9,7 @@ from flyve import log
 _MESSAGES = const(16)
 _BYTES = const(6144)
 _PARTS = const(200)  # of one message's JSON: a list in RAM takes many times its text
+_NO_SYMBOL = ("taskId", "id", "version", "versionCode")
 
 
 class Inbox:
@@ -66,7 +67,7 @@ class Inbox:
             for item in items if isinstance(items, list) else (message,):
                 task_id = str(item["taskId"])
                 for name in item:
-                    if name not in ("taskId", "id", "version", "versionCode"):
+                    if isinstance(name, str) and name not in _NO_SYMBOL:
                         one = json.dumps(item).encode()
                         self._put(self.policies, (fleet, name, task_id, one), one)
                         break

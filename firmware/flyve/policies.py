@@ -116,15 +116,12 @@ def _apply(agent, task, value, message):
     if handler is None:
         raise Incompatible("not for this kind of device")
     if symbol not in _MANY:
-        for other in tasks.each():
-            if other[tasks.SYMBOL] == symbol and other[tasks.STATUS] == "done":
-                if other[tasks.ORIGIN] < task[tasks.ORIGIN]:  # "agent" beats "fleet"
-                    return _BEATEN
-                if other[tasks.ORIGIN] > task[tasks.ORIGIN]:
-                    other[tasks.STATUS] = _BEATEN
-                    tasks.put(other)
-                    yield from _tell(agent, other[tasks.ID], _BEATEN)
-                    break
+        origin = task[tasks.ORIGIN]
+        other = tasks.first(lambda t: t[1] == symbol and t[4] == "done" and t[2] != origin)
+        if other and origin == "fleet":
+            return _BEATEN
+        if other:
+            yield from _end(agent, other, _BEATEN)
     return (yield from handler[0](agent, value, message, task))
 
 
@@ -146,9 +143,11 @@ def _remove(agent, task):
 
 def forget_fleet(agent):
     """A job: drops all tasks of the fleet that the agent has left."""
-    for task in list(tasks.each()):
-        if task[tasks.ORIGIN] == "fleet":
-            yield from _remove(agent, task)
+    while True:
+        task = tasks.first(lambda t: t[tasks.ORIGIN] == "fleet")
+        if task is None:
+            return
+        yield from _remove(agent, task)
 
 
 def settle(agent):
@@ -159,24 +158,25 @@ def settle(agent):
     if ended not in ("confirmed", "failed"):
         return
     log.info("policies", "update %s", ended)
-    for task in list(tasks.each()):
-        if task[tasks.STATUS] == tasks.TRIAL:
-            yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
+    while True:
+        task = tasks.first(lambda t: t[tasks.STATUS] == tasks.TRIAL)
+        if task is None:
+            break
+        yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
     update.forget()
 
 
 def app_failed(agent, name):
     """A job: the task that installed this application has failed after all."""
-    for task in list(tasks.each()):
-        if task[tasks.SYMBOL] == "deployapp" and task[tasks.VALUE] == name:
-            yield from _end(agent, task, "failed")
+    task = tasks.first(lambda t: t[1] == "deployapp" and t[5] == name and t[4] == "done")
+    if task:
+        yield from _end(agent, task, "failed")
 
 
 def _end(agent, task, status):
-    if task[tasks.STATUS] != status:
-        task[tasks.STATUS] = status
-        tasks.put(task)
-        yield from _tell(agent, task[tasks.ID], status)
+    task[tasks.STATUS] = status
+    tasks.put(task)
+    yield from _tell(agent, task[tasks.ID], status)
 
 
 def _deploy_file(agent, value, message, task):

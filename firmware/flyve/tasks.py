@@ -38,11 +38,18 @@ def each():
         f.close()
 
 
+def first(test):
+    """The oldest task for which test(task) is true, or None."""
+    found = None
+    for task in each():  # to the end: a file left open is closed by a collection, at a bad time
+        if found is None and test(task):
+            found = task
+    return found
+
+
 def find(task_id):
     """The task with this id, or None."""
-    for task in each():
-        if task[ID] == task_id:
-            return task
+    return first(lambda task: task[ID] == task_id)
 
 
 def rewrite(keep, new=None):

@@ -3,6 +3,7 @@
 # did what may not happen.
 
 import gc
+import json
 import os
 import sys
 
@@ -97,7 +98,7 @@ def records(data, good):
             return None  # of a newer version
         if other and rec.problems and rec.get("state") != "enrolled":
             return "the good slot is not used"
-        before = dict(rec.values)
+        before = json.loads(json.dumps(rec.values))  # a sum that fits by chance: all is text
         rec.save(state="blank")
         again = Record()
         before["state"] = "blank"

@@ -215,8 +215,10 @@ def test_messages_from_the_broker(upy, count):
         ("deployApp", b'{"deployApp":"org.app","id":-1e999,"taskId":1}'),
         ("periodicGeolocation", b'{"periodicGeolocation":1e999,"taskId":1}'),
         ("periodicGeolocation", b'{"periodicGeolocation":' + b"9" * 3000 + b',"taskId":1}'),
+        # MicroPython's json takes a number for a key.
+        ("x", b'{5:1,"taskId":1}'),
     ],
-    ids=["file", "app", "endless", "long"],
+    ids=["file", "app", "endless", "long", "key"],
 )
 def test_a_number_that_is_none_fails_the_task(upy, symbol, body):
     topic = f"76/agent/SN1/Policy/{symbol}/Task/1".encode()

@@ -46,3 +46,9 @@ def test_a_message_of_usual_depth_is_kept():
     payload = b'{"subscribe":[{"topic":"76/fleet/2"}]}'
     inbox, _ = _taken(TOPIC + "/Command/Subscribe", payload)
     assert len(inbox.commands) == 1
+
+
+def test_a_group_with_a_number_for_a_symbol_is_none():
+    # MicroPython's json takes a number for a key.
+    inbox, _ = _taken(FLEET + "/group", b'{5:"x","taskId":1}')
+    assert not inbox.policies

@@ -65,3 +65,24 @@ def test_the_oldest_go_when_there_are_too_many():
     blank(*(task(n) for n in range(130)))
     ids = [one[tasks.ID] for one in tasks.each()]
     assert ids == list(range(2, 130))
+
+
+def test_a_search_leaves_no_file_open():
+    # A collection would close it, maybe in the middle of another operation of littlefs.
+    blank(task(1), task(2))
+    opened = []
+
+    def spy(*how):
+        opened.append(open(*how))
+        return opened[-1]
+
+    tasks.open = spy
+    try:
+        assert tasks.find(1) == task(1)
+    finally:
+        del tasks.open
+    try:
+        opened[0].read(1)
+    except (OSError, ValueError):
+        return
+    raise AssertionError("the file is open")

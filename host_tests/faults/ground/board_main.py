@@ -60,7 +60,7 @@ main()
 
 _SOCKETS = """
     import socket
-    from flyve import transport
+    import sys
 
     class Sockets:
         def __getattr__(self, name):
@@ -68,7 +68,7 @@ _SOCKETS = """
 
         {name} = hang
 
-    transport._socket = Sockets()
+    sys.modules["socket"] = Sockets()
 """
 
 _METHOD = """
