@@ -16,6 +16,7 @@ _COMMANDS = {
     "doctor": "tools.board.cli_target",
     "firmware": "tools.firmware_image",
     "flash": "tools.board.cli_target",
+    "fleet": "tools.fleet",
     "invite": "tools.backend.cli",
     "monitor": "tools.board.cli_target",
     "provision": "tools.board.cli_target",

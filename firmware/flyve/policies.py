@@ -29,7 +29,9 @@ def _tell(agent, task_id, status):
     else:
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
-    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=True):
+    # The others come again with the retained message.
+    final = status not in ("received", "waiting")
+    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=final):
         yield 50
 
 
@@ -89,7 +91,11 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         if isinstance(done, tuple):
             return task, done
         status = done or "done"
-    except (Failed, Incompatible) as e:
+    except (OSError, MemoryError):
+        raise
+    except Exception as e:  # of what a firmware author has added, too
+        if not isinstance(e, (Failed, Incompatible)):
+            e = Failed(repr(e))
         status = registry.told(task, e)
     yield from finish(agent, task, status)
 
@@ -175,7 +181,7 @@ def _end(agent, task, status):
 
 def _deploy_file(agent, value, message, task):
     place = places.resolve(str(value), agent.settings["roots"])
-    return "PluginFlyvemdmFile/%d" % _number(message, "id"), place, None
+    return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), place, None
     yield  # a job like the others
 
 
@@ -191,7 +197,7 @@ def _remove_file(agent, value, message, task):
 
 def _deploy_app(agent, value, message, task):
     version = message.get("versionCode", message.get("version", ""))
-    item = "PluginFlyvemdmPackage/%d" % _number(message, "id")
+    item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
     return item, places.segment(str(value)), str(version)
     yield
 
@@ -203,18 +209,18 @@ def _remove_app(agent, value, message, task):
     yield from job
 
 
-def _number(message, key):
+def _number(value, what):
     try:
-        return int(message[key])
-    except (KeyError, ValueError, TypeError):
-        raise Failed("no usable " + key)
+        number = int(value)
+        if 0 <= number < 1 << 31:
+            return number
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise Failed("no usable " + what)
 
 
 def _geolocation(agent, value, message, task):
-    try:
-        agent.rec.save(locate=max(0, int(value)) or None)
-    except (ValueError, TypeError):
-        raise Failed("no number of seconds")
+    agent.rec.save(locate=_number(value, "number of seconds") or None)
     yield
 
 

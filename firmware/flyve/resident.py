@@ -22,6 +22,7 @@ _PHASES = (
     "deeplink",
     "erase",
     "guard",
+    "handshake",
     "inventory",
     "leaving",
     "packages",

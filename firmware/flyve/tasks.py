@@ -20,7 +20,7 @@ ID, SYMBOL, ORIGIN, DIGEST, STATUS, VALUE = range(6)
 def each():
     """Yields the tasks, oldest first; a line that cannot be read is passed over."""
     try:
-        f = open(PATH)
+        f = open(PATH, "rb")
     except OSError:
         return
     try:
@@ -29,9 +29,11 @@ def each():
             if not line:
                 return
             try:
-                yield json.loads(line)
+                task = json.loads(line)
             except ValueError:
                 continue
+            if isinstance(task, list) and len(task) == 6:
+                yield task
     finally:
         f.close()
 

@@ -170,7 +170,7 @@ class _Link:
     def __init__(self):
         self.said = []
 
-    def publish(self, topic, payload, retain=False):
+    def publish(self, topic, payload, **_):
         self.said.append((topic, payload))
         return 1
 

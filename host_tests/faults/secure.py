@@ -33,8 +33,9 @@ def https(host, port, secret):
 
 def broker(host, port, secret):
     """Connects with a password."""
-    client = mqtt.Client("SN1", host, port, "SN1", secret, 60, True)
+    client = mqtt.Client()
+    will = "76/agent/SN1/Status/Online", b"{}"
     try:
-        return _report(lambda: client.open(5000))
+        return _report(lambda: client.open(5000, will, "SN1", host, port, "SN1", secret, 60, True))
     finally:
         client.close()

@@ -115,7 +115,7 @@ def _resum(data, random):
     return data[:-4] + struct.pack("<I", zlib.crc32(data[:-4])) if len(data) > 4 else data
 
 
-@sizes(300, 20_000)
+@sizes(200, 5_000)
 def test_record_slots(upy, count):
     random = chance("record")
     good = upy.call("inputs", "slot_of_an_agent")
@@ -168,7 +168,7 @@ def _member(data, random):
     return data[:at] + bytes(head) + data[at + 512 :]
 
 
-@sizes(150, 10_000)
+@sizes(60, 4_000)
 def test_archives(upy, count):
     random = chance("archive")
     good = _archive()
@@ -218,7 +218,6 @@ def test_messages_from_the_broker(upy, count):
     ],
     ids=["file", "app", "endless", "long"],
 )
-@pytest.mark.xfail(strict=True, reason="the policy is tried again for ever, and never failed")
 def test_a_number_that_is_none_fails_the_task(upy, symbol, body):
     topic = f"76/agent/SN1/Policy/{symbol}/Task/1".encode()
     assert upy.call("inputs", "messages", [[topic, body]]) == []

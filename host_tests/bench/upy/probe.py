@@ -25,7 +25,7 @@ def install(rounds):
 
     def report(what):
         gc.collect()
-        print("bench: %s %d" % (what, gc.mem_alloc() - base))  # noqa: UP031
+        print("bench: %s %d" % (what, gc.mem_alloc() - base))
 
     def measured_step(self):
         nonlocal idle, since

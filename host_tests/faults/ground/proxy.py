@@ -43,6 +43,17 @@ class Passage:
     down: bytearray = field(default_factory=bytearray, repr=False)
     struck: bool = False  # the fault's byte was reached
     over: bool = False
+    frozen: threading.Event = field(default_factory=threading.Event, repr=False)
+    ends: tuple = ()
+
+    def freeze(self) -> None:
+        """From now on nothing passes any more; both ends stay open."""
+        self.frozen.set()
+
+    def cut(self) -> None:
+        """Closes both ends."""
+        for sock in self.ends:
+            _close(sock)
 
 
 class Proxy:
@@ -101,18 +112,18 @@ class Proxy:
             for sock in (client, server):
                 sock.settimeout(_PATIENCE)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            frozen = threading.Event()
-            self._run(self._relay, passage, UP, client, server, frozen)
-            self._run(self._relay, passage, DOWN, server, client, frozen)
+            passage.ends = client, server
+            self._run(self._relay, passage, UP, client, server)
+            self._run(self._relay, passage, DOWN, server, client)
 
-    def _relay(self, passage, direction, source, sink, frozen) -> None:
+    def _relay(self, passage, direction, source, sink) -> None:
         fault = passage.fault if passage.fault and passage.fault.direction == direction else None
-        passed = getattr(passage, direction)
+        passed, frozen = getattr(passage, direction), passage.frozen
         with contextlib.suppress(OSError):
             while True:
                 if fault and fault.at == len(passed) and not passage.struck:
                     passage.struck = True
-                    if not self._strike(fault, passed, source, sink, frozen):
+                    if not self._strike(passage, passed, source, sink):
                         return
                 data = source.recv(65536)
                 if not data:
@@ -131,28 +142,31 @@ class Proxy:
                     data = data[step:]
                     if fault and fault.at == len(passed) and not passage.struck:
                         passage.struck = True
-                        if not self._strike(fault, passed, source, sink, frozen):
+                        if not self._strike(passage, passed, source, sink):
                             return
         if not frozen.is_set():
             # The end of one half is the end of both: HTTP/1.0 and MQTT know no other.
             passage.over = True
-            for sock in (source, sink):
-                _close(sock)
+            passage.cut()
 
-    def _strike(self, fault, passed, source, sink, frozen) -> bool:
+    def _strike(self, passage, passed, source, sink) -> bool:
         """False when nothing is to be relayed any more in this direction."""
+        fault = passage.fault
         if fault.kind == "delay":
             self._over.wait(fault.seconds)
         elif fault.kind == "double":
             sink.sendall(bytes(passed[-64:]))
         elif fault.kind == "freeze":
-            frozen.set()
+            passage.freeze()
         elif fault.kind in ("cut", "reset"):
             for sock in (source, sink):
                 if fault.kind == "reset":
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    with contextlib.suppress(OSError):
+                        sock.shutdown(socket.SHUT_RD)  # wakes the other direction's thread
                     sock.close()
-                _close(sock)
+                else:
+                    _close(sock)
             return False
         return True
 
