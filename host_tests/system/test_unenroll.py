@@ -21,9 +21,9 @@ def assert_blank(device):
     assert device.secrets_on_board(device.secrets() + device.credentials()) == []
 
 
-@pytest.mark.parametrize("generation", ["A", "B", "C"])
-def test_it_is_acknowledged_and_leaves_no_secret(make_device, generation):
-    device = make_device(generation=generation).go_online()
+@pytest.mark.parametrize(("generation", "tls"), [("A", False), ("B", False), ("C", True)])
+def test_it_is_acknowledged_and_leaves_no_secret(make_device, generation, tls):
+    device = make_device(generation=generation, tls=tls).go_online()
     assert device.backend.unenroll(17, wait=10)
     device.run.wait_log("agent: unenrolled")
     assert_blank(device)

@@ -50,6 +50,7 @@ def test_only_what_changed_is_sent(device):
 def test_not_permitted_is_an_answer(make_device):
     device = make_device().go_online(user={"firstname": "Ada"})
     device.run.wait_log("WARN user: not permitted")
+    device.settled()
     device.restart()
     device.settled()
     assert len(puts(device)) == 1

@@ -1,13 +1,18 @@
 """Wipe: all but the firmware goes, from the raw flash, too, whenever the power fails."""
 
+import contextlib
 import random
 
 import pytest
 
+from host_tests.packages.ground import AGENT
 from host_tests.system.conftest import PSK
+from host_tests.system.test_applications import NEW, whole_agent
+from tools.board import image
 
 CUT = 75
 FLASH = 512 << 10
+WRITES = 3000  # of a wipe on such a flash, at least; the last ones are of NVS
 
 
 @pytest.fixture
@@ -82,5 +87,37 @@ def cut_at(device, cuts, keep_wifi):
 @pytest.mark.parametrize("seed", range(2))
 def test_power_cuts_do_not_stop_it(make_online, seed, keep_wifi):
     draw = random.Random(seed)
-    cuts = [draw.randrange(1, 12), draw.randrange(1, 100), draw.randrange(1, 300)]
+    cuts = [draw.randrange(1, 12), draw.randrange(1, 100), draw.randrange(1, WRITES)]
     cut_at(make_online(keep_wifi=keep_wifi), cuts, keep_wifi)
+
+
+def test_a_full_flash_does_not_stop_it(make_online):
+    device = make_online()
+    device.run.kill()
+    used = sum(
+        -(-size // image.BLOCK) * image.BLOCK for _, size in device.board.files() if size > 512
+    )
+    for size in range(FLASH - used, 0, -image.BLOCK):
+        with contextlib.suppress(image.ImageError):
+            device.board.write("/files/big", b"x" * size)
+            break
+    device.backend.wipe(17)
+    device.start()
+    assert_wiped(device)
+
+
+def test_an_updated_agent_stays(make_device):
+    device = make_device().go_online()
+    bundle = whole_agent(__init__=NEW)
+    device.ends(device.backend.deploy_app(17, bundle, AGENT, version_code="201"), "done")
+    device.backend.wipe(17)
+    device.run.wait_log("wifi: no network is configured", 30)
+    device.run.kill()
+    device.start().wait_log("flyve 2.0.1-esp32 starts")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("cut", [*range(1, 40), *range(40, WRITES, 97)])
+def test_a_power_cut_at_a_write_does_not_stop_it(make_device, cut):
+    device = make_device(flash_size=FLASH).go_online(keep_wifi=bool(cut % 2))
+    cut_at(device, [cut], bool(cut % 2))
