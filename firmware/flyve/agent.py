@@ -98,7 +98,7 @@ class Agent:
     def _rest(self, idle):
         """Waits until something is due, or something comes in; at most idle milliseconds."""
         left = min(idle, self.clock.left())
-        if self.apps and self.apps.active:
+        if self._held is not None or self.apps and self.apps.active:
             left = min(left, _SHORT_MS)
         if self._online:
             left = min(left, self._online.left())
@@ -168,6 +168,7 @@ class Agent:
         elif self._held is None:
             self._held = up
         elif up - self._held > _PRESS_MS:
+            resident.load("invitation").discard()
             resident.load("erase").end(self)
             self.restart("reset by its button")
 

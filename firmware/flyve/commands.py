@@ -20,7 +20,8 @@ def run(agent, name, message, retained):
 
 def _geolocate(agent, message, retained):
     """Tells the position: the board's own if somebody provides one, else the configured one."""
-    position = agent.position() if agent.position else None
+    find = agent.position or registry.position
+    position = find() if find else None
     settings = agent.settings
     if position is None and settings["latitude"] is not None and settings["longitude"] is not None:
         position = settings["latitude"], settings["longitude"]
@@ -69,7 +70,10 @@ def _subscribe(agent, message, retained):
 
 def _lock(agent, message, retained):
     """Locks or unlocks; the state outlives a restart."""
-    on = str(message.get("lock")).lower() == "now"
+    keyword = str(message.get("lock")).lower()
+    if keyword not in ("now", "unlock"):
+        return
+    on = keyword == "now"
     agent.rec.save(lock=on or None)
     if agent.apps:
         agent.apps.pause(on)

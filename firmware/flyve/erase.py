@@ -47,26 +47,26 @@ def enrollment(rec, settings, state=None):
 def wipe(settings):
     """Erases all but the firmware, and what was erased before; restarts the board."""
     log.warn("agent", "wiping: all but the firmware goes")
-    kept = {"update": board.nvs_get_int("update")}
-    if settings["keep_wifi"]:
-        kept["wifi"] = (board.nvs_get("wifi") or b"[]").decode()
+    if not _size(KEPT):  # else a cut came after this, and the settings may be gone
+        kept = {"update": board.nvs_get_int("update")}
+        if settings["keep_wifi"]:
+            kept["wifi"] = (board.nvs_get("wifi") or b"[]").decode()
+        with open(KEPT, "w") as f:
+            json.dump(kept, f)
     for name in os.listdir("/"):
         if name not in _FIRMWARE and "/" + name not in (WIPING, KEPT):
             _delete("/" + name)
-    if not _exists(KEPT):  # else a cut came after this
-        with open(KEPT, "w") as f:
-            json.dump(kept, f)
     _overwrite()
     board.erase_nvs()
     os.remove(WIPING)
     board.reset()
 
 
-def _exists(path):
+def _size(path):
     try:
-        return bool(os.stat(path))
+        return os.stat(path)[6]
     except OSError:
-        return False
+        return 0
 
 
 def _overwrite():

@@ -23,7 +23,7 @@ def check(agent, name, message, since):
         )
         obey = _agrees(name, message, found)
     except (transport.NetError, rest.RestError) as e:
-        if getattr(e, "status", 0) in (401, 404):
+        if rest.is_gone(e):
             obey = name == "unenroll"
         elif name == "wipe" and _overdue(agent, since):
             obey = True
@@ -40,7 +40,7 @@ def _agrees(name, message, found):
     if name == "unenroll":
         return found.get("enroll_status") == "unenrolling"
     on = str(found.get(name) or 0) != "0"
-    return on != (str(message.get("lock")).lower() == "unlock")
+    return on != (name == "lock" and str(message.get("lock")).lower() == "unlock")
 
 
 def _overdue(agent, since):

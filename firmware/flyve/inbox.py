@@ -75,12 +75,14 @@ class Inbox:
             log.warn("policies", "%s is malformed: ignored", symbol)
 
     def _put(self, queue, entry, payload):
+        if entry in queue:
+            queue.remove(entry)  # the newest of all counts
+            queue.append(entry)
+            return
         size = len(payload or b"") + 64
         if len(queue) >= _MESSAGES or self._size + size > _BYTES:
             self.overflow = True
             log.debug("inbox", "full")
-            return
-        if entry in queue:
             return
         self._size += size
         queue.append(entry)

@@ -8,6 +8,7 @@ from flyve import board, log, resident, rest, transport
 from flyve.backoff import Retry
 
 _WAIT_MS = const(200)
+_HEARD_MS = const(500)  # what the broker has, the backend hears a little later
 _REFUSALS = const(3)
 _ACK = b'{"unenroll":"unenrolled"}'
 
@@ -19,7 +20,7 @@ def gone(agent):
         api.pick("GET", "PluginFlyvemdmAgent/" + agent.rec.get("agent_id"), ("id",))
         return False
     except rest.RestError as e:
-        if e.status in (401, 404):
+        if rest.is_gone(e):
             return True
         raise
     finally:
@@ -45,6 +46,10 @@ def run(agent):
                 link.publish(topic, _ACK, durable=True)
             while link.up and not link.delivered(topic):
                 yield _WAIT_MS
+            heard = Retry()
+            heard.after(_HEARD_MS)
+            while heard.left() > 0:
+                yield heard.left()
             try:
                 if gone(agent):
                     break

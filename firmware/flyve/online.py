@@ -115,9 +115,10 @@ class Online:
                 return False
             name, message, retained = self.inbox.take(self.inbox.commands)
             if name in _GUARDED:
-                self.guarded.pop(name, None)
+                old = self.guarded.pop(name, None)
                 if retained:
-                    self.guarded[name] = (message, log.uptime())
+                    same = old and old[0] == message
+                    self.guarded[name] = old if same else (message, log.uptime())
                     return True
             self._command = self.agent.load("commands", "run", name, message, retained)
         try:

@@ -4,12 +4,14 @@ policies[symbol in lower case] = (apply, revert): apply(agent, value, message, t
 that does the work in short pieces and may raise Failed or Incompatible; revert(agent, value) or
 None. task: see tasks.py.
 commands[name in lower case] = run: run(agent, payload, retained) is a generator, too.
+position: a function that returns (latitude, longitude), or None while it knows none.
 """
 
 from flyve import log
 
 policies = {}
 commands = {}
+position = None
 
 
 class Failed(Exception):

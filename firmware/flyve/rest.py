@@ -67,6 +67,12 @@ def _error(answer):
     return RestError(answer.status_code, str(pair.get("0", "ERROR")), message)
 
 
+def is_gone(e):
+    """True when the error says that the agent or its account was deleted."""
+    status = getattr(e, "status", 0)
+    return status == 404 or status == 401 and e.code != "ERROR_RIGHT_MISSING"
+
+
 class Body:
     """A request body given by a function that yields its pieces, the same ones each time; it is
     sent piece by piece and need never be whole in RAM."""

@@ -18,25 +18,62 @@ class Device:
         self.backend = backend
         self.wifi = wifi
         self.run = None
-        self.deeplink = None
+        self.runs = []
+        self.deeplinks = []
+        self._credentials = []
+        backend.events.subscribe(self._note)
+
+    def _note(self, event):
+        # The backend forgets them with the agent.
+        if event.kind == "credentials given":
+            agent = self.backend.state.agents[event.detail["agent"]]
+            account = self.backend.state.users[agent.user_id]
+            self._credentials += [agent.mqttpasswd.encode(), account.api_token.encode()]
 
     def provision(self, email="user@example.org", deeplink=None, **settings):
         """Puts an invitation and the settings into the flash; returns the deeplink."""
         backend = self.backend
-        self.deeplink = deeplink or backend.invite(email)
+        link = deeplink or backend.invite(email)
+        self.deeplinks.append(link)
         settings = {"email": email, "ntp": [backend.ntp], "reconnect_spread": 1, **settings}
-        files = {"/deeplink": self.deeplink, "/config.json": json.dumps(settings)}
+        files = {"/deeplink": link, "/config.json": json.dumps(settings)}
         files = {path: text.encode() for path, text in files.items()}
         if backend.ca_der:
             files["/ca.der"] = backend.ca_der.read_bytes()
         wifi = json.dumps([self.wifi]).encode()
         self.board.change(files, {("flyve", "wifi"): wifi})
-        return self.deeplink
+        return link
 
     def start(self, **how):
         """Switches the board on."""
         self.run = self.board.start(**how)
+        self.runs.append(self.run)
         return self.run
+
+    def restart(self):
+        """Switches a board that runs off and on; returns when it is online."""
+        self.run.kill()
+        self.start()
+        self.online()
+
+    @property
+    def agent(self):
+        """The only agent, as the backend knows it."""
+        (agent,) = self.backend.agents
+        return agent
+
+    def send(self, name, payload, retain=False):
+        """Publishes on a Command topic of the agent; returns when the broker has it."""
+        self.backend.listener.publish(f"{self.agent.topic}/Command/{name}", payload, retain)
+        self.backend.listener.flush()
+
+    def settled(self):
+        """Returns when the commands before this one are dealt with."""
+        assert self.backend.geolocate(self.agent, wait=5)
+
+    def said(self, text):
+        """How many lines of the console hold the text."""
+        return sum(text in line for line in self.run.log)
 
     def enrolled(self, timeout=20):
         """Waits until the board says so; returns the id."""
@@ -79,20 +116,30 @@ class Device:
             if r.method == "POST" and r.path.endswith("/PluginFlyvemdmAgent")
         ]
 
-    def secrets_on_board(self):
-        """The enrollment secrets that a live NVS key or a file on the board still holds."""
-        found = []
+    def secrets_on_board(self, secrets=None):
+        """Those of the secrets (default: the invitations') that a live NVS key or a file on the
+        board still holds."""
         kept = [value for _, _, _, value in self.board.nvs()]
         kept += [self.board.read(path) for path, _ in self.board.files()]
-        for secret in self.secrets():
-            if any(secret in (v if isinstance(v, bytes) else str(v).encode()) for v in kept):
-                found.append(secret)
-        return found
+        kept = [value if isinstance(value, bytes) else str(value).encode() for value in kept]
+        return [s for s in secrets or self.secrets() if any(s in value for value in kept)]
+
+    def secrets_in_images(self, secrets):
+        """Those of the secrets that the raw flash or NVS still holds."""
+        images = [(self.board.path / name).read_bytes() for name in ("flash.img", "nvs.bin")]
+        return [s for s in secrets if any(s in image for image in images)]
 
     def secrets(self):
-        """Tokens of the invitation, as bytes."""
-        invitation = firmware.load("deeplink").parse(self.deeplink)
-        return [invitation.user_token.encode(), invitation.invitation_token.encode()]
+        """Tokens of the invitations, as bytes."""
+        found = [firmware.load("deeplink").parse(link) for link in self.deeplinks]
+        return [t.encode() for i in found for t in (i.user_token, i.invitation_token)]
+
+    def credentials(self):
+        """What enrollment brought, and the tokens of all REST sessions, as bytes."""
+        sessions = set()
+        for request in self.backend.requests:
+            sessions.add(request.headers.get("session-token", ""))
+        return [*self._credentials, *(s.encode() for s in sessions if s)]
 
 
 @pytest.fixture
@@ -115,9 +162,9 @@ def make_device(boards):
         if device.run:
             device.run.kill()
         device.backend.stop()
-        if device.deeplink and device.run:
-            text = "\n".join(device.run.log).encode()
-            leaks += [s for s in device.secrets() if s in text]
+        text = "\n".join(line for run in device.runs for line in run.log).encode()
+        secrets = [*device.secrets(), *device.credentials(), device.wifi[1].encode()]
+        leaks += [s for s in secrets if s in text]
     assert not leaks, "the console shows a secret"
 
 

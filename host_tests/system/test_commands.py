@@ -1,5 +1,9 @@
 """Commands, as an administrator gives them and the backend sees them answered."""
 
+import re
+import time
+from xml.etree import ElementTree
+
 import pytest
 
 
@@ -41,3 +45,102 @@ def test_without_a_position_the_gps_is_off(device):
     device.start()
     device.online()
     assert device.backend.geolocate(17, wait=2)["latitude"] == "na"
+
+
+@pytest.fixture
+def c(make_device):
+    return make_device().go_online()
+
+
+def test_a_keyword_may_be_in_any_case(c):
+    c.send("Ping", {"query": "PING"})
+    assert c.backend.wait_for(lambda: c.agent.pongs == 1, 5)
+
+
+def test_what_is_no_json_object_is_no_command(c):
+    names = ("Ping", "Geolocate", "Inventory", "Lock", "Wipe", "Unenroll", "Subscribe")
+    malformed = (b"{", b"[]", b'"now"', b"\xff\xfe", b"{'lock':'now'}")
+    for name in names:
+        for payload in (b"", *malformed):
+            c.send(name, payload)
+    c.settled()
+    assert c.agent.pongs == 0 and len(c.agent.positions) == 1
+    assert c.said("is malformed: ignored") == len(names) * len(malformed)
+
+
+def test_another_keyword_is_no_command(c):
+    for name in ("wipe", "lock", "unenroll", "query"):
+        topic = {"query": "Ping"}.get(name, name.capitalize())
+        for keyword in ("later", None, 1, ["now"], ""):
+            c.send(topic, {name: keyword})
+    c.settled()
+    assert c.agent.pongs == 0 and not c.said("restarting") and not c.said("unenrolled")
+
+
+def test_a_command_is_told_by_its_topics_whole_segments(make_device):
+    c = make_device().go_online(serial="ping-lock-wipe-unenroll")
+    for name in ("Ping/now", "PingPong", "Lock/Ping", "Unenroll/now/now"):
+        c.send(name, {"query": "Ping", "lock": "now", "unenroll": "now"})
+    c.settled()
+    assert c.agent.pongs == 0 and not c.said("unenrolled")
+    assert c.backend.ping(17, wait=5)
+
+
+def test_the_time_of_a_position_is_an_integer_and_utc(c):
+    moment = c.backend.geolocate(17, wait=5)["datetime"]
+    assert isinstance(moment, int) and abs(moment - time.time()) < 10
+
+
+AUTHOR = b"""
+from flyve import registry
+from flyve.agent import main
+
+def greet(agent, message, retained):
+    yield
+    print("hello", message["name"])
+
+registry.commands["greet"] = greet
+registry.position = lambda: (12.5, -3.25)
+main()
+"""
+
+
+def test_a_firmware_author_adds_a_command_and_a_position(device):
+    device.board.write("/main.py", AUTHOR)
+    device.start()
+    device.online()
+    device.send("Greet", {"name": "world"})
+    device.run.wait_log("^hello world")
+    position = device.backend.geolocate(17, wait=5)
+    assert (position["latitude"], position["longitude"]) == (12.5, -3.25)
+
+
+def test_a_command_that_raises_is_logged_and_the_next_one_runs(device):
+    device.board.write("/main.py", AUTHOR)
+    device.start()
+    device.online()
+    device.send("Greet", {})
+    device.run.wait_log("WARN commands: KeyError")
+    device.send("Greet", {"name": "again"})
+    device.run.wait_log("^hello again")
+
+
+def test_the_inventory_tells_the_board_its_applications_and_its_health(c):
+    c.ends(c.backend.deploy_app(17, b"def start(agent):\n    yield\n", "org.example"), "done")
+    assert c.backend.inventory(17, wait=5)
+    content = ElementTree.fromstring(c.backend.state.computers[c.agent.computer_id].inventory)
+    content = content.find("CONTENT")
+    mac = content.findtext("NETWORKS/MACADDR")
+    assert mac.replace(":", "").lower() == c.board.mac
+    assert content.findtext("NETWORKS/IPADDRESS")
+    software = {s.findtext("NAME"): s.findtext("VERSION") for s in content.iterfind("SOFTWARES")}
+    assert set(software) == {"flyve-mdm-esp32", "org.example"}
+    health = content.findtext("HARDWARE/DESCRIPTION")
+    for fact in (r"^up \d+ s, reset power-on, heap free \d+ of \d+ KiB", "crashes 0",
+                 "reconnects 0", r"lowest heap \d+"):  # fmt: skip
+        assert re.search(fact, health), health
+
+
+def test_generation_a_is_told_the_agents_version(make_device):
+    device = make_device(generation="A").go_online()
+    assert device.backend.wait_event("version", version="2.0.0-esp32")

@@ -152,7 +152,7 @@ def test_without_a_clock_tls_names_ntp(make_device):
 
 def test_a_malformed_deeplink_is_refused_by_name(device):
     device.provision(deeplink="http://flyve.org/deeplink/?data=%%%")
-    device.deeplink = None
+    device.deeplinks = []
     device.start()
     device.run.wait_log(r"enrollment: refused DEEPLINK not base64")
     device.run.wait_log(WAITING)

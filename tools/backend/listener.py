@@ -58,6 +58,17 @@ class Listener:
             self._inbox.put(None)
             self._worker.join(5)
 
+    def pause(self) -> None:
+        """Leave the broker, as a daemon that is down: what agents say meanwhile is lost."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def resume(self) -> None:
+        """Come back after pause(); returns when it listens again."""
+        self._client.reconnect()
+        self._client.loop_start()
+        self.wait_connected()
+
     def wait_connected(self, timeout: float = 10.0) -> bool:
         """Wait until it is connected and subscribed."""
         return self._connected.wait(timeout)

@@ -17,6 +17,11 @@ _CA_LIMIT = 16384  # what the firmware reads of a CA file
 _NVS_LIMIT = 4096  # what it reads of a blob
 _PEM = b"-----BEGIN CERTIFICATE-----"
 _RECORDS = ("rec.a", "rec.b")
+# What an agent remembers outside its record, as firmware/flyve/erase.py has it.
+_MEMORY = (
+    "/tasks.json", "/tasks.new", "/outbox.json", "/part", "/part.json", "/apps.new", "/wiping",
+    "/keep.json",
+)  # fmt: skip
 
 
 @dataclass
@@ -113,8 +118,11 @@ def apply(plan: Plan, target: Target) -> str:
 
 
 def forget(target: Target) -> None:
-    """Makes the board blank: its record and its deeplink go, firmware and Wi-Fi stay."""
-    target.change({DEEPLINK: None}, {(NAMESPACE, key): None for key in _RECORDS})
+    """Makes the board blank: its record, its tasks and its deeplink go; firmware, applications,
+    files and Wi-Fi stay."""
+    target.change(
+        dict.fromkeys((DEEPLINK, *_MEMORY)), {(NAMESPACE, key): None for key in _RECORDS}
+    )
 
 
 def certificates(data: bytes, name: str) -> tuple[str, bytes]:

@@ -1,0 +1,143 @@
+"""Unenrollment: acknowledged first, then erased; never blank and silent."""
+
+import random
+
+import pytest
+
+CUT = 75
+
+
+def leave_while_off(device):
+    """Gives a board that is off the order to leave."""
+    device.run.kill()
+    device.backend.unenroll(17, wait=0)
+    device.backend.listener.flush()
+
+
+def assert_blank(device):
+    device.run.wait_log("agent: waiting for a deeplink", 20)
+    device.run.kill()
+    assert device.backend.agents == []
+    assert device.secrets_on_board(device.secrets() + device.credentials()) == []
+
+
+@pytest.mark.parametrize(("generation", "tls"), [("A", False), ("B", False), ("C", True)])
+def test_it_is_acknowledged_and_leaves_no_secret(make_device, generation, tls):
+    device = make_device(generation=generation, tls=tls).go_online()
+    assert device.backend.unenroll(17, wait=10)
+    device.run.wait_log("agent: unenrolled")
+    assert_blank(device)
+
+
+def test_the_acknowledgement_is_not_retained(make_device):
+    device = make_device().go_online()
+    topic = device.agent.topic
+    assert device.backend.unenroll(17, wait=10)
+    listener = device.backend.listener
+    listener.pause()
+    listener.resume()
+    assert device.backend.wait_event("ignored", topic=f"{topic}/Status/Online")
+    listener.flush()
+    ignored = [event.detail["topic"] for event in device.backend.events.of("ignored")]
+    assert f"{topic}/Status/Unenroll" not in ignored
+
+
+def test_a_new_invitation_enrolls_again(make_device):
+    device = make_device().go_online()
+    assert device.backend.unenroll(17, wait=10)
+    device.run.wait_log("agent: waiting for a deeplink")
+    device.run.kill()
+    device.provision()
+    device.start()
+    assert device.enrolled() == 18
+    device.online()
+
+
+def test_it_reaches_a_board_that_was_off(make_device):
+    device = make_device().go_online()
+    leave_while_off(device)
+    device.start()
+    assert_blank(device)
+
+
+def test_it_is_acknowledged_again_until_the_backend_has_heard_it(make_device):
+    device = make_device().go_online()
+    leave_while_off(device)
+    device.backend.listener.pause()
+    device.start().wait_log("agent: the backend has not deleted us yet")
+    device.backend.listener.resume()
+    assert_blank(device)
+
+
+def test_a_restart_does_not_end_it(make_device):
+    device = make_device().go_online()
+    leave_while_off(device)
+    device.backend.listener.pause()
+    device.start().wait_log("agent: the backend has not deleted us yet")
+    device.run.kill()
+    device.backend.listener.resume()
+    device.start()
+    assert_blank(device)
+
+
+def test_a_backend_that_never_confirms_it_is_waited_for_as_long_as_set(make_device):
+    device = make_device().go_online(unenroll_wait=1)
+    leave_while_off(device)
+    device.backend.listener.pause()
+    device.start().wait_log("agent: the backend did not confirm the unenrollment", 20)
+    device.run.wait_log("agent: waiting for a deeplink")
+    device.run.kill()
+    assert device.secrets_on_board(device.secrets() + device.credentials()) == []
+
+
+@pytest.mark.parametrize("erase", [False, True])
+def test_files_and_applications_go_only_if_that_is_set(make_device, erase):
+    device = make_device().go_online(erase_on_unenroll=erase)
+    device.ends(device.backend.deploy_app(17, b"def start(agent):\n    yield\n", "one"), "done")
+    device.ends(device.backend.deploy_file(17, b"abc", "%SDCARD%/", "a.txt"), "done")
+    assert device.backend.unenroll(17, wait=10)
+    assert_blank(device)
+    left = [path for path, _ in device.board.files() if path.startswith(("/files/", "/apps/"))]
+    assert bool(left) != erase
+
+
+def test_another_deeplink_makes_the_old_agent_leave_first(make_device):
+    device = make_device().go_online()
+    device.run.kill()
+    device.provision()
+    device.start().wait_log("agent: another deeplink: leaving first")
+    device.run.wait_log("agent: unenrolled")
+    assert device.enrolled() == 18
+    device.online()
+    assert device.agent.id == 18
+
+
+WRITES = 12  # of an unenrollment that was ordered while the board was off
+
+
+def test_an_unenrollment_takes_that_many_writes(make_device):
+    device = make_device().go_online()
+    leave_while_off(device)
+    device.start()
+    assert_blank(device)
+    assert device.run.flash_ops == WRITES
+
+
+def cut_at(make_device, cut):
+    device = make_device().go_online()
+    leave_while_off(device)
+    device.start(cut_after=cut)
+    assert device.run.wait() == CUT
+    device.start()
+    assert_blank(device)
+
+
+@pytest.mark.parametrize("cut", sorted(random.Random(4).sample(range(1, WRITES + 1), 3)))
+def test_a_power_cut_at_a_write_ends_acknowledged_and_blank(make_device, cut):
+    cut_at(make_device, cut)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("cut", range(1, WRITES + 1))
+def test_a_power_cut_at_any_write_ends_acknowledged_and_blank(make_device, cut):
+    cut_at(make_device, cut)
