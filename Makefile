@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
 
-export MICROPYTHON MPY_CROSS READABLE
+export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
 
 .DEFAULT_GOAL := help
 .PHONY: setup demo test lint bench size hil firmware soak clean help
@@ -41,11 +41,14 @@ bench: $(READY) ## Speed and memory, each beside its peer
 size: $(READY) ## Bytes of the compiled agent, against the budgets
 	@$(BIN)/flyve size
 
-hil: $(READY) ## The tests on a board: PORT=/dev/ttyUSB0 (without: a virtual board on a pty)
-	@$(PYTEST) host_tests/hil $(if $(PORT),--port=$(PORT))
+# Through the environment, for others can read command lines.
+hil: export FLYVE_PSK = $(WIFI_PSK)
+hil: $(READY) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= (no PORT: a virtual one)
+	@$(PYTEST) host_tests/hil host_tests/system --hil $(if $(PORT),--port=$(PORT)) \
+	    $(if $(WIFI_SSID),--wifi-ssid='$(WIFI_SSID)') $(if $(HOST),--host=$(HOST))
 
-firmware: $(READY) ## A firmware image with the agent in it: BOARD=ESP32_GENERIC
-	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD))
+firmware: $(READY) ## A firmware image with the agent in it: BOARD= MICROPYTHON_SRC= IDF_PATH=
+	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD)) $(if $(VARIANT),--variant=$(VARIANT))
 
 clean: ## Remove build/ and the caches, not .venv
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -41,7 +41,8 @@ def _start(path):
         machine.WDT(timeout=60000)
 
 
-sys.path[:] = ["", "/lib", ".frozen"]
+# Ours before what stock firmware freezes; /rom: a ROMFS image, where there is one.
+sys.path[:] = ["", "/lib"] + [p for p in sys.path if p[:4] == "/rom"] + [".frozen"]
 try:
     _start(sys.path)
 except Exception as e:

@@ -1,8 +1,77 @@
-"""All tests: MicroPython files under unit/ are run by the plugin host_tests.upy."""
+"""All tests: MicroPython files under unit/ are run by the plugin host_tests.upy.
+
+FLYVE_SEED repeats the random samples of a run; the seed is printed at its end.
+With --hil those in hil/ and system/ run on a board behind a serial port: --port, or without it
+a virtual one on a pseudo-terminal.
+"""
+
+import os
+import random
+
+import pytest
 
 from host_tests import upy
+from host_tests.desk import PSK, SSID, Folders, Wired
+from tools.board.folder import BoardError
+from tools.board.target import find_port
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("hil", "hardware in the loop")
+    group.addoption("--hil", action="store_true", help="on a board behind a serial port")
+    group.addoption("--port", help="its port; none: a virtual board on a pseudo-terminal")
+    group.addoption("--wifi-ssid", help="a network that it and this host are in")
+    group.addoption("--host", help="this host's address there; the passphrase: FLYVE_PSK")
+
+
+# In the environment, so that all workers of pytest-xdist draw the same samples.
+os.environ["FLYVE_SEED"] = os.environ.get("FLYVE_SEED") or str(random.randrange(1 << 32))
 
 
 def pytest_configure(config):
     if not config.pluginmanager.has_plugin("flyve-upy"):
         config.pluginmanager.register(upy, "flyve-upy")
+    port = config.getoption("--port")
+    if port:
+        config.option.hil = True
+        try:
+            config.option.port = find_port(port)
+        except BoardError as error:
+            pytest.exit(str(error), returncode=1)
+        if not config.getoption("--host") or not config.getoption("--wifi-ssid"):
+            pytest.exit(
+                f"{port} needs a network that leads here: make hil PORT={port} WIFI_SSID=... "
+                "WIFI_PSK=... HOST=<this host's address in it>",
+                returncode=1,
+            )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--hil"):
+        for item in items:
+            if item.get_closest_marker("virtual"):
+                item.add_marker(pytest.mark.skip(reason="needs a virtual board: its power"))
+
+
+@pytest.fixture(scope="session")
+def wired(pytestconfig, tmp_path_factory):
+    """The board behind the port, virtual or real, for the whole session."""
+    option = pytestconfig.getoption
+    port, wifi = option("--port"), (SSID, PSK)
+    if port:
+        wifi = option("--wifi-ssid"), os.environ.get("FLYVE_PSK", "")
+    made = Wired(port, tmp_path_factory.mktemp("hil"), wifi, option("--host"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def boards(request, tmp_path):
+    """Where a test gets its boards from: `make()` and what they need to reach a backend."""
+    if request.config.getoption("--hil"):
+        return request.getfixturevalue("wired")
+    return Folders(tmp_path)
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"FLYVE_SEED={os.environ['FLYVE_SEED']} repeats these samples")

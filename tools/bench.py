@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -15,9 +16,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tools import BUILD, ROOT
+from tools import BUILD, ROOT, tables
 
 _REPORT = BUILD / "bench.json"
+_PAGE = ROOT / "docs" / "performance.md"
+_HEADING = ("what", "measured", "budget", "met", "peer in the same run", "ratio")
 
 
 @dataclass
@@ -43,15 +46,19 @@ def measure(names: list[str]) -> Iterator[Row]:
     """Runs the benches one after the other and yields their rows as they come."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
+    os.environ.setdefault("FLYVE_SEED", "1")  # what the tests draw by chance is the same each time
     for name in names:
         yield from importlib.import_module(f"host_tests.bench.bench_{name}").rows()
 
 
 @click.command()
 @click.argument("names", nargs=-1)
-def bench(names: tuple[str, ...]) -> None:
+@click.option("--write", is_flag=True, help="Also fill the table of docs/performance.md.")
+def bench(names: tuple[str, ...], write: bool) -> None:
     """Measures speed and memory, each beside its peer; NAMES choose single benches."""
     known = benches()
+    if write and names:
+        raise click.UsageError("--write needs all rows: name no bench")
     for name in names:
         if name not in known:
             raise click.ClickException(f"no bench {name}; there are: {', '.join(known)}")
@@ -64,15 +71,25 @@ def bench(names: tuple[str, ...]) -> None:
     console.print(_table(rows))
     _REPORT.parent.mkdir(exist_ok=True)
     _REPORT.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    if write:
+        try:
+            text = tables.markdown(_HEADING, (_cells(row, "yes", "no") for row in rows))
+            tables.fill(_PAGE, "table of benches", f"{text}\n\n{tables.taken()}")
+        except tables.MarkError as error:
+            raise click.ClickException(str(error)) from None
     short = [row.what for row in rows if row.met is False]
     if short:
         raise click.ClickException(f"short of the budget: {'; '.join(short)}")
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table("what", "measured", "budget", "", "peer in the same run", "ratio")
-    marks = {True: "ok", False: "[red]short[/]", None: ""}
+    table = Table(*(heading if heading != "met" else "" for heading in _HEADING))
     for row in rows:
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        table.add_row(row.what, row.value, row.budget, marks[row.met], row.peer, ratio)
+        table.add_row(*_cells(row, "ok", "[red]short[/]"))
     return table
+
+
+def _cells(row: Row, met: str, short: str) -> tuple[str, ...]:
+    ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+    mark = {True: met, False: short, None: ""}[row.met]
+    return row.what, row.value, row.budget, mark, row.peer or "", ratio

@@ -25,6 +25,10 @@ from tools import BUILD, ROOT, libraries, shorten, toolchain
 
 FIRMWARE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
+# Folders on a board that hold nothing but firmware, with the slots of an agent that has updated
+# itself, and the NVS key that says which of them runs.
+OURS = ("/flyve/", "/flyve.a/", "/flyve.b/")
+UPDATE = ("flyve", "update")
 _LOCK_WAIT = 120
 _COMPILE_WAIT = 60
 

@@ -3,7 +3,8 @@
 Private names (_x) become a letter or two, each the same in all sources. Two names share one short
 name unless they meet in a source or in a class and its subclass: each distinct name costs RAM for
 as long as the board is on. So do parameters that are never passed by keyword; locals have no names
-in a .mpy. The import of const goes, for the compiler does its work. No line moves, no text changes.
+in a .mpy. The import of const goes, for the compiler does its work. No line moves, and no text
+changes.
 """
 
 import ast

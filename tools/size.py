@@ -6,21 +6,17 @@ The bytes of .mpy are counted; RAM and wear are measured on virtual boards that 
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import io
 import json
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from tools import BUILD, ROOT, build, libraries, tables, toolchain
+from tools import BUILD, ROOT, build, libraries, romfs, tables, toolchain
 
 ARCHES = ("xtensawin", "rv32imc")
 KIB = 1024
@@ -30,6 +26,7 @@ ONLINE, DOWNLOADING = 20 * KIB, 26 * KIB  # bytes of .mpy in memory together
 IDLE, HIGHEST = 72 * KIB, 80 * KIB  # heap on the unix port
 
 _REPORT = BUILD / "size.json"
+_HIL = "hil-*.json"
 _FOOTPRINT, _WEAR = ROOT / "docs" / "footprint.md", ROOT / "docs" / "flash-wear.md"
 _PHASES = {
     "imported": ("its modules imported", None),
@@ -78,16 +75,23 @@ def flash(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
     yield Figure("flash", "as a ROMFS image", tuple(map(_romfs, ARCHES)), None)
 
 
-def _romfs(arch: str) -> int:
-    from mpremote.romfs import make_romfs
+def boards() -> Table | None:
+    """The RAM that `make hil` found, on each board that it ran on."""
+    reports = [json.loads(path.read_text()) for path in sorted(BUILD.glob(_HIL))]
+    reports = [report for report in reports if report["memory"]]
+    if not reports:
+        return None
+    table = Table("board", title="RAM of the agent, bytes above an idle interpreter")
+    for heading in ("imported", "highest until online", "highest, with a download"):
+        table.add_column(heading, justify="right")
+    for report in reports:
+        found = (report["memory"][key] for key in ("imported", "highest_until_online", "highest"))
+        table.add_row(report["board"]["target"], *(f"{value:,}" for value in found))
+    return table
 
-    with tempfile.TemporaryDirectory() as folder:
-        for path in build.build(arch).rglob("*.mpy"):
-            copy = Path(folder) / path.relative_to(BUILD / arch)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
-        with contextlib.redirect_stdout(io.StringIO()):  # it tells what it reads
-            return len(make_romfs(folder, mpy_cross=None))
+
+def _romfs(arch: str) -> int:
+    return len(romfs.make(build.build(arch)))
 
 
 def lived(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
@@ -143,6 +147,7 @@ def size(quick: bool, write: bool) -> None:
         chosen = [figure for figure in figures if figure.part == part]
         if chosen:
             console.print(_table(title, chosen))
+    console.print(boards() or "RAM on a board: run `make hil PORT=...` first")
     if write:
         try:
             _write(figures)

@@ -4,6 +4,7 @@ The supervisor passes a JSON text in sys.argv[1]: the board's settings and the d
 flash, NVS, state and inputs files, of the control pipe and of the leash. After this module
 has run the firmware sees an ESP32: littlefs2 at the root, the modules of the chip, `heap`
 bytes free; it starts with /boot.py and /main.py, in `__main__`, as the real start-up code does.
+Then it comes to its prompt, if it is on a wire.
 """
 
 import gc
@@ -50,6 +51,11 @@ def _assemble(board):
         inputs.get = lambda: {"aps": {}}
     sys.modules["utime"] = time
     sys.modules["umachine"] = machine
+    if "isig" in board:
+        import console
+
+        console.attach(board["isig"])
+        sys.modules["micropython"] = console
     return power, devices["vfs"]
 
 
@@ -70,7 +76,7 @@ def _mount(device, power):
 
 
 def _forget():
-    for name in ("launch", "flash", "inputs", "nvs_store", "ota"):
+    for name in ("launch", "flash", "inputs", "nvs_store", "ota", "console"):
         sys.modules.pop(name, None)
     sys.argv.clear()
     sys.path[:] = ["", ".frozen", "/lib"]
@@ -131,18 +137,23 @@ def run():
     for name in list(scope):
         if not name.startswith("__"):
             del scope[name]
-    heap = board["heap"]
+    heap, wire, raw = board["heap"], "isig" in board, board.get("raw")
     for name in ("fds", "partitions", "heap"):
         board.pop(name)
     ballast = _ballast(heap)
+    if wire:
+        sys.modules["micropython"].kbd_intr(3)
+        power.tell(b"C\n")
     try:
-        # A board does not run main.py after an exception in boot.py.
-        done = _run("/boot.py", scope) and _run("/main.py", scope)
+        # A board does not run main.py after an exception in boot.py, nor after a soft reset
+        # out of the raw REPL.
+        done = _run("/boot.py", scope) and (raw or _run("/main.py", scope))
     except SystemExit:
-        print("MPY: soft reboot")
         power.halt(b"R 5\n")
-    power.halt(b"E 0\n" if done else b"E 1\n")
-    return ballast
+    if not wire:
+        power.halt(b"E 0\n" if done else b"E 1\n")
+    sys.modules["machine"]._ballast = ballast
+    power.tell(b"P\n")  # and the interpreter comes to its prompt
 
 
 run()

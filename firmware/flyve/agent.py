@@ -64,7 +64,6 @@ class Agent:
 
     def run(self):
         """The loop; returns never."""
-        board.watchdog(_WATCHDOG_MS)
         self.refresh_apps()
         while True:
             try:
@@ -225,11 +224,13 @@ class Agent:
 
 def main():
     """Builds the parts and runs them for ever."""
-    parts = resident.load("startup").prepare()
-    resident.drop()
+    board.watchdog(_WATCHDOG_MS)
     try:
+        parts = resident.load("startup").prepare()
+        resident.drop()
         if parts:
             Agent(*parts).run()
+        board.watchdog(_CONSOLE_MS)
     except KeyboardInterrupt:
         # Somebody wants the prompt: the watchdog cannot be stopped, only slowed down.
         board.watchdog(_CONSOLE_MS)

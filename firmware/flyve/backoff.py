@@ -16,8 +16,8 @@ def uniform(a, b):
 
 
 class Backoff:
-    """Decorrelated jitter. spread: ms over which a fleet's first tries are spread; uniform(a, b)
-    gives a random integer of a..b. All times in ms."""
+    """Exponential, with jitter. spread: ms over which a fleet's first tries are spread;
+    uniform(a, b) gives a random integer of a..b. All times in ms."""
 
     def __init__(self, spread, uniform):
         self._spread = spread
@@ -27,12 +27,14 @@ class Backoff:
     def first(self, broker):
         """The delay after a connection was lost; broker: the broker closed or refused it (so it
         did to the whole fleet), False: our own network was away."""
-        self._last = _BASE
+        # After a fleet's first tries come its second ones: as thinly spread.
+        self._last = self._spread * 2 // 3 if broker else _BASE
         return self._uniform(0, self._spread if broker else _OURS)
 
     def next(self):
         """The delay after one more failed try."""
-        self._last = min(CAP, self._uniform(_BASE, max(_BASE, self._last) * 3))
+        last = max(_BASE, self._last)
+        self._last = min(CAP, self._uniform(min(last, CAP // 3), last * 3))
         return self._last
 
     def reset(self):

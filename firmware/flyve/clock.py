@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, transport
+from flyve import board, log, resident, transport
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
@@ -18,7 +18,7 @@ def _ask(server):
     packet[0] = 0x23  # version 4, client
     struct.pack_into("!I", packet, 40, time.ticks_us())
     reply = bytearray(48)
-    n = transport.datagram(host, int(port or 123), packet, reply, _WAIT_MS)
+    n = resident.load("dial").datagram(host, int(port or 123), packet, reply, _WAIT_MS)
     # The server repeats our transmit time stamp: anything else answers somebody else.
     if n < 48 or reply[0] & 7 != 4 or reply[24:32] != packet[40:48]:
         raise transport.NetError("clock", "%s sent no NTP answer" % host)

@@ -63,6 +63,10 @@ def check(name, value):
         if not low <= size <= high:
             what = "length" if kind in (str, list, dict) else "value"
             raise ValueError("%s: its %s must be in %s..%s" % (name, what, low, high))
+    if name in ("ntp", "roots") and not all(
+        isinstance(v, str) for v in (value if kind is list else value.values())
+    ):
+        raise ValueError("%s: must hold texts only" % name)
     if name == "serial" and any(c in value for c in '/+#&<>"'):
         raise ValueError('serial: must not contain any of / + # & < > "')
     return value
@@ -86,7 +90,7 @@ def load(path=PATH):
             raise ValueError("not a JSON object")
     except OSError:
         pass  # no file: all defaults
-    except ValueError as e:
+    except (ValueError, MemoryError) as e:
         problems.append("%s: %s; all defaults are used" % (path, e))
     for name, value in found.items():
         try:

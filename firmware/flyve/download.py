@@ -49,7 +49,7 @@ def describe(api, endpoint):
         form["filesize"] = size = int(form["filesize"])
         if size >= 0:
             return form
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     raise RestError(200, "NO_SIZE", "no size in the JSON form of " + endpoint)
 

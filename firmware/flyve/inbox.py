@@ -8,6 +8,8 @@ from flyve import log
 
 _MESSAGES = const(16)
 _BYTES = const(6144)
+_PARTS = const(200)  # of one message's JSON: a list in RAM takes many times its text
+_NO_SYMBOL = ("taskId", "id", "version", "versionCode")
 
 
 class Inbox:
@@ -30,7 +32,9 @@ class Inbox:
             topic = fleet
         else:
             return None  # the manifest's version: nothing to do
-        parts = name[len(topic) + 1 :].split("/")
+        parts = name[len(topic) + 1 :].split("/", 4)
+        if payload and sum(payload.count(c) for c in (b"[", b"{", b",")) > _PARTS:
+            payload = None  # as one that is too long
         if fleet is None and parts[0] in ("Command", "Subscription"):
             return self._command(parts, payload, retained)
         if parts[0] == "Policy" and len(parts) == 4 and parts[2] == "Task":
@@ -63,7 +67,7 @@ class Inbox:
             for item in items if isinstance(items, list) else (message,):
                 task_id = str(item["taskId"])
                 for name in item:
-                    if name not in ("taskId", "id", "version", "versionCode"):
+                    if isinstance(name, str) and name not in _NO_SYMBOL:
                         one = json.dumps(item).encode()
                         self._put(self.policies, (fleet, name, task_id, one), one)
                         break

@@ -41,8 +41,10 @@ def run(agent):
             yield min(_WAIT_MS, retry.left())
         else:
             # A broker that refuses us may have been told already.
-            pid = link.up and link.publish(link.topic + "/Status/Unenroll", _ACK, durable=True)
-            while pid and link.up and not link.delivered(pid):
+            topic = link.topic + "/Status/Unenroll"
+            if link.up and link.delivered(topic):
+                link.publish(topic, _ACK, durable=True)
+            while link.up and not link.delivered(topic):
                 yield _WAIT_MS
             heard = Retry()
             heard.after(_HEARD_MS)

@@ -1,28 +1,19 @@
-"""A connection that umqtt.simple opens, with what that lacks: a parser that neither blocks nor
+"""A connection that umqtt.simple has opened, with what that lacks: a parser that does not block or
 trusts, packet ids that wrap, DUP, SUBACK codes, and one error type.
 
 Every packet is read through one preallocated buffer; a larger PUBLISH up to LIMIT gets its own,
 and of a still larger one only the topic is told.
 """
 
-import sys
 import time
 
 from micropython import const
 
-from flyve import transport
+from flyve import resident, transport
 
 LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
 _BUFFER = const(512)
 _WRITE_MS = const(10000)
-
-_REASONS = {
-    1: "protocol version refused",
-    2: "client id refused",
-    3: "broker unavailable",
-    4: "bad user name or password",
-    5: "not authorized",
-}
 
 
 class LinkError(Exception):
@@ -33,8 +24,12 @@ class LinkError(Exception):
         self.code = code
 
 
+def _two(n):
+    return bytes((n >> 8, n & 255))
+
+
 class Client:
-    """One MQTT connection; will: (topic, payload), retained and of QoS 1.
+    """One MQTT connection.
 
     on_message(topic: str, payload: bytes or None when over LIMIT, retained: bool),
     on_puback(pid), on_suback(pid, code) are called from pump() and must not wait."""
@@ -51,26 +46,11 @@ class Client:
         self.ponged = 0
         self.sent = 0
 
-    def open(self, ms, will, client_id, server, port, user, password, keepalive, tls):
-        """Connects within ms milliseconds; keepalive in seconds. Raises LinkError and NetError."""
-        # The library takes its sockets by name, and is in memory only for the handshake.
-        sys.modules["usocket"] = sys.modules["ussl"] = transport
-        from umqtt import simple
-
-        try:
-            client = simple.MQTTClient(client_id, server, port, user, password, keepalive, tls)
-            client.set_last_will(will[0], will[1], retain=True, qos=1)
-            with transport.Exchange(server, ms) as x:
-                client.connect()
-                self.sock = x.detach()
-        except simple.MQTTException as e:
-            code = e.args[0]
-            raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
-        except (AssertionError, IndexError, TypeError):
-            raise LinkError("no MQTT broker answered there") from None
-        finally:
-            for name in ("umqtt.simple", "umqtt"):
-                sys.modules.pop(name, None)
+    def open(self, ms, *how):
+        """Connects within ms milliseconds; how: see handshake.connect(). Raises LinkError and
+        NetError."""
+        self.sock = resident.load("handshake").connect(ms, *how)
+        resident.drop("handshake", "dial")
         self.sock.setblocking(False)
         self.sent = time.ticks_ms()
 
@@ -83,26 +63,30 @@ class Client:
         self.sock.flush()
         self.sent = time.ticks_ms()
 
+    def _begin(self, op, size):
+        """Writes a packet's head; size: bytes that follow."""
+        self.sock.extend(_WRITE_MS)
+        head = bytearray((op,))
+        while size > 127:
+            head.append(size & 127 | 128)
+            size >>= 7
+        head.append(size)
+        self.sock.write(head)
+
     def post(self, topic, payload, retain=False, pid=0, dup=False, more=False):
         """Sends a PUBLISH: QoS 1 with the packet id pid, or QoS 0. payload: bytes, or an object
         with pieces() and a length. more: it may wait for flush(). Does not wait for the
         acknowledgement."""
         topic = topic.encode()
-        n = len(topic)
-        size = n + len(payload) + (4 if pid else 2)
-        head = bytearray(1)
-        head[0] = 0x30 | (2 if pid else 0) | (8 if dup else 0) | (1 if retain else 0)
-        while size > 127:
-            head.append(size & 127 | 128)
-            size >>= 7
-        head.extend(bytes((size, n >> 8, n & 255)))
-        head.extend(topic)
+        op = 0x30 | bool(pid) << 1 | bool(dup) << 3 | bool(retain)
+        self._begin(op, len(topic) + len(payload) + (4 if pid else 2))
+        self.sock.write(_two(len(topic)))
+        self.sock.write(topic)
         if pid:
-            head.extend(bytes((pid >> 8, pid & 255)))
-        sock = self.sock
-        sock.extend(_WRITE_MS)
-        sock.write(head)
-        sock.write(payload)
+            self.sock.write(_two(pid))
+        for piece in payload.pieces() if hasattr(payload, "pieces") else (payload,):
+            self.sock.extend(_WRITE_MS)  # each may take that long: a slow link is no dead one
+            self.sock.write(piece)
         if not more:
             self.flush()
 
@@ -116,11 +100,9 @@ class Client:
 
     def _request(self, op, topic, rest):
         pid = self._next_pid()
-        size = 4 + len(topic) + len(rest)
-        length = (size,) if size < 128 else (size & 127 | 128, size >> 7)
-        self.sock.extend(_WRITE_MS)
-        self.sock.write(bytes((op,) + length))
-        self.sock.write(bytes((pid >> 8, pid & 255, len(topic) >> 8, len(topic) & 255)))
+        self._begin(op, 4 + len(topic) + len(rest))
+        self.sock.write(_two(pid))
+        self.sock.write(_two(len(topic)))
         self.sock.write(topic)
         self.sock.write(rest)
         self.flush()
@@ -128,8 +110,7 @@ class Client:
 
     def ping(self):
         """Sends a PINGREQ; `ponged` shows when its answer came."""
-        self.sock.extend(_WRITE_MS)
-        self.sock.write(b"\xc0\0")
+        self._begin(0xC0, 0)
         self.flush()
 
     def close(self, goodbye=False):
@@ -266,7 +247,6 @@ class Client:
         self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
         if qos:
             # Only now: what was acknowledged has been dealt with.
-            self.sock.write(b"\x40\x02")
+            self._begin(0x40, 2)
             self.sock.write(bytes(body[at : at + 2]))
-            self.sock.extend(_WRITE_MS)
             self.flush()

@@ -18,7 +18,10 @@ LIMIT = const(32)  # messages; a full outbox refuses, it never drops what it too
 _WINDOW = const(8)  # unacknowledged at once
 _OLD_MS = const(600000)  # what is only in RAM is of no use later
 
-_TOPIC, _PAYLOAD, _RETAIN, _PID, _SENT, _BORN = range(6)
+# A message: topic, payload, retain, and
+_PID = const(3)
+_SENT = const(4)
+_BORN = const(5)  # ticks; None for a durable one
 
 
 class Outbox:
@@ -29,7 +32,7 @@ class Outbox:
         self.dropped = 0
         self._send = send
         self._owner = owner
-        self._queue = []  # messages; born (ticks) is None for a durable one
+        self._queue = []
         self._pid = 0
         self._flying = 0
         self._moved = 0  # when something was sent or acknowledged
@@ -49,7 +52,7 @@ class Outbox:
 
     def __contains__(self, what):
         """what: a packet id or a topic."""
-        return any(what == m[_PID] or what == m[_TOPIC] for m in self._queue)
+        return any(what in (m[0], m[_PID]) for m in self._queue)
 
     def _put(self, topic, payload, retain, sent, born):
         self._pid = self._pid % 32767 + 1  # SUBSCRIBEs use the upper half
@@ -87,7 +90,7 @@ class Outbox:
             self._moved = time.ticks_ms()
             dup = m[_SENT]
             m[_SENT] = True
-            self._send(m[_TOPIC], m[_PAYLOAD], m[_RETAIN], m[_PID], dup)
+            self._send(m[0], m[1], m[2], m[_PID], dup)
         return self._flying - before
 
     def acked(self, pid, anyway=False):
@@ -107,14 +110,11 @@ class Outbox:
     def rewind(self):
         """A new connection: everything unacknowledged is to be sent again, but for what is old
         and only in RAM. At least once in six days, for ticks wrap."""
-        now = time.ticks_ms()
-        fresh = []
-        for m in self._queue:
-            if m[_BORN] is None or time.ticks_diff(now, m[_BORN]) < _OLD_MS:
-                fresh.append(m)
-        self.dropped += len(self._queue) - len(fresh)
-        self._queue = fresh
         self._flying = 0
+        for m in list(self._queue):
+            if m[_BORN] is not None and time.ticks_diff(time.ticks_ms(), m[_BORN]) >= _OLD_MS:
+                self._queue.remove(m)
+                self.dropped += 1
 
     def clear(self):
         """Forgets everything, on flash too."""

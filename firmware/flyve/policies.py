@@ -29,7 +29,9 @@ def _tell(agent, task_id, status):
     else:
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
-    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=True):
+    # The others come again with the retained message.
+    final = status not in ("received", "waiting")
+    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=final):
         yield 50
 
 
@@ -89,7 +91,11 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         if isinstance(done, tuple):
             return task, done
         status = done or "done"
-    except (Failed, Incompatible) as e:
+    except (OSError, MemoryError):
+        raise
+    except Exception as e:  # of what a firmware author has added, too
+        if not isinstance(e, (Failed, Incompatible)):
+            e = Failed(repr(e))
         status = registry.told(task, e)
     yield from finish(agent, task, status)
 
@@ -110,15 +116,12 @@ def _apply(agent, task, value, message):
     if handler is None:
         raise Incompatible("not for this kind of device")
     if symbol not in _MANY:
-        for other in tasks.each():
-            if other[tasks.SYMBOL] == symbol and other[tasks.STATUS] == "done":
-                if other[tasks.ORIGIN] < task[tasks.ORIGIN]:  # "agent" beats "fleet"
-                    return _BEATEN
-                if other[tasks.ORIGIN] > task[tasks.ORIGIN]:
-                    other[tasks.STATUS] = _BEATEN
-                    tasks.put(other)
-                    yield from _tell(agent, other[tasks.ID], _BEATEN)
-                    break
+        origin = task[tasks.ORIGIN]
+        other = tasks.first(lambda t: t[1] == symbol and t[4] == "done" and t[2] != origin)
+        if other and origin == "fleet":
+            return _BEATEN
+        if other:
+            yield from _end(agent, other, _BEATEN)
     return (yield from handler[0](agent, value, message, task))
 
 
@@ -140,9 +143,11 @@ def _remove(agent, task):
 
 def forget_fleet(agent):
     """A job: drops all tasks of the fleet that the agent has left."""
-    for task in list(tasks.each()):
-        if task[tasks.ORIGIN] == "fleet":
-            yield from _remove(agent, task)
+    while True:
+        task = tasks.first(lambda t: t[tasks.ORIGIN] == "fleet")
+        if task is None:
+            return
+        yield from _remove(agent, task)
 
 
 def settle(agent):
@@ -153,29 +158,30 @@ def settle(agent):
     if ended not in ("confirmed", "failed"):
         return
     log.info("policies", "update %s", ended)
-    for task in list(tasks.each()):
-        if task[tasks.STATUS] == tasks.TRIAL:
-            yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
+    while True:
+        task = tasks.first(lambda t: t[tasks.STATUS] == tasks.TRIAL)
+        if task is None:
+            break
+        yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
     update.forget()
 
 
 def app_failed(agent, name):
     """A job: the task that installed this application has failed after all."""
-    for task in list(tasks.each()):
-        if task[tasks.SYMBOL] == "deployapp" and task[tasks.VALUE] == name:
-            yield from _end(agent, task, "failed")
+    task = tasks.first(lambda t: t[1] == "deployapp" and t[5] == name and t[4] == "done")
+    if task:
+        yield from _end(agent, task, "failed")
 
 
 def _end(agent, task, status):
-    if task[tasks.STATUS] != status:
-        task[tasks.STATUS] = status
-        tasks.put(task)
-        yield from _tell(agent, task[tasks.ID], status)
+    task[tasks.STATUS] = status
+    tasks.put(task)
+    yield from _tell(agent, task[tasks.ID], status)
 
 
 def _deploy_file(agent, value, message, task):
     place = places.resolve(str(value), agent.settings["roots"])
-    return "PluginFlyvemdmFile/%d" % _number(message, "id"), place, None
+    return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), place, None
     yield  # a job like the others
 
 
@@ -191,7 +197,7 @@ def _remove_file(agent, value, message, task):
 
 def _deploy_app(agent, value, message, task):
     version = message.get("versionCode", message.get("version", ""))
-    item = "PluginFlyvemdmPackage/%d" % _number(message, "id")
+    item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
     return item, places.segment(str(value)), str(version)
     yield
 
@@ -203,18 +209,18 @@ def _remove_app(agent, value, message, task):
     yield from job
 
 
-def _number(message, key):
+def _number(value, what):
     try:
-        return int(message[key])
-    except (KeyError, ValueError, TypeError):
-        raise Failed("no usable " + key)
+        number = int(value)
+        if 0 <= number < 1 << 31:
+            return number
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise Failed("no usable " + what)
 
 
 def _geolocation(agent, value, message, task):
-    try:
-        agent.rec.save(locate=max(0, int(value)) or None)
-    except (ValueError, TypeError):
-        raise Failed("no number of seconds")
+    agent.rec.save(locate=_number(value, "number of seconds") or None)
     yield
 
 

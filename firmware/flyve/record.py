@@ -41,7 +41,10 @@ def _read(slot):
             "the record is of version %d, newer than this firmware knows (%d): "
             "install newer firmware, or run `flyve reset` and enroll again" % (version, VERSION)
         )
-    return sequence, flags, json.loads(bytes(memoryview(blob)[_HEAD_SIZE:end]))
+    values = json.loads(bytes(memoryview(blob)[_HEAD_SIZE:end]))
+    if not isinstance(values, dict):
+        raise RecordError("slot %s is not a record" % slot)
+    return sequence, flags, values
 
 
 class NewerRecord(RecordError):

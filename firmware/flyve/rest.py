@@ -9,6 +9,9 @@ from flyve import log, resident, transport
 sys.modules["usocket"] = sys.modules["ussl"] = transport
 import urequests  # noqa: E402
 
+for _name in ("head", "get", "post", "put", "patch", "delete"):
+    delattr(urequests, _name)  # only request() is called: the rest would take memory
+
 _KEPT = (
     b"content-length",
     b"content-range",

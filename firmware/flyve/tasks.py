@@ -20,7 +20,7 @@ ID, SYMBOL, ORIGIN, DIGEST, STATUS, VALUE = range(6)
 def each():
     """Yields the tasks, oldest first; a line that cannot be read is passed over."""
     try:
-        f = open(PATH)
+        f = open(PATH, "rb")
     except OSError:
         return
     try:
@@ -29,18 +29,27 @@ def each():
             if not line:
                 return
             try:
-                yield json.loads(line)
+                task = json.loads(line)
             except ValueError:
                 continue
+            if isinstance(task, list) and len(task) == 6:
+                yield task
     finally:
         f.close()
 
 
+def first(test):
+    """The oldest task for which test(task) is true, or None."""
+    found = None
+    for task in each():  # to the end: a file left open is closed by a collection, at a bad time
+        if found is None and test(task):
+            found = task
+    return found
+
+
 def find(task_id):
     """The task with this id, or None."""
-    for task in each():
-        if task[ID] == task_id:
-            return task
+    return first(lambda task: task[ID] == task_id)
 
 
 def rewrite(keep, new=None):

@@ -1,4 +1,4 @@
-"""The only opener of sockets: a deadline on every operation, verified TLS, one allowed host.
+"""The only opener of sockets, with dial.py: a deadline on every operation, verified TLS, one host.
 
 The module stands in for `usocket` and `ussl` in urequests and umqtt.simple, so its functions
 carry the names and the signatures that those libraries call. Sockets are non-blocking all their
@@ -12,7 +12,7 @@ import time
 
 from micropython import const
 
-from flyve import board
+from flyve import board, resident
 
 SOCK_STREAM = _socket.SOCK_STREAM
 AF_INET = _socket.AF_INET
@@ -24,7 +24,6 @@ _READ = const(4096)  # bytes that one read() may allocate
 _OUT = const(512)  # bytes that are gathered before they are sent
 _IN = select.POLLIN
 _OUTPUT = select.POLLOUT
-_BUSY = (errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN)
 
 hook = None  # called in each slice of a wait; must not wait itself
 floor = 0  # no true clock shows less (seconds of the board's epoch)
@@ -39,7 +38,8 @@ _addresses = {}
 
 
 class NetError(OSError):
-    """A connection failed. kind: dns, connect, timeout, closed, tls, clock, moved or limit."""
+    """A connection failed. kind: dns, connect, timeout, closed, tls, clock, moved, limit, memory
+    (for one more TLS connection) or network (our own)."""
 
     def __init__(self, kind, text):
         super().__init__(text)
@@ -99,38 +99,11 @@ def getaddrinfo(host, port, *_):
     if x.resolved or host != x.host:
         raise NetError("moved", "a second connection is refused")
     x.resolved = True
-    board.feed()  # one C call without a deadline: the watchdog is its backstop
-    key = "%s:%d" % (host, port)
-    try:
-        found = _socket.getaddrinfo(host, port, AF_INET, SOCK_STREAM)
-        if not found:
-            raise OSError(errno.ENOENT)
-    except OSError:
-        if key not in _addresses:
-            raise NetError("dns", "no address for %s: check the name and the DNS" % host) from None
-        return _addresses[key]
-    if len(_addresses) > 3:
-        _addresses.clear()
-    _addresses[key] = found
-    return found
-
-
-def _tls_context():
-    global _context
-    from flyve import trust  # resident only where TLS is used
-
-    if _context is None:
-        try:
-            _context = trust.context(ca, verify)
-        except trust.TrustError as e:
-            raise NetError("tls", str(e)) from None
-    return _context
+    return resident.load("dial").resolve(host, port, _addresses)
 
 
 def _tls_error(e):
-    from flyve import trust
-
-    return NetError("tls", trust.explain(e))
+    return NetError(*resident.load("trust").explain(e))
 
 
 def reset_tls():
@@ -165,34 +138,19 @@ class Socket:
 
     def connect(self, address):
         """Connects until the deadline; with TLS the handshake begins at the first write."""
-        try:
-            self._s.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
-        except OSError:
-            pass  # only slower
-        try:
-            self._s.connect(address)
-        except OSError as e:
-            if e.errno not in _BUSY:
-                raise self._unreachable(e) from None
-            if self._wait(_OUTPUT) & (select.POLLERR | select.POLLHUP):
-                try:
-                    self._s.connect(address)  # asks for the reason
-                except OSError as e:
-                    raise self._unreachable(e) from None
+        resident.load("dial").connect(self._s, address, self._wait, self._x.host)
         if self._x.tls:
             self.start_tls()
 
-    def _unreachable(self, e):
-        code = errno.errorcode.get(e.errno, e.errno)
-        return NetError("connect", "cannot connect to %s (%s)" % (self._x.host, code))
-
     def start_tls(self):
         """Continues in TLS; no byte of ours is sent before the peer is verified."""
+        global _context
         if time.time() < floor:
             raise NetError("clock", "the clock is not set, so no certificate can be checked")
-        context = _tls_context()
         try:
-            self._s = context.wrap_socket(
+            if _context is None:
+                _context = resident.load("trust").context(ca, verify)
+            self._s = _context.wrap_socket(
                 self._s, server_hostname=self._x.host, do_handshake_on_connect=False
             )
         except (ValueError, OSError) as e:
@@ -363,34 +321,6 @@ class Socket:
 
 
 socket = Socket
-
-
-def datagram(host, port, data, reply, ms):
-    """Sends data by UDP and waits ms milliseconds for an answer into the buffer reply; returns
-    its length. Raises NetError."""
-    board.feed()
-    try:
-        address = _socket.getaddrinfo(host, port, AF_INET, _socket.SOCK_DGRAM)[0][-1]
-    except (OSError, IndexError):
-        raise NetError("dns", "no address for %s" % host) from None
-    s = _socket.socket(AF_INET, _socket.SOCK_DGRAM)
-    try:
-        s.setblocking(False)
-        s.sendto(data, address)
-        poll = select.poll()
-        poll.register(s, _IN)
-        until = time.ticks_add(time.ticks_ms(), ms)
-        while True:
-            left = time.ticks_diff(until, time.ticks_ms())
-            for _ in poll.ipoll(max(0, min(_SLICE, left))):
-                return s.readinto(reply) or 0
-            if left <= 0:
-                raise NetError("timeout", "%s did not answer in time" % host)
-            slice_done()
-    except OSError as e:
-        raise e if isinstance(e, NetError) else NetError("connect", "no way to " + host) from None
-    finally:
-        s.close()
 
 
 def wrap_socket(sock, **_):

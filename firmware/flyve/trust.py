@@ -5,6 +5,8 @@ import binascii
 import tls
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
+# ENOMEM, and what mbedTLS says for it: of SSL, X.509, PK, bignum, ASN.1.
+_NO_MEMORY = (12, -0x7F00, -0x2880, -0x3F80, -0x10, -0x6A)
 LIMIT = 16384  # bytes of a CA file
 
 
@@ -42,8 +44,14 @@ def context(ca, verify):
 
 
 def explain(e):
-    """What to tell an operator about the exception of a handshake."""
+    """(kind, text) of the NetError for what a handshake, or context(), has raised."""
     code = e.args[0] if e.args else 0
+    if code in _NO_MEMORY:
+        return "memory", "no memory for another TLS connection"
+    return "tls", str(e) if isinstance(e, TrustError) else _explain(e, code)
+
+
+def _explain(e, code):
     if code == -0x7200:
         return "TLS failed: no TLS server answers at this port: check http or https, and the port"
     if code == -0x7280:
@@ -53,7 +61,10 @@ def explain(e):
         ("future", "is not yet valid: check the clocks of server and board"),
         ("expired", "has expired: renew it"),
         ("common name", "is for another host name: correct the URL or the certificate"),
-        ("not correctly signed", "is not signed by our CA: flyve provision --ca FILE"),
+        (
+            "not correctly signed",
+            "is not signed by our CA, or comes without an intermediate: flyve provision --ca FILE",
+        ),
         ("ca_chain", "cannot be checked: flyve provision --ca FILE"),
     ):
         if sign in text:

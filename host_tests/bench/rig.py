@@ -39,6 +39,7 @@ _MAINS = {
     "probe": "import probe\nprobe.install({})\n",
     "heap": "import heap\nheap.watch()\n",
     "day": "import day\nday.hasten()\n",
+    "phases": "import phases\nphases.run({}, {})\n",
 }
 
 
@@ -86,7 +87,8 @@ class Rig:
 
     def beside(self, board: VirtualBoard, script: str, *arguments: int) -> None:
         """Lets upy/<script>.py run on the board, beside its agent."""
-        main = _MAINS[script].format(*arguments) + "from flyve.agent import main\nmain()\n"
+        main = _MAINS[script].format(*arguments)
+        main += "from flyve.agent import main\nmain()\n" if script != "phases" else ""
         step = build.Step(SCRIPTS / f"{script}.py", f"{script}.mpy", script, 3, build.follow)
         compiled = self._folder / step.target
         build.compile_step(step, compiled)

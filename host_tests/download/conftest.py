@@ -1,12 +1,8 @@
-"""Sites to download from; the seed of the samples is printed at the end."""
+"""Sites to download from."""
 
 import pytest
 
-from host_tests.download.ground import SEED, Site, blank_board
-
-
-def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line(f"downloads: FLYVE_SEED={SEED} repeats this sample")
+from host_tests.download.ground import Site, blank_board
 
 
 @pytest.fixture(scope="session")

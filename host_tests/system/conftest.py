@@ -1,4 +1,4 @@
-"""A whole virtual board against the simulated backend and mosquitto."""
+"""A whole board, virtual or behind a port, against the simulated backend and mosquitto."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import pytest
 
 from tools import firmware
 from tools.backend.server import Backend
-from tools.board.board import VirtualBoard
-
-SSID, PSK = "flyve", "flyve-demo"
 
 
 class Device:
     """A provisioned board and the backend that invited it."""
 
-    def __init__(self, board: VirtualBoard, backend: Backend):
+    def __init__(self, board, backend: Backend, wifi: tuple):
         self.board = board
         self.backend = backend
+        self.wifi = wifi
         self.run = None
         self.runs = []
         self.deeplinks = []
@@ -42,7 +40,7 @@ class Device:
         files = {path: text.encode() for path, text in files.items()}
         if backend.ca_der:
             files["/ca.der"] = backend.ca_der.read_bytes()
-        wifi = json.dumps([[SSID, PSK]]).encode()
+        wifi = json.dumps([self.wifi]).encode()
         self.board.change(files, {("flyve", "wifi"): wifi})
         return link
 
@@ -145,18 +143,16 @@ class Device:
 
 
 @pytest.fixture
-def make_device(tmp_path):
+def make_device(boards):
     """Makes devices (backend and board); all are switched off at the end, and no log of theirs
     holds a secret."""
     made = []
 
     def make(aps=None, flash_size=4 << 20, ota=False, **backend):
-        folder = tmp_path / f"board{len(made)}"
-        board = VirtualBoard.create(folder, aps=aps or {SSID: PSK}, flash_size=flash_size, ota=ota)
-        board.deploy()
-        server = Backend(**backend)
+        board = boards.make(aps, flash_size, ota)
+        server = Backend(**{**boards.backend, **backend})
         server.start()
-        device = Device(board, server)
+        device = Device(board, server, boards.wifi)
         made.append(device)
         return device
 

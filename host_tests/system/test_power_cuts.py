@@ -1,6 +1,13 @@
-"""The power fails at each write of an enrollment: what the next start makes of it."""
+"""The power fails at a write of an enrollment, or of a life: what the next start makes of it."""
+
+import random
+import re
+import time
 
 import pytest
+
+from host_tests.download.ground import sample
+from host_tests.packages.ground import applications
 
 CUT = 75  # the board's exit code after a power cut
 WRITES = 7  # of an enrollment: one to flash, the others to NVS
@@ -10,6 +17,7 @@ IN_DOUBT = 4
 MUST_ACT = r"refused .*delete the device's agent in GLPI.*invite again"
 
 
+@pytest.mark.virtual
 def test_an_enrollment_takes_seven_writes(device):
     device.start()
     device.online()
@@ -17,6 +25,7 @@ def test_an_enrollment_takes_seven_writes(device):
     assert device.run.flash_ops == WRITES
 
 
+@pytest.mark.virtual
 @pytest.mark.parametrize("nvs, torn", [("eager", None), ("eager", 7), ("lazy", None)])
 @pytest.mark.parametrize("cut", range(1, WRITES + 1))
 def test_a_cut_at_any_write_ends_enrolled_after_one_post(device, cut, nvs, torn):
@@ -51,3 +60,102 @@ def test_a_power_cut_while_the_post_is_answered_names_what_to_do(device):
     device.start()
     device.run.wait_log(MUST_ACT)
     assert device.posts().count(201) <= 1
+
+
+APP = b"def start(agent):\n    while True:\n        yield\n"
+DATA = random.Random(3).randbytes(20_000)
+
+
+class Life:
+    """A device's life after its enrollment, in chapters: in each the administrator gives a task,
+    which must end as done. Another chapter is another method in CHAPTERS."""
+
+    def __init__(self, device):
+        self.device, self.tasks = device, []
+
+    def deploy_file(self):
+        self.tasks.append(self.device.backend.deploy_file(17, DATA, "%SDCARD%/a/", name="f.bin"))
+
+    def deploy_app(self):
+        self.tasks.append(self.device.backend.deploy_app(17, APP, "org.example"))
+
+    def apply_policy(self):
+        self.tasks.append(self.device.backend.policy(17, "periodicGeolocation", "3600"))
+
+    CHAPTERS = (deploy_file, deploy_app, apply_policy)
+
+    def live(self, **how):
+        """Lives from the invitation on; a power cut on the way is followed by a restart.
+        Returns the runs, or None where only an administrator can go on (see IN_DOUBT)."""
+        device = self.device
+        self.runs = [device.start(**how)]
+        if self._until(lambda: device.backend.agents and device.backend.agents[0].online) is None:
+            return None
+        for chapter in self.CHAPTERS:
+            chapter(self)
+            task = device.backend.state.status_of(self.tasks[-1], device.backend.agent(17))
+            self._until(lambda task=task: task.history[-1:] == ["done"])
+        device.run.kill()
+        return self.runs
+
+    def _until(self, done, timeout=30):
+        """Waits for the backend to see it, and switches a board that lost its power on again."""
+        end = time.monotonic() + timeout
+        while not done():
+            assert time.monotonic() < end, "\n".join("\n".join(run.log) for run in self.runs)
+            if not self.device.run.running:
+                assert self.device.run.wait() == CUT
+                self.runs.append(self.device.start())
+            if any(re.search(MUST_ACT, line) for line in self.device.run.log):
+                self.device.run.kill()
+                return None
+            time.sleep(0.02)
+        return True
+
+    def check(self):
+        """What must hold at the end, wherever the power has failed."""
+        device = self.device
+        assert [device.history(task)[-1] for task in self.tasks] == ["done"] * len(self.tasks)
+        assert device.board.read("/files/a/f.bin") == DATA
+        assert applications(device.board) == {"org.example": {"app.py": APP}}
+        assert device.posts().count(201) == 1
+        assert device.secrets_on_board() == []
+
+
+def one_life(make_device, cut=None, torn=None):
+    """Lives one life with the power failing at that write; returns it, checked."""
+    device = make_device(flash_size=1 << 20)
+    device.provision(reconnect_spread=0)
+    life = Life(device)
+    if life.live(**({"cut_after": cut, "torn": torn} if cut else {})):
+        life.check()
+        # How many writes a life takes depends a little on how the bytes arrive.
+        assert len(life.runs) == 2 or not cut or life.runs[0].flash_ops < cut
+    else:
+        assert cut == IN_DOUBT
+        assert device.posts().count(201) == 1
+    return life
+
+
+def whole_life(make_device):
+    """How many writes a life has."""
+    return one_life(make_device).runs[-1].flash_ops
+
+
+@pytest.mark.timeout(180)
+def test_the_power_fails_in_a_life_and_it_ends_as_it_should(make_device):
+    writes = whole_life(make_device)
+    cuts = sample("life", range(1, writes + 1), 8)
+    lives = [one_life(make_device, cut, torn=None if cut % 2 else 7) for cut in cuts]
+    assert (
+        sum(len(life.runs) == 2 or cut == IN_DOUBT for life, cut in zip(lives, cuts, strict=True))
+        >= 5
+    )
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
+def test_the_power_fails_at_any_write_of_a_life(make_device, torn):
+    for cut in range(1, whole_life(make_device) + 1):
+        one_life(make_device, cut, torn)

@@ -86,7 +86,7 @@ def test_an_unknown_user_token_asks_for_a_new_invitation(make_device):
 def test_an_unreachable_host_is_named_and_tried_again(device):
     device.backend.web.stop()
     device.start()
-    device.run.wait_log(r"enrollment: cannot connect to 127.0.0.1 \(ECONNREFUSED\)")
+    device.run.wait_log(rf"cannot connect to {device.backend.name} \(ECONNREFUSED\)")
     device.run.wait_log(r"enrollment: next try in \d+ ms")
 
 

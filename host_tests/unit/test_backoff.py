@@ -20,6 +20,13 @@ def test_first_try_comes_within_two_seconds_when_our_network_was_away():
     assert Backoff(40000, highest).first(False) == 2000
 
 
+def test_second_tries_of_a_fleet_are_spread_as_widely_as_the_first():
+    for pick in (lowest, highest):
+        backoff = Backoff(45000, pick)
+        backoff.first(True)
+        assert backoff.next() == (30000 if pick is lowest else 90000)
+
+
 def test_delays_grow_and_stay_below_the_cap():
     backoff = Backoff(0, highest)
     delays = [backoff.next() for _ in range(12)]

@@ -75,6 +75,12 @@ def test_a_serial_must_fit_into_a_topic_and_into_xml():
     assert check("serial", "ESP32-A0B1") == "ESP32-A0B1"
 
 
+def test_time_servers_and_roots_are_texts():
+    for name, value in (("ntp", ["a", 5]), ("ntp", [None]), ("roots", {"SDCARD": 5})):
+        assert "texts" in refused(name, value)
+    assert check("roots", {"SDCARD": "/files"})
+
+
 def test_null_is_the_default():
     assert loaded('{"keepalive": null}') == load("absent.json")
 

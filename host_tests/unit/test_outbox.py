@@ -1,15 +1,23 @@
-"""QoS 1 messages: order, bounds, acknowledgements, DUP."""
+"""QoS 1 messages: order, bounds, acknowledgements, DUP, and what a reboot leaves of them."""
 
-from flyve.outbox import LIMIT, Outbox
+import os
+
+from flyve import outbox as module
+from flyve.outbox import LIMIT, PATH, Outbox
 
 BOARD = True
 
 _WINDOW = 8
 
 
-def made():
+def made(owner=None, fresh=True):
     wire = []
-    return Outbox(lambda *message: wire.append(message)), wire
+    if fresh:
+        try:
+            os.remove(PATH)
+        except OSError:
+            pass
+    return Outbox(lambda *message: wire.append(message), owner), wire
 
 
 def test_messages_leave_in_order_and_without_dup():
@@ -82,3 +90,91 @@ def test_packet_ids_wrap_and_are_never_zero():
         outbox.acked(pid)
         wire.clear()
     assert last == 2
+
+
+def test_a_durable_message_is_on_flash_when_it_is_taken():
+    outbox, _ = made()
+    outbox.add("t", b'{"a": "b"}', True, True)
+    again, wire = made(fresh=False)
+    again.pump()
+    assert wire == [("t", b'{"a": "b"}', True, 1, True)]
+
+
+def test_only_durable_messages_come_back():
+    outbox, _ = made()
+    for i in range(6):
+        outbox.add("t%d" % i, b"x", False, i % 2 == 1)
+    again, wire = made(fresh=False)
+    again.pump()
+    assert [m[0] for m in wire] == ["t1", "t3", "t5"]
+
+
+def test_an_acknowledged_message_leaves_the_flash_at_the_next_pump():
+    outbox, wire = made()
+    outbox.add("t0", b"x", False, True)
+    outbox.add("t1", b"x", False, True)
+    outbox.pump()
+    outbox.acked(wire[0][3])
+    outbox.pump()
+    again, _ = made(fresh=False)
+    assert "t0" not in again and "t1" in again
+
+
+def test_messages_from_ram_do_not_touch_the_flash():
+    outbox, wire = made()
+    outbox.add("t", b"x")
+    outbox.pump()
+    outbox.acked(wire[0][3])
+    outbox.pump()
+    assert PATH[1:] not in os.listdir("/")
+
+
+def test_a_full_outbox_comes_back_whole():
+    outbox, _ = made()
+    for i in range(LIMIT):
+        assert outbox.add("76/agent/ESP32-240AC4000001/Status/Task/%d" % i, b"x", False, True)
+    again, _ = made(fresh=False)
+    assert len(again) == LIMIT
+    assert again.add("t", b"x") == 0
+
+
+def test_a_file_that_cannot_be_read_is_an_empty_outbox():
+    for text in ("", "[", "{}", "null", '["17"]', '[null, [["t"]]]', "[null, 3]"):
+        with open(PATH, "w") as f:
+            f.write(text)
+        assert len(made(fresh=False)[0]) == 0
+
+
+def test_a_full_flash_costs_durability_and_not_the_message():
+    outbox, wire = made()
+
+    def no_space(*_):
+        raise OSError(28)
+
+    module.open = no_space
+    try:
+        assert outbox.add("t", b"x", False, True)
+    finally:
+        del module.open
+    outbox.pump()
+    assert len(wire) == 1
+
+
+def test_what_is_not_wanted_any_more_goes_although_it_was_never_sent():
+    outbox, wire = made()
+    pid = outbox.add("t0", b"x")
+    outbox.add("t1", b"x")
+    outbox.acked(pid, True)
+    outbox.pump()
+    assert [m[0] for m in wire] == ["t1"]
+
+
+def test_the_wait_for_an_acknowledgement_is_known():
+    outbox, wire = made()
+    outbox.add("t", b"x")
+    assert outbox.waiting() == 0
+    outbox.pump()
+    outbox._moved -= 1000
+    assert 1000 <= outbox.waiting() < 1500
+    outbox.acked(wire[0][3])
+    assert outbox.waiting() == 0

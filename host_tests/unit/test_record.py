@@ -152,3 +152,11 @@ def test_clear_forgets_everything():
 def test_the_keys_fit_nvs():
     for key in ("flyve", "rec.a", "rec.b", "wifi", "net"):
         assert len(key) <= 15
+
+
+def test_a_slot_whose_json_is_no_object_is_unreadable():
+    for body in (b"[]", b"null", b"5", b'"text"'):
+        blank()
+        board.nvs_set("rec.a", slot(body=body))
+        rec = Record()
+        assert rec.values == {} and len(rec.problems) == 1, body

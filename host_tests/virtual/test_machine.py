@@ -3,7 +3,7 @@
 import time
 from textwrap import dedent
 
-from tools.board.supervisor import DEEP_SLEEP, POWER_ON, RESET, SOFT_RESET, WATCHDOG
+from tools.board.life import DEEP_SLEEP, POWER_ON, RESET, SOFT_RESET, WATCHDOG
 
 HANG_IN_C = """
     import socket

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tools import build
-from tools.board import cli
+from tools.board import cli, cli_target
 from tools.board.board import VirtualBoard
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
@@ -29,7 +29,7 @@ def board(tmp_path):
 
 
 def provision(board, *args, code=0, **how):
-    result = CliRunner().invoke(cli.provision, [str(board.path), *map(str, args)], **how)
+    result = CliRunner().invoke(cli_target.provision, [str(board.path), *map(str, args)], **how)
     assert result.exit_code == code, result.output
     return result
 
@@ -146,7 +146,7 @@ def test_reset_leaves_firmware_and_wifi(board):
     provision(board, "--deeplink", LINK, "--wifi", "a", "--psk", "password1")
     board.change({"/main.py": b"pass"}, {("flyve", "rec.a"): b"1", ("flyve", "rec.b"): b"2"})
     for _ in range(2):
-        result = CliRunner().invoke(cli.reset, [str(board.path)])
+        result = CliRunner().invoke(cli_target.reset, [str(board.path)])
         assert result.exit_code == 0, result.output
         assert [path for path, _ in board.files()] == ["/main.py"]
         assert [key for _, key, _, _ in board.nvs()] == ["wifi"]
@@ -164,7 +164,7 @@ def test_create_installs_the_firmware_and_deploy_renews_it(tmp_path):
     }
     assert {name: board.read(name) for name, _ in board.files()} == tree
     board.change({"/flyve/gone.mpy": b"old", "/lib/mine.py": b"mine", "/boot.py": b"broken"})
-    assert runner.invoke(cli.deploy, [str(path)]).exit_code == 0
+    assert runner.invoke(cli_target.deploy, [str(path)]).exit_code == 0
     names = [name for name, _ in board.files()]
     assert "/flyve/gone.mpy" not in names and "/lib/mine.py" in names
     assert board.read("/boot.py") == tree["/boot.py"]
@@ -173,7 +173,7 @@ def test_create_installs_the_firmware_and_deploy_renews_it(tmp_path):
 @pytest.mark.parametrize("target", ["/dev/ttyUSB0", "{here}", "{here}/none"])
 def test_what_is_no_board_is_said(tmp_path, target):
     name = target.format(here=tmp_path)
-    for command in (cli.deploy, cli.reset):
+    for command in (cli_target.deploy, cli_target.reset):
         result = CliRunner().invoke(command, [name])
         assert result.exit_code == 1
         assert result.output.startswith("Error: ")

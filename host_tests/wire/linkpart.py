@@ -1,5 +1,6 @@
 # Called by test_link.py, inside MicroPython: flyve.link against a scripted broker.
 
+import gc
 import os
 import time
 
@@ -156,3 +157,40 @@ def delays(times, kind=None):
             link.connect()
         found.append(link.due())
     return found
+
+
+def storm(count, durable):
+    """Publishes numbers, each to a topic of its own, over whatever connection there is, until the
+    broker has acknowledged all; how often it connected."""
+    sent = 0
+    while True:
+        while sent < count:
+            topic = "76/agent/SN1/Status/Task/%d" % sent  # noqa: UP031
+            if not link.publish(topic, b"%d" % sent, False, durable):
+                break
+            sent += 1
+        net.lines.clear()
+        if sent == count and not len(link._outbox):
+            return link.connects
+        if link.down:
+            link.connect()  # whatever is due
+        link.pump()
+        link.wait(20)
+
+
+def reconnects(count):
+    """Comes online and leaves, so often, without and with a word; heap bytes in use after."""
+    for i in range(count):
+        while not link.up:
+            if link.down:
+                link.connect()
+            link.pump()
+            link.wait(20)
+        link.publish("76/agent/SN1/Status/Task/1", b"x")
+        if i % 2:
+            break_off()
+        else:
+            link.close()
+        net.lines.clear()
+    gc.collect()
+    return gc.mem_alloc()

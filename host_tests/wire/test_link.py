@@ -306,24 +306,24 @@ def test_a_broker_that_throws_us_out_at_once_is_not_hammered(upy, link):
     broker, _ = link()
     broker.hang_up_on = PUBLISH  # of the birth
     waits = []
-    for _ in range(12):
+    for _ in range(25):
         call(upy, "connect")
         waits.append(call(upy, "run", 1000, "down")["due"])
     assert min(waits) > 900
-    assert max(waits) > 9000
+    assert max(waits) > 4000
 
 
 def test_tries_that_fail_grow_apart(upy, closed_port):
     call(upy, "start", closed_port)
-    waits = call(upy, "delays", 12)
+    waits = call(upy, "delays", 25)
     assert min(waits) > 900
-    assert 9000 < max(waits) <= 900_000
+    assert 4000 < max(waits) <= 900_000
 
 
 def test_after_our_own_network_was_away_the_next_try_comes_within_two_seconds(upy, link):
     link(code=5)
-    assert max(call(upy, "delays", 12)) > 9000
-    assert max(call(upy, "delays", 12, "network")) <= 2000
+    assert max(call(upy, "delays", 25)) > 4000
+    assert max(call(upy, "delays", 25, "network")) <= 2000
 
 
 def test_an_offline_that_is_not_ours_is_answered_with_a_birth(upy, link):

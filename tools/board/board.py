@@ -3,14 +3,13 @@
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools import BUILD
+from tools import BUILD, build
 from tools.board import folder, image, nvs, supervisor
 
-# Folders that hold nothing but firmware: what a deployment does not bring is removed there.
-_OURS = ("/flyve/",)
+Progress = Callable[[str, int, int], None]
 
 
 class BoardEnded(AssertionError):
@@ -41,19 +40,40 @@ class VirtualBoard:
     def mac(self) -> str:
         return self._folder.settings["mac"]
 
-    def deploy(self, tree: Path = BUILD / "firmware") -> int:
-        """Puts a tree of files on the flash and returns their number."""
-        tree = Path(tree)
+    def __enter__(self) -> "VirtualBoard":
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def tree(self) -> Path:
+        """The compiled firmware for this board. Raises build.BuildError and its like."""
+        return build.build()
+
+    def deploy(
+        self,
+        tree: Path = BUILD / "firmware",
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> int:
+        """Puts a tree of files on the flash; returns how many were not there yet."""
+        tree, written = Path(tree), 0
         found = {"/" + p.relative_to(tree).as_posix(): p for p in tree.rglob("*") if p.is_file()}
         if not found:
-            raise folder.BoardError(f"{tree} holds no firmware: run `make build`")
-        with self._folder.lock(), image.session(self._folder.flash) as files:
-            for path, _ in files.list():
-                if path.startswith(_OURS) and path not in found:
-                    files.remove(path)
-            for path, source in sorted(found.items()):
-                files.write(path, source.read_bytes())
-        return len(found)
+            raise folder.BoardError(f"{tree} holds no firmware: run `make setup`")
+        with self._folder.lock():
+            with image.session(self._folder.flash) as files:
+                present = {path for path, _ in files.list()}
+                for path in present.difference(found):
+                    if path.startswith(build.OURS):
+                        files.remove(path)
+                for path, source in sorted(found.items()):
+                    data = source.read_bytes()
+                    if path not in present or files.read(path) != data:
+                        files.write(path, data)
+                        written += 1
+            with nvs.session(self._folder.nvs) as store:
+                store.erase(*build.UPDATE)
+        return written
 
     def files(self) -> list[tuple[str, int]]:
         """Path and size of each file, sorted."""
@@ -116,8 +136,12 @@ class VirtualBoard:
         torn: int | None = None,
         once: bool = False,
         nvs: str = "eager",
+        port: Path | None = None,
     ) -> "Run":
-        """Switches the power on. Use the result in a `with`, or stop() it."""
+        """Switches the power on. Use the result in a `with`, or stop() it.
+
+        `port`: where its serial port shall be, for mpremote; with one it comes to its prompt.
+        """
         return Run(
             self._folder,
             heap=folder.parse_size(heap),
@@ -125,6 +149,7 @@ class VirtualBoard:
             torn=torn,
             once=once,
             nvs=nvs,
+            port=port,
         )
 
 
@@ -137,7 +162,7 @@ class Run:
         self._partial = b""
         self._ended = False
         self._final: supervisor.Counters | None = None
-        self._code: int | None = None
+        self._port, self._code = options.get("port"), None
         self._error: BaseException | None = None
         self._supervisor = supervisor.Supervisor(board, self._receive, **options)
         self._thread = threading.Thread(target=self._supervise, name=f"board {board.path.name}")
@@ -177,12 +202,30 @@ class Run:
         self._raise()
         return self._code
 
+    def wait_port(self, timeout: float = 10) -> str:
+        """Waits until the serial port is there and returns its name."""
+        deadline = time.monotonic() + timeout
+        while not self._port.exists():
+            if self._ended or time.monotonic() > deadline:
+                self._raise()
+                raise TimeoutError(f"no port {self._port}{self._tail()}")
+            time.sleep(0.005)
+        return str(self._port)
+
     def kill(self) -> int:
         """Cuts the power and waits until it is off; returns the exit code."""
         self._supervisor.power_off()
         return self.wait()
 
     stop = kill
+
+    def reset(self) -> None:
+        """Releases the EN button: the board starts anew. Does not wait."""
+        self._supervisor.reset()
+
+    def hold(self) -> None:
+        """Holds the EN button until reset(). Does not wait."""
+        self._supervisor.hold()
 
     @property
     def running(self) -> bool:

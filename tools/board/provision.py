@@ -111,7 +111,9 @@ def apply(plan: Plan, target: Target) -> str:
         except FileNotFoundError:
             pass
     warning = plan.merge(current)
-    target.change(plan.files, plan.entries)
+    # The deeplink last: it sets the agent off, with what is there by then.
+    files = sorted(plan.files.items(), key=lambda item: item[0] == DEEPLINK)
+    target.change(dict(files), plan.entries)
     return warning
 
 

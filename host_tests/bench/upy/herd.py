@@ -18,16 +18,27 @@ class Fixed:
 
 def run(agents, spread, outage, rate, seed, fixed=False):
     """All lose the broker at 0 ms; it is away for outage ms, then accepts rate connections in
-    each second (0: all). Returns the moments of all attempts, in order, and of the last success."""  # noqa: E501
+    each second (0: all). Returns [how many tried in each second, the moment of the last success
+    in ms, the most that tried within any 1,000 ms]."""
     random.seed(seed)
     fleet = [Fixed() if fixed else Backoff(spread, uniform) for _ in range(agents)]
     due = [(agent.first(True), i) for i, agent in enumerate(fleet)]
     heapq.heapify(due)
-    attempts = []
-    accepted = second = now = 0
+    seconds = []
+    window = []  # a ring of the attempts of the last 1,000 ms
+    oldest = most = accepted = second = now = 0
     while due:
         now, i = heapq.heappop(due)
-        attempts.append(now)
+        while len(seconds) <= now // 1000:
+            seconds.append(0)
+        seconds[-1] += 1
+        window.append(now)
+        while window[oldest] <= now - 1000:
+            oldest += 1
+        most = max(most, len(window) - oldest)
+        if oldest > 4096:
+            window = window[oldest:]
+            oldest = 0
         if now // 1000 != second:
             second = now // 1000
             accepted = 0
@@ -35,4 +46,4 @@ def run(agents, spread, outage, rate, seed, fixed=False):
             heapq.heappush(due, (now + fleet[i].next(), i))
         else:
             accepted += 1
-    return attempts, now
+    return [seconds, now, most]

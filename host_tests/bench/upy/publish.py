@@ -45,7 +45,12 @@ def bare(host, port, count):
     return count * 1000000 / took
 
 
-def link(host, port, count):
+def durable(host, port, count):
+    """As link(), each message on flash before the next one is taken."""
+    return link(host, port, count, True)
+
+
+def link(host, port, count, durable=False):
     """The firmware's way, as the agent's loop drives it: outbox, pump, wait."""
     from flyve import log
     from flyve.link import Link
@@ -67,7 +72,7 @@ def link(host, port, count):
     begin = time.ticks_us()
     while sent < count:
         while sent < count:
-            last = it.publish(TOPIC, PAYLOAD)
+            last = it.publish(TOPIC, PAYLOAD, False, durable)
             if not last:
                 break
             sent += 1

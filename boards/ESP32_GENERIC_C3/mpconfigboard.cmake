@@ -1,0 +1,3 @@
+# MicroPython's own board, with two slots for firmware and the agent frozen into it.
+include(boards/ESP32_GENERIC_C3/mpconfigboard.cmake)
+include(${MICROPY_BOARD_DIR}/../flyve.cmake)

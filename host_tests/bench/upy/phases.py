@@ -1,0 +1,47 @@
+# On the flash of a board: the modules of one phase after the other come and go beside those that
+# are resident, while small objects come and go, too. Counts how often memory is too short.
+
+import gc
+import random
+import sys
+
+_RESIDENT = ("agent", "online", "link")
+# What the agent has in memory together, as the boards of footprint.py show it.
+_PHASES = (
+    ("startup", "config", "invitation"),
+    ("clock", "trust"),
+    ("commands", "inventory", "report"),
+    ("policies", "tasks", "places"),
+    ("deploy", "places", "rest", "download"),
+    ("packages", "bundle"),
+    ("update",),
+)
+
+
+def run(count, seed):
+    """Prints `phases: <how often memory was too short> <in which> <heap>`."""
+    random.seed(seed)
+    from flyve import resident
+
+    gc.collect()
+    heap = gc.mem_free() + gc.mem_alloc()
+    own = gc.mem_alloc()
+    for name in _RESIDENT:
+        __import__("flyve." + name)
+    small = [None] * 48
+    failed = [0] * len(_PHASES)
+    for _ in range(count):
+        phase = random.getrandbits(30) % len(_PHASES)
+        try:
+            for name in _PHASES[phase]:
+                resident.load(name)
+            if "flyve.download" in sys.modules:
+                small[0] = bytearray(4096)
+            for _ in range(24):
+                small[1 + random.getrandbits(30) % 47] = bytes(random.getrandbits(7))
+        except MemoryError:
+            failed[phase] += 1
+        small[0] = None
+        resident.drop()
+    names = [_PHASES[i][-1] for i in range(len(_PHASES)) if failed[i]]
+    print("phases:", sum(failed), ",".join(names) or "none", heap - own)

@@ -1,0 +1,79 @@
+"""The agent as a ROMFS image and as a package for mip."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+from tools import ROOT, build, mip, romfs
+from tools.board.board import VirtualBoard
+
+# Ends the search path that boot.py makes with what a board with ROMFS has from the start.
+BOOT = """
+import sys, vfs
+with open("/flyve.romfs", "rb") as f:
+    vfs.mount(vfs.VfsRom(f.read()), "/rom")
+sys.path += ["/rom", "/rom/lib"]
+exec(open("/real.py").read())
+"""
+MAIN = """
+import os, sys
+from flyve import agent, jsonpick
+import umqtt.simple, urequests
+print("path", sys.path)
+print("from", agent.__file__, umqtt.simple.__file__, urequests.__file__)
+print("list", sorted(os.listdir("/rom")), len(os.listdir("/rom/flyve")))
+"""
+
+
+def test_the_agent_runs_from_a_romfs_image(tmp_path):
+    tree = build.build()
+    board = VirtualBoard.create(tmp_path / "board")
+    files = {"/flyve.romfs": romfs.make(tree), "/real.py": (tree / "boot.py").read_bytes()}
+    board.change({**files, "/boot.py": BOOT.encode(), "/main.py": MAIN.encode()})
+    with board.start(heap="1M") as run:
+        assert run.wait() == 0, run.log
+    log = "\n".join(run.log)
+    assert "path ['', '/lib', '/rom', '/rom/lib', '.frozen']" in log
+    assert "from /rom/flyve/agent.mpy /rom/lib/umqtt/simple.mpy /rom/lib/urequests.mpy" in log
+    modules = len(list((tree / "flyve").iterdir()))
+    assert f"list ['flyve', 'lib'] {modules}" in log
+
+
+def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
+    tree = build.build()
+    board = VirtualBoard.create(tmp_path / "board")
+    board.write("/flyve.romfs", romfs.make(tree))
+    board.write(
+        "/main.py",
+        "import vfs, os, hashlib, binascii\n"
+        "vfs.mount(vfs.VfsRom(open('/flyve.romfs', 'rb').read()), '/rom')\n"
+        "for n in sorted(os.listdir('/rom/flyve')):\n"
+        "    h = hashlib.sha256(open('/rom/flyve/' + n, 'rb').read())\n"
+        "    print(n, binascii.hexlify(h.digest()).decode())\n",
+    )
+    with board.start(heap="1M") as run:
+        assert run.wait() == 0, run.log
+    for path in (tree / "flyve").iterdir():
+        assert f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" in run.log
+
+
+def test_the_package_lists_what_a_deployment_brings():
+    package = json.loads(mip.PACKAGE.read_text())
+    assert package["urls"] == mip.urls(), "write it anew: python -m tools.mip"
+
+
+def test_mip_installs_the_package_from_a_checkout(tmp_path):
+    build.build()
+    board = VirtualBoard.create(tmp_path / "board")
+    with board.start(port=tmp_path / "port") as run:
+        command = [sys.executable, "-m", "mpremote", "connect", run.wait_port()]
+        command += ["mip", "install", "--target", "/", "package.json"]
+        subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    tree = build.FIRMWARE
+    wanted = {
+        "/" + path.relative_to(tree).as_posix(): path.read_bytes()
+        for path in tree.rglob("*")
+        if path.is_file()
+    }
+    assert {path: board.read(path) for path, _ in board.files()} == wanted

@@ -1,0 +1,355 @@
+"""Where tests get their boards from: virtual ones in folders, or one behind a serial port.
+
+Both have the interface of VirtualBoard and its Run, as far as a real board can have it; what it
+cannot do skips the test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import serial
+
+from tools.board.board import VirtualBoard
+from tools.board.folder import BoardError
+from tools.board.remote import SerialBoard
+
+SSID, PSK = "flyve", "flyve-demo"
+FLASH = 4 << 20
+_KEYS = ("crashes", "net", "rec.a", "rec.b", "update", "wifi")
+_BAUD = 115200
+
+_TREE = """
+import os
+def _look(path):
+    for entry in os.ilistdir(path or "/"):
+        name = path + "/" + entry[0]
+        if entry[1] & 0x4000:
+            _look(name)
+        else:
+            print(os.stat(name)[6], name)
+_look("")
+"""
+_EMPTY = """
+import os
+def _look(path):
+    for entry in os.ilistdir(path or "/"):
+        name = path + "/" + entry[0]
+        if entry[1] & 0x4000:
+            _look(name)
+        elif not name.startswith(%r):
+            os.remove(name)
+    if path and not os.listdir(path):
+        os.rmdir(path)
+_look("")
+"""
+_NVS = """
+import binascii, esp32
+n, b = esp32.NVS("flyve"), bytearray(4096)
+for k in %r:
+    try:
+        print(k, "blob", binascii.hexlify(memoryview(b)[: n.get_blob(k, b)]).decode())
+    except OSError:
+        try:
+            print(k, "i32", n.get_i32(k))
+        except OSError:
+            pass
+"""
+
+
+class Folders:
+    """Virtual boards, a new one for each test."""
+
+    wifi, backend = (SSID, PSK), {}
+
+    def __init__(self, folder: Path):
+        self._folder, self._count = folder, 0
+
+    def make(self, aps=None, flash_size=FLASH, ota=False):
+        """A new board with the firmware on it, off."""
+        self._count += 1
+        board = VirtualBoard.create(
+            self._folder / f"board{self._count}",
+            aps=aps or {SSID: PSK},
+            flash_size=flash_size,
+            ota=ota,
+        )
+        board.deploy()
+        return board
+
+    def close(self):
+        pass
+
+
+class Wired:
+    """A real board on a port, or a virtual one on a pseudo-terminal: always the same one."""
+
+    def __init__(self, port: str | None, folder: Path, wifi: tuple, host: str | None):
+        self.wifi = wifi
+        self.backend = {"host": host} if host else {}
+        self._port, self._folder, self._count = port, folder, 0
+        self._boards: dict[int, WiredBoard] = {}  # by the size of their flash
+        self.installed = 0  # seconds that the first deployment took
+
+    def make(self, aps=None, flash_size=FLASH, ota=False):
+        """The board, blank but for the firmware, and standing still."""
+        if ota:
+            pytest.skip("needs a virtual board: firmware images that only it starts")
+        if self._port and (aps or flash_size != FLASH):
+            pytest.skip("needs a virtual board: its air, or a flash of that size")
+        if flash_size not in self._boards:
+            for other in self._boards.values():
+                other.lines.close()
+            self._boards.clear()
+            self._count += 1
+            lines = Uart(self._port) if self._port else Pty(self._folder, self._count, flash_size)
+            self._boards[flash_size] = WiredBoard(lines)
+        board = self._boards[flash_size]
+        if not self._port:
+            board.set_air(aps or {SSID: PSK})
+        started = time.monotonic()
+        board.blank()
+        board.deploy()
+        self.installed = self.installed or time.monotonic() - started
+        return board
+
+    def close(self):
+        for board in self._boards.values():
+            board.lines.close()
+
+
+class Uart:
+    """The lines of a real port: RTS pulls EN down while DTR is off."""
+
+    air = None
+
+    def __init__(self, port: str):
+        self.port = port
+        self._console = None
+
+    def console(self) -> serial.SerialBase:
+        """The open port; the board stands still until release()."""
+        if not self._console:
+            self._console = serial.serial_for_url(self.port, _BAUD, timeout=0.05, exclusive=True)
+        self._console.dtr, self._console.rts = False, True
+        return self._console
+
+    def release(self) -> None:
+        self._console.rts = False
+
+    def free(self) -> None:
+        """Lets another program have the port; the board runs then."""
+        if self._console:
+            self._console.rts = False
+            self._console.close()
+        self._console = None
+
+    close = free
+
+
+class Pty:
+    """The same for a virtual board: it stays on, its EN pin is what is played with."""
+
+    def __init__(self, folder: Path, number: int, flash_size: int):
+        self.board = VirtualBoard.create(folder / f"wired{number}", flash_size=flash_size)
+        self.air = self.board.set_air
+        self._run = self.board.start(port=folder / f"port{number}")
+        self.port = self._run.wait_port()
+        self._console, self._held = None, False
+
+    def console(self):
+        if not self._console:
+            self._console = serial.Serial(self.port, timeout=0.05, exclusive=True)
+        if not self._held:
+            since, self._held = len(self._run.log), True
+            self._run.hold()
+            self._run.wait_log("held in reset", since=since)
+        return self._console
+
+    def release(self):
+        self._held = False
+        self._run.reset()
+
+    def free(self):
+        if self._console:
+            self._console.close()
+            self.release()
+        self._console = None
+
+    def close(self):
+        self.free()
+        self._run.kill()
+
+
+class WiredBoard:
+    """What VirtualBoard is for a folder, over the wire. To be looked at it is interrupted; if it
+    was running, it starts anew afterwards."""
+
+    def __init__(self, lines):
+        self.lines = lines
+        self._run, self._visit = None, None
+
+    # As VirtualBoard
+
+    def deploy(self, tree: Path | None = None) -> int:
+        with self.at_its_prompt() as board:
+            return board.deploy(tree or board.tree())
+
+    def files(self):
+        with self.at_its_prompt() as board:
+            lines = [line.split(" ", 1) for line in board.run(_TREE).splitlines()]
+        return sorted((path, int(size)) for size, path in lines)
+
+    def read(self, path):
+        with self.at_its_prompt() as board:
+            return board.read(path)
+
+    def write(self, path, data):
+        self.change({path: data.encode() if isinstance(data, str) else data})
+
+    def remove(self, path):
+        self.change({path: None})
+
+    def nvs(self):
+        """The entries that the firmware has names for: a board cannot list them."""
+        with self.at_its_prompt() as board:
+            rows = [line.split() for line in board.run(_NVS % (_KEYS,)).splitlines()]
+        return [
+            ("flyve", key, kind, int(value[0]) if kind == "i32" else bytes.fromhex("".join(value)))
+            for key, kind, *value in rows
+        ]
+
+    def nvs_set(self, namespace, key, value):
+        self.change(entries={(namespace, key): value})
+
+    def change(self, files=None, entries=None):
+        with self.at_its_prompt() as board:
+            board.change(files, entries)
+
+    def set_air(self, aps, connect_ms=None):
+        if not self.lines.air:
+            pytest.skip("needs a virtual board: its air")
+        self.lines.air(aps, connect_ms)
+
+    def press_boot(self, seconds):
+        pytest.skip("needs a virtual board: its button")
+
+    def start(self, heap=None, cut_after=None, torn=None, once=False, nvs="eager"):
+        """Lets it run. Its heap is what it is."""
+        if cut_after or once or nvs != "eager":
+            pytest.skip("needs a virtual board: its power")
+        self._leave()
+        self._run = WiredRun(self)
+        return self._run
+
+    # What only a wire needs
+
+    def blank(self):
+        """Removes all but the firmware, and what NVS holds."""
+        with self.at_its_prompt() as board:
+            board.run(_EMPTY % (("/flyve/", "/lib/", "/boot.py", "/main.py"),))
+            board.change(entries={("flyve", key): None for key in _KEYS})
+
+    @contextlib.contextmanager
+    def at_its_prompt(self):
+        """The SerialBoard that it is meanwhile."""
+        running = self._run is not None and self._run.running
+        if running:
+            self._run.pause()
+        if not self._visit:
+            self.lines.free()
+            _stop(self.lines.port)
+            self._visit = SerialBoard(self.lines.port, restart=False)
+        try:
+            yield self._visit
+        finally:
+            if running:
+                self._leave()
+                self._run.resume()
+
+    def _leave(self):
+        if self._visit:
+            self._visit.close()
+            self._visit = None
+
+
+class WiredRun:
+    """A board that runs, and what it says; as Run."""
+
+    def __init__(self, board: WiredBoard):
+        self._board = board
+        self.log: list[str] = []
+        self._changed = threading.Condition()
+        self._thread, self._ending = None, False
+        self.running = True
+        self.resume()
+
+    def resume(self):
+        self._ending = False
+        console = self._board.lines.console()
+        console.reset_input_buffer()
+        self._board.lines.release()
+        self._thread = threading.Thread(target=self._listen, args=(console,))
+        self._thread.start()
+
+    def pause(self):
+        self._ending = True
+        self._thread.join()
+
+    def _listen(self, console):
+        partial = b""
+        while not self._ending:
+            try:
+                data = console.read(max(1, console.in_waiting))
+            except (serial.SerialException, OSError):
+                break
+            *lines, partial = (partial + data).split(b"\n")
+            if lines:
+                with self._changed:
+                    self.log += [line.decode(errors="replace").rstrip("\r") for line in lines]
+                    self._changed.notify_all()
+
+    def wait_log(self, pattern, timeout=10, since=0):
+        regex, deadline, at = re.compile(pattern), time.monotonic() + timeout, since
+        with self._changed:
+            while True:
+                while at < len(self.log):
+                    found = regex.search(self.log[at])
+                    if found:
+                        return found
+                    at += 1
+                if not self._changed.wait(deadline - time.monotonic()):
+                    tail = "".join(f"\n  {line}" for line in self.log[-20:])
+                    raise TimeoutError(f"no {pattern!r} in {timeout} s{tail}")
+
+    def kill(self):
+        """Pulls EN down: as if its power had gone off."""
+        if self.running:
+            self.pause()
+            self.running = False
+            self._board.lines.console()
+        return 0
+
+    stop = kill
+
+    def wait(self, timeout=30):
+        pytest.skip("needs a virtual board: its power")
+
+    flash_ops = wear = pins = property(lambda self: pytest.skip("needs a virtual board"))
+
+
+def _stop(port: str) -> None:
+    # A Ctrl-C that comes too early is lost, so many are sent.
+    deadline = time.monotonic() + 15
+    with serial.serial_for_url(port, _BAUD, timeout=0.1, exclusive=True) as console:
+        said = b""
+        while not said.endswith(b">>> "):
+            if time.monotonic() > deadline:
+                raise BoardError(f"{port}: no prompt: is there MicroPython on the board?")
+            console.write(b"\x03")
+            said = (said + console.read(4096))[-64:]

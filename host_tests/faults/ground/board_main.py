@@ -1,0 +1,140 @@
+"""main.py of boards whose time runs fast, or that hang on purpose: the agent is as it is."""
+
+from __future__ import annotations
+
+from tools import build
+
+_FAST = """\
+# Time runs {speed} times as fast, the watchdog's {dog} times.
+import machine
+import time
+
+
+def _fast():
+    ticks, sleep, start = time.ticks_ms, time.sleep_ms, time.ticks_ms()
+    period = 1 << 30
+    time.ticks_ms = lambda: (start + time.ticks_diff(ticks(), start) * {speed}) % period
+    time.sleep_ms = lambda ms: sleep(max(1, ms // {speed}))
+    own = machine.WDT
+
+    class WDT(own):
+        def __init__(self, id=0, timeout=5000):
+            super().__init__(id, timeout // {dog})
+
+    machine.WDT = WDT
+
+
+_fast()
+from flyve.agent import main
+
+main()
+"""
+
+# The first start hangs, the later ones do not. {patch} calls hang() at the place.
+_HANGS = """\
+import machine
+import time
+
+
+def hang(*_, **__):
+    print("here it hangs")
+    time.sleep(1000000)  # as a C call does it: nothing else runs
+
+
+if machine.reset_cause() == machine.PWRON_RESET:
+    own = machine.WDT
+
+    class WDT(own):
+        def __init__(self, id=0, timeout=5000):
+            print("watchdog of %d ms" % timeout)
+            super().__init__(id, timeout // {dog})
+
+    machine.WDT = WDT
+
+{patch}
+
+from flyve.agent import main
+
+main()
+"""
+
+_SOCKETS = """
+    import socket
+    import sys
+
+    class Sockets:
+        def __getattr__(self, name):
+            return getattr(socket, name)
+
+        {name} = hang
+
+    sys.modules["socket"] = Sockets()
+"""
+
+_METHOD = """
+    from flyve import transport
+
+    transport.Socket.{name} = hang
+"""
+
+# What blocks in C on a board, and nothing bounds but the watchdog.
+HANGS = {
+    "getaddrinfo": _SOCKETS.format(name="getaddrinfo"),
+    "socket": _SOCKETS.format(name="socket"),
+    "connect": _METHOD.format(name="connect"),
+    "send": _METHOD.format(name="_send"),
+    "receive": _METHOD.format(name="readinto"),
+    "poll": _METHOD.format(name="_wait"),
+    "tls handshake": _METHOD.format(name="start_tls"),
+    "set the clock": """
+    machine.RTC.datetime = hang
+""",
+    "wifi status": """
+    import network
+
+    type(network.WLAN(network.STA_IF)).isconnected = hang
+""",
+    "wifi connect": """
+    import network
+
+    type(network.WLAN(network.STA_IF)).connect = hang
+""",
+    "flash write": """
+    from flyve import agent
+
+    run = agent.Agent.run
+
+    def start(self):
+        count = machine._power.count
+        machine._power.count = lambda flash, size: hang() if flash else count(flash, size)
+        run(self)
+
+    agent.Agent.run = start
+""",
+    "nvs write": """
+    from flyve import agent, board
+
+    run = agent.Agent.run
+
+    def start(self):
+        board.nvs_set = hang
+        run(self)
+
+    agent.Agent.run = start
+""",
+    "before the loop": """
+    from flyve import board
+
+    board.nvs_get = hang
+""",
+}
+
+
+def fast(speed: int, dog: int) -> str:
+    """The agent's deadlines and pauses pass `speed` times as fast, the watchdog's `dog` times."""
+    return _FAST.format(speed=speed, dog=dog)
+
+
+def hangs(place: str, dog: int) -> str:
+    """At its first start the agent hangs at that place; the watchdog is `dog` times as fast."""
+    return build.follow(_HANGS.format(dog=dog, patch=HANGS[place]))

@@ -1,0 +1,41 @@
+# Called by test_tls.py, inside MicroPython: the first thing that the agent does with a server.
+
+import time
+
+from flyve import log, mqtt, rest, transport
+
+log.sink = lambda line: None
+
+
+def trust(ca, clock):
+    """The certificate on the board; clock: whether it is set."""
+    with open("/ca.der", "wb") as f:
+        f.write(ca)
+    transport.ca = "/ca.der"
+    transport.verify = True
+    transport.floor = 0 if clock else time.time() + 1000
+    transport.reset_tls()
+
+
+def _report(work):
+    try:
+        return ["ok", work()]
+    except transport.NetError as e:
+        return [e.kind, str(e)]
+
+
+def https(host, port, secret):
+    """Opens a session with a token."""
+    settings = {"token_in": "both", "app_token": None}
+    api = rest.Rest(f"https://{host}:{port}/apirest.php", settings)
+    return _report(lambda: api.open(secret) or api.session)
+
+
+def broker(host, port, secret):
+    """Connects with a password."""
+    client = mqtt.Client()
+    will = "76/agent/SN1/Status/Online", b"{}"
+    try:
+        return _report(lambda: client.open(5000, will, "SN1", host, port, "SN1", secret, 60, True))
+    finally:
+        client.close()

@@ -1,0 +1,200 @@
+# Called by test_http.py and test_mqtt.py, inside MicroPython: one piece of the agent's work
+# after the other, against a peer whose answers are damaged.
+
+import gc
+import sys
+import time
+
+from uctypes import addressof
+
+from flyve import board, download, link, log, places, registry, rest, transport
+from flyve.inbox import Inbox
+
+_ALLOWED = (transport.NetError, rest.RestError, download.DownloadError, registry.Failed)
+_AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token")
+_SESSION = ("glpiactiveprofile.id", "plugin_flyvemdm_guest_profiles_id", "glpiname", "glpiID")
+_pins = None
+_longest = 0
+log.sink = lambda line: None
+log.level = 0
+transport.verify = False
+
+
+class _Exchange(transport.Exchange):
+    """As the agent's, but none is longer than _ms."""
+
+    def __init__(self, host, ms, tls=False):
+        super().__init__(host, min(ms, _ms), tls)
+
+
+transport.Exchange = _Exchange
+
+
+class _Dog:
+    """The longest time without a feed, as the watchdog sees it."""
+
+    def __init__(self):
+        self.fed = time.ticks_ms()
+        self.longest = 0
+
+    def feed(self):
+        now = time.ticks_ms()
+        self.longest = max(self.longest, time.ticks_diff(now, self.fed))
+        self.fed = now
+
+
+def comb(hole):
+    """From now on the free heap is in holes of so many bytes: a larger allocation fails. Returns
+    the bytes that are free."""
+    global _pins
+    gc.collect()
+    top = addressof(bytearray(8 * hole))
+    gc.collect()
+    # What is free below is in holes that are too small for anything but pins.
+    part = None
+    while part is None or addressof(part) < top:
+        part = bytearray(128)
+        _pins = [_pins, None, part]
+    try:
+        while True:
+            _pins = [_pins, bytearray(hole), bytearray(128)]
+    except MemoryError:
+        pass
+    node = _pins
+    while node:
+        node[1] = None
+        node = node[0]
+    gc.collect()
+    try:
+        bytearray(hole + 256)
+    except MemoryError:
+        return gc.mem_free()
+    raise ValueError("a hole is too large")
+
+
+def _open(api):
+    api.session = None
+    api.open("user-token-0123456789")
+
+
+def _full(api):
+    return api.pick("GET", "getFullSession", _SESSION, top=("session",))
+
+
+def _profile(api):
+    api.request("POST", "changeActiveProfile", "profiles_id=9")
+
+
+def _create(api):
+    return api.pick("POST", "PluginFlyvemdmAgent", ("id",), data=b"{}" * 30)
+
+
+def _agent(api):
+    found = api.pick("GET", "PluginFlyvemdmAgent/1", _AGENT)
+    return [str(found.get(name))[:4] for name in _AGENT]
+
+
+def _place(form):
+    return places.resolve("%SDCARD%/" + places.segment(str(form.get("name"))))
+
+
+def _file(api):
+    for _ in download.Download(api, "PluginFlyvemdmFile/1", _place, 4096).run():
+        pass
+
+
+_WORK = (_open, _full, _profile, _create, _agent, _file)
+_REST = {"token_in": "both", "app_token": None}
+_ms = 1000
+
+
+def http(port, begin, end, ms):
+    """Does all kinds of work in turn; returns [index, name of the work, what it raised] for what
+    may not happen, the longest time (ms) of one exchange, and of the time without a feed."""
+    global _ms
+    _ms = download.idle_ms = ms
+    dog = board._wdt = _Dog()
+    wrong = []
+    longest = 0
+    for i in range(begin, end):
+        url = f"http://127.0.0.1:{port}/apirest.php"
+        api = rest.Rest(url, _REST, None, "session-0123456789")
+        work = _WORK[i % len(_WORK)]
+        before = time.ticks_ms()
+        try:
+            work(api)
+        except _ALLOWED as e:
+            if len(str(e)) > 700:
+                wrong.append([i, f"a text of {len(str(e))} characters"])
+        except Exception as e:
+            sys.print_exception(e)
+            wrong.append([i, work.__name__ + ": " + repr(e)])
+        longest = max(longest, time.ticks_diff(time.ticks_ms(), before))
+        log._secrets.clear()
+    return wrong, longest, dog.longest
+
+
+def describe(port):
+    """The code of the error that a file's JSON form leads to."""
+    try:
+        download.describe(rest.Rest(f"http://127.0.0.1:{port}", _REST), "PluginFlyvemdmFile/1")
+    except rest.RestError as e:
+        return e.code
+
+
+class _Handler:
+    """What the online agent does with messages."""
+
+    def __init__(self):
+        self.inbox = Inbox()
+        self.seen = 0
+
+    def __call__(self, topic, payload, retained):
+        self.seen += 1
+        inbox = self.inbox
+        if inbox.sort("76/agent/SN1", "76/fleet/1", topic, payload, retained) == "ping":
+            connection.say("76/agent/SN1/Status/Ping", b"!")
+        while inbox.policies:
+            inbox.take(inbox.policies)
+        while inbox.commands:
+            inbox.take(inbox.commands)
+
+
+connection = None
+_SETTINGS = {"online_payload": "auto", "reconnect_spread": 1, "keepalive": 60,
+             "tls": False, "port": None, "broker": None}  # fmt: skip
+
+
+def broker(port, begin, end, ms):
+    """Connects, and pumps until the connection is gone or ms milliseconds are over; returns as
+    http(), in how many connections something was acknowledged, and how many messages came."""
+    global connection
+    dog = board._wdt = _Dog()
+    wrong = []
+    longest = acknowledged = seen = 0
+    rec = {"topic": "76/agent/SN1", "mqttpasswd": "secret", "generation": "C", "port": port,
+           "broker": "127.0.0.1", "fleet": "76/fleet/1"}  # fmt: skip
+    for i in range(begin, end):
+        before = time.ticks_ms()
+        handler = _Handler()
+        connection = link.Link(rec, _SETTINGS, handler)
+        connection._outbox._pid = (0, 32765, 32766)[i % 3]
+        try:
+            if connection.connect():
+                for _ in range(3):
+                    connection.publish("76/agent/SN1/Status/Task/1", b'{"status":"done"}')
+                connection._outbox.pump()  # what comes in now may acknowledge it
+                while not connection.down:
+                    connection.pump()
+                    if time.ticks_diff(time.ticks_ms(), before) > ms:
+                        break
+                    connection.wait(20)
+        except Exception as e:
+            sys.print_exception(e)
+            wrong.append([i, repr(e)])
+        longest = max(longest, time.ticks_diff(time.ticks_ms(), before))
+        seen += handler.seen
+        acknowledged += len(connection._outbox) < 3
+        if connection._client:
+            connection._client.close()
+    return wrong, longest, dog.longest, acknowledged, seen

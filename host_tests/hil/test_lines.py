@@ -1,0 +1,32 @@
+"""The lines of a real port, as far as RFC 2217 brings them: RTS and DTR move the EN pin."""
+
+import pytest
+
+from host_tests.desk import Uart, WiredBoard
+from host_tests.hil.bridge import Bridge
+from tools.board.board import VirtualBoard
+
+MAIN = "import time\nprint('up')\nn = 0\nwhile True:\n    time.sleep_ms(20)\n    n += 1\n"
+
+
+@pytest.fixture
+def wired_board(tmp_path):
+    """A board that the tests reach as they reach one on /dev/ttyUSB0."""
+    virtual = VirtualBoard.create(tmp_path / "board")
+    with virtual.start(port=tmp_path / "port") as run, Bridge(run.wait_port(), run) as bridge:
+        board = WiredBoard(Uart(bridge.url))
+        yield board
+        board.lines.close()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pyserial's own
+def test_a_board_is_changed_started_and_held_by_its_lines(wired_board):
+    wired_board.change({"/main.py": MAIN.encode()})
+    run = wired_board.start()
+    run.wait_log("up")
+    run.kill()
+    assert not run.running
+    again = wired_board.start()
+    again.wait_log("up")
+    again.kill()
+    assert run.log.count("up") == again.log.count("up") == 1

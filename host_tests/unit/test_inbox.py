@@ -1,0 +1,54 @@
+# Messages are sorted without ever taking more memory than they have themselves.
+
+import gc
+
+from flyve import log
+from flyve.inbox import Inbox
+
+TOPIC = "76/agent/SN1"
+FLEET = "76/fleet/1"
+log.sink = lambda line: None
+
+
+def _taken(name, payload):
+    """An inbox that got the message, and the bytes that this took."""
+    inbox = Inbox()
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    inbox.sort(TOPIC, FLEET, name, payload, False)
+    taken = gc.mem_alloc() - before
+    gc.enable()
+    return inbox, taken
+
+
+def test_a_message_that_is_nested_without_end_takes_no_memory():
+    for payload in (b"[" * 4096, b'{"a":' * 800, b'{"a":[' + b"1," * 2000 + b"1]}"):
+        for name in ("/Command/Wipe", "/Policy/x", "/Policy/x/Task/7"):
+            inbox, taken = _taken(TOPIC + name, payload)
+            assert taken < 2048, (name, taken)
+            assert not inbox.commands
+
+
+def test_a_topic_of_slashes_takes_no_memory():
+    name = TOPIC + "/" * 3000
+    inbox, taken = _taken(name, b"{}")
+    assert taken < 12288, taken
+    assert not inbox.commands
+
+
+def test_the_task_of_a_nested_policy_is_told_as_of_one_that_is_too_long():
+    inbox, _ = _taken(TOPIC + "/Policy/x/Task/7", b"[" * 4096)
+    assert inbox.policies[0][-1] is None
+
+
+def test_a_message_of_usual_depth_is_kept():
+    payload = b'{"subscribe":[{"topic":"76/fleet/2"}]}'
+    inbox, _ = _taken(TOPIC + "/Command/Subscribe", payload)
+    assert len(inbox.commands) == 1
+
+
+def test_a_group_with_a_number_for_a_symbol_is_none():
+    # MicroPython's json takes a number for a key.
+    inbox, _ = _taken(FLEET + "/group", b'{5:"x","taskId":1}')
+    assert not inbox.policies

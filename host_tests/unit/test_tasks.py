@@ -1,0 +1,88 @@
+"""The tasks that were dealt with: remembered, replaced, and damaged lines passed over."""
+
+import os
+
+from flyve import tasks
+
+BOARD = True  # the file is at the root
+
+
+def task(number, status="done", value="x"):
+    return [number, "deployfile", "agent", 1234, status, value]
+
+
+def blank(*known):
+    for path in (tasks.PATH, "/tasks.new"):
+        try:
+            os.remove(path)
+        except OSError:
+            pass
+    for one in known:
+        tasks.put(one)
+
+
+def test_without_a_file_there_are_no_tasks():
+    blank()
+    assert list(tasks.each()) == []
+    assert tasks.find(1) is None
+
+
+def test_what_was_put_is_found_again():
+    blank(task(1), task("2", value='a"b\n'))
+    assert tasks.find(1) == task(1)
+    assert tasks.find("2") == task("2", value='a"b\n')
+
+
+def test_a_task_takes_the_place_of_one_with_its_id():
+    blank(task(1, "trial"), task(2), task(1, "failed"))
+    assert list(tasks.each()) == [task(2), task(1, "failed")]
+
+
+def test_rewrite_keeps_what_it_is_told_to():
+    blank(task(1), task(2), task(3))
+    tasks.rewrite(lambda one: one[tasks.ID] != 2)
+    assert list(tasks.each()) == [task(1), task(3)]
+
+
+def test_a_damaged_line_is_passed_over():
+    blank(task(1))
+    for line in ("", '[2, "depl', "\xff\x00", "{}", "3", "null", '"text"', "[]", "[4, 5]"):
+        with open(tasks.PATH, "a") as f:
+            f.write(line + "\n")
+    tasks.put(task(9))
+    assert list(tasks.each()) == [task(1), task(9)]
+
+
+def test_bytes_that_are_no_text_are_passed_over():
+    blank(task(1))
+    with open(tasks.PATH, "ab") as f:
+        f.write(b"\xff\xfe\x80\n")
+    tasks.put(task(9))
+    assert list(tasks.each()) == [task(1), task(9)]
+
+
+def test_the_oldest_go_when_there_are_too_many():
+    blank(*(task(n) for n in range(130)))
+    ids = [one[tasks.ID] for one in tasks.each()]
+    assert ids == list(range(2, 130))
+
+
+def test_a_search_leaves_no_file_open():
+    # A collection would close it, maybe in the middle of another operation of littlefs.
+    blank(task(1), task(2))
+    opened = []
+
+    def spy(*how):
+        opened.append(open(*how))
+        return opened[-1]
+
+    tasks.open = spy
+    try:
+        assert tasks.find(1) == task(1)
+    finally:
+        del tasks.open
+    try:
+        opened[0].read(1)
+    except (OSError, ValueError):
+        return
+    raise AssertionError("the file is open")

@@ -1,0 +1,260 @@
+"""deploy, provision, reset, doctor and monitor on a serial port: mpremote on a virtual board."""
+
+import base64
+import json
+import subprocess
+import sys
+
+import pytest
+import serial
+from click.testing import CliRunner
+
+from tools import build
+from tools.board import cli_target, target
+from tools.board.board import VirtualBoard
+from tools.board.folder import BoardError
+from tools.board.monitor import Stamps
+from tools.board.remote import SerialBoard
+
+FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
+LINK = "http://flyve.org/?data=" + base64.b64encode(FIELDS.encode()).decode()
+
+
+class Desk:
+    """A board on a port, and the commands that work on it."""
+
+    def __init__(self, board, run, port):
+        self.board, self.run, self.port = board, run, port
+
+    def flyve(self, command, *args, code=0, **how):
+        result = CliRunner().invoke(command, [self.port, *map(str, args)], **how)
+        assert result.exit_code == code, result.output
+        return result.output
+
+
+@pytest.fixture
+def desk(bench, tmp_path, monkeypatch):
+    monkeypatch.delenv("FLYVE_DEEPLINK", raising=False)
+    monkeypatch.delenv("FLYVE_PSK", raising=False)
+    board = bench.board("print('main runs')", flash_size=512 * 1024)
+    run = bench.start(board, port=tmp_path / "port")
+    run.wait_log("main runs")
+    return Desk(board, run, run.wait_port())
+
+
+def tree_of(folder):
+    return {
+        "/" + file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+def entries(board):
+    return {key: value for _, key, _, value in board.nvs()}
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A tree of a few small files."""
+    tree = tmp_path / "tree"
+    for name in ("boot.py", "main.py", "flyve/a.py", "flyve/b.py", "lib/c.py"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(f"print({name!r})\n")
+    return tree
+
+
+def test_deploy_installs_the_firmware_and_starts_it(desk):
+    out = desk.flyve(cli_target.deploy)
+    wanted = tree_of(build.FIRMWARE)
+    assert f"{len(wanted)} files installed, {len(wanted)} of them new" in out
+    assert {path: desk.board.read(path) for path, _ in desk.board.files()} == wanted
+    desk.run.wait_log("no network is configured")
+    assert "0 of them new" in desk.flyve(cli_target.deploy)
+
+
+def test_deploy_sends_what_changed_and_removes_what_is_gone(desk, small):
+    with SerialBoard(desk.port) as board:
+        assert board.deploy(small) == 5
+        (small / "flyve" / "b.py").unlink()
+        (small / "flyve" / "a.py").write_text("print('new')\n")
+        board.change({"/lib/mine.py": b"mine", "/flyve.a/x.py": b"old slot"}, {build.UPDATE: 1})
+        seen = []
+        assert board.deploy(small, lambda *what: seen.append(what)) == 1
+    assert seen == [("/flyve/a.py", 13, 13)]
+    names = [path for path, _ in desk.board.files()]
+    assert "/flyve/b.py" not in names and "/flyve.a/x.py" not in names
+    assert "/lib/mine.py" in names
+    assert "update" not in entries(desk.board), "a slot would run instead of what was deployed"
+
+
+def test_a_deployment_that_was_cut_is_finished_by_the_next(bench, tmp_path, small):
+    board = bench.board()
+    for cut in (2, 5, 8):
+        run = bench.start(board, port=tmp_path / "port", cut_after=cut)
+        with pytest.raises(BoardError, match="went away|no MicroPython"):
+            with SerialBoard(run.wait_port(), answer=2) as serial_board:
+                serial_board.deploy(small)
+        assert run.wait() == 75
+    run = bench.start(board, port=tmp_path / "port")
+    with SerialBoard(run.wait_port()) as serial_board:
+        serial_board.deploy(small)
+    found = {path: board.read(path) for path, _ in board.files()}
+    assert found == tree_of(small)
+
+
+def test_a_tree_that_does_not_fit_is_refused_before_anything_is_written(bench, tmp_path, small):
+    board = bench.board(flash_size=64 * 1024)
+    run = bench.start(board, port=tmp_path / "port")
+    (small / "lib" / "big.py").write_bytes(b"#" * 60000)
+    with SerialBoard(run.wait_port()) as serial_board:
+        with pytest.raises(BoardError, match="do not fit"):
+            serial_board.deploy(small)
+    assert board.files() == []
+
+
+def test_provision_over_the_wire_writes_what_it_writes_to_a_folder(desk, tmp_path):
+    secrets = ["--deeplink", "-", "--wifi", "one", "--psk", "-"]
+    settings = ["--email", "a@example.org", "--set", "keepalive=30"]
+    given = f"{LINK}\npassword1\n"
+    out = desk.flyve(cli_target.provision, *secrets, *settings, input=given)
+    assert "password1" not in out and LINK not in out
+    other = VirtualBoard.create(tmp_path / "other")
+    CliRunner().invoke(cli_target.provision, [str(other.path), *secrets, *settings], input=given)
+    for path in ("/deeplink", "/config.json"):
+        assert desk.board.read(path) == other.read(path)
+    assert entries(desk.board)["wifi"] == entries(other)["wifi"]
+    assert b"password1" in entries(desk.board)["wifi"]
+    assert not any("password1" in line and "set_blob" not in line for line in desk.run.log)
+
+
+def test_settings_are_merged_over_the_wire(desk):
+    desk.flyve(cli_target.provision, "--set", "keepalive=30")
+    desk.flyve(cli_target.provision, "--set", "port=1883", "--set", "keepalive=null")
+    assert json.loads(desk.board.read("/config.json")) == {"port": 1883}
+
+
+def test_wrong_input_leaves_the_board_alone(desk):
+    since = len(desk.run.log)
+    desk.flyve(cli_target.provision, "--set", "nosuch=1", code=1)
+    assert desk.run.log[since:] == [], "it was not even interrupted"
+
+
+def test_reset_leaves_firmware_and_wifi(desk):
+    desk.flyve(cli_target.provision, "--deeplink", LINK, "--wifi", "a", "--psk", "password1")
+    with SerialBoard(desk.port) as board:
+        board.change({}, {("flyve", "rec.a"): b"1", ("flyve", "rec.b"): b"2"})
+    for _ in range(2):
+        desk.flyve(cli_target.reset)
+        assert [path for path, _ in desk.board.files()] == ["/main.py"]
+        assert list(entries(desk.board)) == ["wifi"]
+
+
+def test_a_visit_counts_as_no_crash_of_the_agent(desk):
+    desk.flyve(cli_target.deploy)
+    desk.run.wait_log("no network is configured")
+    for _ in range(3):
+        since = len(desk.run.log)
+        desk.flyve(cli_target.reset)
+        desk.run.wait_log("no network is configured", since=since)
+    assert entries(desk.board)["crashes"] <= 1
+
+
+def test_a_board_that_does_not_answer_is_said(bench, tmp_path):
+    board = bench.board(
+        "import micropython, time\nmicropython.kbd_intr(-1)\nprint('deaf')\ntime.sleep(60)"
+    )
+    run = bench.start(board, port=tmp_path / "port")
+    run.wait_log("deaf")
+    board = SerialBoard(run.wait_port(), answer=0.4)
+    with pytest.raises(BoardError, match="no MicroPython answers"):
+        board.read("/x")
+
+
+def test_a_port_that_is_in_use_is_said(desk):
+    with serial.Serial(desk.port, exclusive=True):
+        assert "another program" in desk.flyve(cli_target.deploy, code=1)
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("/dev/no-such-port", "no such serial port"),
+        ("id:12345", "no USB port has this serial number"),
+        (__file__, "neither a serial port nor"),
+        ("u3", "no such serial port"),
+    ],
+)
+def test_a_port_that_is_not_there_is_said_in_one_line(name, message, monkeypatch):
+    monkeypatch.setattr(target.list_ports, "comports", list)
+    for command in (cli_target.deploy, cli_target.reset, cli_target.monitor, cli_target.doctor):
+        result = CliRunner().invoke(command, [name])
+        assert result.exit_code == 1
+        assert message in result.output and result.output.count("\n") == 1
+
+
+class Usb:
+    vid = 0x10C4
+
+    def __init__(self, device, serial_number):
+        self.device, self.serial_number, self.description = device, serial_number, "bridge"
+
+
+def test_auto_takes_the_only_port_and_never_guesses(monkeypatch):
+    ports = [Usb("/dev/ttyUSB7", "aa")]
+    monkeypatch.setattr(target.list_ports, "comports", lambda: ports)
+    assert target.find_port("auto") == "/dev/ttyUSB7"
+    ports.append(Usb("/dev/ttyUSB8", "bb"))
+    assert target.find_port("id:bb") == "/dev/ttyUSB8"
+    with pytest.raises(BoardError, match="2 USB ports .*ttyUSB7 .*ttyUSB8"):
+        target.find_port("auto")
+
+
+def test_doctor_finds_a_board_fit_and_names_what_is_used(desk):
+    desk.flyve(cli_target.deploy)
+    out = desk.flyve(cli_target.doctor)
+    assert "the agent runs on this MicroPython" in out
+    assert "filesystem    littlefs" in out
+    assert "/lib/umqtt/simple.mpy 1.3.4" in out and "/lib/urequests.mpy 0.9.1" in out
+    assert "bad" not in out and "warning" not in out
+
+
+def test_doctor_warns_of_another_library(desk):
+    desk.flyve(cli_target.deploy)
+    with SerialBoard(desk.port) as board:
+        board.change({"/lib/urequests.py": b"x = 1\n"})
+        board.change({"/lib/urequests.mpy": None})
+    assert "/lib/urequests.py, another version" in desk.flyve(cli_target.doctor)
+
+
+def test_doctor_switches_a_virtual_board_on(tmp_path):
+    board = VirtualBoard.create(tmp_path / "board")
+    result = CliRunner().invoke(cli_target.doctor, [str(board.path)])
+    assert result.exit_code == 0, result.output
+    assert "`flyve deploy` puts it there" in result.output
+
+
+def test_monitor_stamps_each_line_and_leaves_the_board_alone(bench, tmp_path):
+    board = bench.board(
+        "import time\nn = 0\nwhile True:\n    print('tick', n)\n    n += 1\n    time.sleep_ms(50)"
+    )
+    run = bench.start(board, port=tmp_path / "port")
+    code = "from tools.cli import main; main()"
+    command = [sys.executable, "-c", code, "monitor", run.wait_port()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline() for _ in range(5)]
+        process.send_signal(2)
+        process.communicate(timeout=10)
+    assert process.returncode == 0
+    ticks = [int(line.split()[2]) for line in lines[1:]]
+    assert ticks == list(range(ticks[0], ticks[0] + 4))
+    assert all(line[2] == line[5] == ":" and line[8] == "." for line in lines)
+
+
+def test_a_stamp_is_that_of_the_line_whatever_comes_at_once():
+    lines, times = [], iter(["1", "2", "3"])
+    stamps = Stamps(lines.append, lambda: next(times))
+    for data in (b"on", b"e\r\ntw", b"o\r\n", b"rest"):
+        stamps.feed(data)
+    stamps.end()
+    assert lines == ["1 one", "2 two", "3 rest"]
