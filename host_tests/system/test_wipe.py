@@ -6,7 +6,6 @@ import random
 import pytest
 
 from host_tests.packages.ground import AGENT
-from host_tests.system.conftest import PSK
 from host_tests.system.test_applications import NEW, whole_agent
 from tools.board import image
 
@@ -38,7 +37,9 @@ def assert_wiped(device, keep_wifi=False):
     )
     assert any(key == "wifi" for _, key, _, _ in device.board.nvs()) == keep_wifi
     secrets = device.secrets() + device.credentials() + [b"the-content"]
-    assert device.secrets_in_images(secrets + ([] if keep_wifi else [PSK.encode()])) == []
+    assert (
+        device.secrets_in_images(secrets + ([] if keep_wifi else [device.wifi[1].encode()])) == []
+    )
 
 
 @pytest.mark.parametrize("generation", ["A", "B", "C"])
