@@ -126,7 +126,7 @@ class Wired:
 class Uart:
     """The lines of a real port: RTS pulls EN down while DTR is off."""
 
-    air = None
+    air = press = None
 
     def __init__(self, port: str):
         self.port = port
@@ -157,7 +157,7 @@ class Pty:
 
     def __init__(self, folder: Path, number: int, flash_size: int):
         self.board = VirtualBoard.create(folder / f"wired{number}", flash_size=flash_size)
-        self.air = self.board.set_air
+        self.air, self.press = self.board.set_air, self.board.press_boot
         self._run = self.board.start(port=folder / f"port{number}")
         self.port = self._run.wait_port()
         self._console, self._held = None, False
@@ -237,7 +237,9 @@ class WiredBoard:
         self.lines.air(aps, connect_ms)
 
     def press_boot(self, seconds):
-        pytest.skip("needs a virtual board: its button")
+        if not self.lines.press:
+            pytest.skip("needs a virtual board: its button")
+        self.lines.press(seconds)
 
     def start(self, heap=None, cut_after=None, torn=None, once=False, nvs="eager"):
         """Lets it run. Its heap is what it is."""

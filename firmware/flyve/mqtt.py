@@ -50,7 +50,7 @@ class Client:
         """Connects within ms milliseconds; how: see handshake.connect(). Raises LinkError and
         NetError."""
         self.sock = resident.load("handshake").connect(ms, *how)
-        resident.drop("handshake", "dial")
+        resident.drop("handshake")
         self.sock.setblocking(False)
         self.sent = time.ticks_ms()
 

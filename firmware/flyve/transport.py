@@ -138,7 +138,10 @@ class Socket:
 
     def connect(self, address):
         """Connects until the deadline; with TLS the handshake begins at the first write."""
-        resident.load("dial").connect(self._s, address, self._wait, self._x.host)
+        try:
+            resident.load("dial").connect(self._s, address, self._wait, self._x.host)
+        finally:
+            resident.drop("dial")  # what follows needs the memory
         if self._x.tls:
             self.start_tls()
 
@@ -150,6 +153,7 @@ class Socket:
         try:
             if _context is None:
                 _context = resident.load("trust").context(ca, verify)
+                resident.drop("trust")
             self._s = _context.wrap_socket(
                 self._s, server_hostname=self._x.host, do_handshake_on_connect=False
             )

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from host_tests.desk import PSK
 from host_tests.packages.ground import AGENT
 from host_tests.system.test_applications import NEW, whole_agent
 from tools.board import image
