@@ -1,5 +1,7 @@
 """Back to blank without the backend, and a start after crashes."""
 
+import pytest
+
 from tools.board import provision
 from tools.board.target import open_target
 
@@ -14,6 +16,7 @@ def test_boot_held_for_five_seconds_makes_the_board_blank(make_device):
     assert device.secrets_on_board(device.secrets() + device.credentials()) == []
 
 
+@pytest.mark.virtual
 def test_flyve_reset_leaves_nothing_of_the_enrollment(make_device):
     device = make_device().go_online()
     device.ends(device.backend.policy(17, "periodicGeolocation", "3600"), "done")

@@ -33,6 +33,7 @@ def test_the_acknowledgement_is_not_retained(make_device):
     device = make_device().go_online()
     topic = device.agent.topic
     assert device.backend.unenroll(17, wait=10)
+    assert device.backend.wait_event("purged")
     listener = device.backend.listener
     listener.pause()
     listener.resume()
