@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
+PARALLEL ?= -n auto
 
 export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
 
@@ -25,10 +26,10 @@ demo: $(READY) ## The whole story in one terminal, on a virtual board
 	@$(BIN)/flyve demo
 
 test: $(READY) ## All tests, with a sample of the long ones
-	@$(PYTEST)
+	@$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 soak: $(READY) ## The long tests, whole
-	@$(PYTEST) -m soak
+	@$(BIN)/pytest $(PARALLEL) -m soak $(PYTEST_ARGS)
 
 lint: $(READY) ## Style and spelling
 	@$(BIN)/ruff check .

@@ -170,7 +170,7 @@ class Agent:
         elif up - self._held > _PRESS_MS:
             resident.load("invitation").discard()
             resident.load("erase").end(self)
-            self.restart("reset by its button")
+            self.restart("reset by its button", True)
 
     def refresh_apps(self, name=None):
         """Starts the applications that are installed and ends those that are not, or are another
@@ -214,12 +214,12 @@ class Agent:
         except (OSError, RecordError) as e:
             log.error("record", "%s", e)
 
-    def restart(self, why):
-        """Says goodbye to the broker and restarts the board."""
+    def restart(self, why, wanted=False):
+        """Says goodbye to the broker and restarts the board; wanted: see board.reset()."""
         log.warn("agent", "%s: restarting", why)
         if self.link and self.link.up:
             self.link.close()
-        board.reset()
+        board.reset(wanted)
 
 
 def main():

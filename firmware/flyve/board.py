@@ -119,8 +119,10 @@ def feed():
         _wdt.feed()
 
 
-def reset():
-    """Restarts the board."""
+def reset(wanted=False):
+    """Restarts the board; wanted: boot.py, which cannot tell, is not to count it as a crash."""
+    if wanted:
+        nvs_set_int("crashes", (nvs_get_int("crashes") or 0) - 1)
     machine.reset()
 
 

@@ -86,7 +86,7 @@ def _wipe(agent, message, retained):
     """Erases all but the firmware, at the next start, which has the memory for it."""
     if str(message.get("wipe")).lower() == "now":
         open("/wiping", "w").close()
-        agent.restart("to be wiped")
+        agent.restart("to be wiped", True)
     yield
 
 

@@ -8,6 +8,7 @@ from flyve import board, log, resident, rest, transport
 from flyve.backoff import Retry
 
 _WAIT_MS = const(200)
+_REPLACED_S = const(600)  # somebody has provisioned another deeplink, and waits beside the board
 _HEARD_MS = const(500)  # what the broker has, the backend hears a little later
 _REFUSALS = const(3)
 _ACK = b'{"unenroll":"unenrolled"}'
@@ -33,6 +34,9 @@ def run(agent):
     link, rec = agent.link, agent.rec
     if rec.get("leaving") is None:
         rec.save(leaving=time.time())
+    wait = agent.settings["unenroll_wait"]
+    if resident.load("invitation").waiting():
+        wait = min(wait, _REPLACED_S)
     retry = Retry()
     while True:
         if not link.up and getattr(link.reason, "code", 0) not in (4, 5):
@@ -57,12 +61,12 @@ def run(agent):
             except (transport.NetError, rest.RestError) as e:
                 log.warn("agent", "unenrolling: %s", e)
             retry.failed()
-        if time.time() - rec.get("leaving", 0) > agent.settings["unenroll_wait"]:
+        if time.time() - rec.get("leaving", 0) > wait:
             log.warn("agent", "the backend did not confirm the unenrollment")
             break
     resident.load("erase").end(agent)
     log.info("agent", "unenrolled")
-    board.reset()
+    board.reset(True)
 
 
 def doubt(agent):
@@ -91,4 +95,4 @@ def doubt(agent):
     ):
         resident.load("erase").end(agent, "orphaned")
         log.error("agent", "orphaned")
-        board.reset()
+        board.reset(True)

@@ -102,7 +102,7 @@ class Online:
             self.retry.after(0)
             self.duty = 0
             if self.agent.restarting:
-                self.agent.restart("update")
+                self.agent.restart("update", True)
 
     def step(self):
         """Connects when that is due, also during a job, and goes on with the command at hand or

@@ -2,7 +2,15 @@
 
 import pytest
 
-from host_tests.packages.ground import AGENT, agent_bundle, applications, boot_slot, mpy, tar
+from host_tests.packages.ground import (
+    AGENT,
+    agent_bundle,
+    applications,
+    boot_slot,
+    entry,
+    mpy,
+    tar,
+)
 from tools import build
 from tools.board import appimage
 
@@ -142,6 +150,7 @@ def test_the_agent_alternates_between_its_slots(online):
         )
         online.ends(task, "done")
     online.run.kill()
+    assert entry(online.board, "crashes") == 0, "a restart for an update is no crash"
     online.start().wait_log("flyve 2.0.3-esp32 starts")
     assert {path.split("/")[1] for path, _ in online.board.files() if "agent.mpy" in path} == {
         "flyve", "flyve.a", "flyve.b",
