@@ -113,7 +113,7 @@ def test_another_deeplink_makes_the_old_agent_leave_first(make_device):
     assert device.agent.id == 18
 
 
-WRITES = 12  # of an unenrollment that was ordered while the board was off
+WRITES = 13  # of an unenrollment that was ordered while the board was off
 
 
 def test_an_unenrollment_takes_that_many_writes(make_device):
