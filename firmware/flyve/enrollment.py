@@ -7,8 +7,8 @@ posting (the POST may have reached the backend), agent_id, and with `enrolled` t
 import json
 import time
 
-from flyve import VERSION, board, invitation, log, resident, rest
-from flyve.invitation import Refused
+from flyve import VERSION, board, log, resident, rest
+from flyve.registry import Refused
 
 _POST_MS = 120000  # the server lifts its own time limit for this request
 _SESSION_MS = 120000  # a big site's full session: some 100 KB
@@ -139,7 +139,8 @@ def _credentials(api, rec, settings, invited, mark, user):
         since=time.time(),
         error=None,
     )
-    invitation.discard()
+    resident.load("invitation").discard()
+    resident.drop("invitation")
     log.info("enrollment", "enrolled id=%s", agent_id)
 
 
@@ -148,7 +149,8 @@ def run(rec, settings):
 
     Raises Refused when only a new deeplink helps; NetError and RestError when it is worth trying
     again; the record then stands where it can go on."""
-    invited, mark = invitation.read()
+    invited, mark = resident.load("invitation").read()
+    resident.drop("invitation")  # a big session needs the memory
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)
     if rec.get("link") != mark or rec.get("state") not in ("invited", "created"):

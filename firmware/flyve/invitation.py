@@ -4,24 +4,10 @@ import binascii
 import hashlib
 import os
 
-from micropython import const
-
 from flyve import log, resident
+from flyve.registry import Refused
 
 PATH = "/deeplink"
-_LOOK_MS = const(5000)  # how often to look for one
-
-
-class Refused(Exception):
-    """The backend will not have this invitation: only a new deeplink helps."""
-
-    def __init__(self, code, message):
-        super().__init__(code)
-        self.code = code
-        self.message = message
-
-    def __str__(self):
-        return "%s %s" % (self.code, self.message)
 
 
 def waiting():
@@ -88,22 +74,3 @@ def refuse(rec, why):
     rec.save(scrub=True, state="refused", link=mark, posting=None, agent_id=None, error=error)
     discard()
     rec.save(link=None)
-
-
-def accept(agent):
-    """A job: enrolls by the deeplink on the flash, or waits for one."""
-    agent.invited.after(_LOOK_MS)
-    rec = agent.rec
-    if not waiting():
-        if not agent.told:
-            agent.told = True
-            if rec.get("state") in ("invited", "created"):
-                log.error("enrollment", "the deeplink is gone: provision it again")
-            log.info("agent", "waiting for a deeplink")
-        return
-    agent.told = False
-    try:
-        yield from resident.load("enrollment").run(rec, agent.settings)
-    except Refused as e:
-        refuse(rec, e)
-    agent.invited.after(0)

@@ -23,6 +23,18 @@ class Incompatible(Exception):
     """This board cannot do that; the text is for the log."""
 
 
+class Refused(Exception):
+    """The backend will not have this invitation: only a new deeplink helps."""
+
+    def __init__(self, code, message):
+        super().__init__(code)
+        self.code = code
+        self.message = message
+
+    def __str__(self):
+        return "%s %s" % (self.code, self.message)
+
+
 def told(task, e):
     """The status of a task that ended with Failed or Incompatible, once the log has the reason."""
     failed = isinstance(e, Failed)
