@@ -186,6 +186,9 @@ class Pty:
         self._run.kill()
 
 
+_MAC = "import machine\nprint(machine.unique_id().hex())"
+
+
 class WiredBoard:
     """What VirtualBoard is for a folder, over the wire. To be looked at it is interrupted; if it
     was running, it starts anew afterwards."""
@@ -195,6 +198,11 @@ class WiredBoard:
         self._run, self._visit = None, None
 
     # As VirtualBoard
+
+    @property
+    def mac(self):
+        with self.at_its_prompt() as board:
+            return board.run(_MAC).strip()
 
     def deploy(self, tree: Path | None = None) -> int:
         with self.at_its_prompt() as board:
