@@ -135,6 +135,7 @@ def test_settings_are_merged_over_the_wire(desk):
 
 
 def test_wrong_input_leaves_the_board_alone(desk):
+    desk.run.wait_log("help()")  # the end of what it says when it starts
     since = len(desk.run.log)
     desk.flyve(cli_target.provision, "--set", "nosuch=1", code=1)
     assert desk.run.log[since:] == [], "it was not even interrupted"
