@@ -72,7 +72,10 @@ class Online:
         if agent.link.up:
             self._up()
         if self._pending() and self.retry.left() <= 0:
-            return resident.load("duties").find(self)
+            job = resident.load("duties").find(self)
+            if job:
+                return job
+        self.alone = False  # nothing is to be done without the link
         if agent.session and time.ticks_diff(time.ticks_ms(), self.used) > _IDLE_MS:
             return agent.load("rest", "end")
 
