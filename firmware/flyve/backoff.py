@@ -1,9 +1,10 @@
 """How long to wait before connecting again, so that a fleet does not come back all at once."""
 
 import random
-import time
 
 from micropython import const
+
+from flyve import log
 
 _BASE = const(1000)  # ms
 CAP = const(900000)  # ms: a try each 15 minutes at the least
@@ -43,23 +44,24 @@ class Backoff:
 
 
 class Retry:
-    """When something is due again: now at first, later after each failure."""
+    """When something is due again: now at first, later after each failure. By the uptime, for
+    nobody may look for longer than ticks take to wrap."""
 
     def __init__(self):
-        self._at = time.ticks_ms()
+        self._at = log.uptime()
         self._backoff = Backoff(0, uniform)
 
     def left(self):
         """Milliseconds until it is due; 0 or less: now."""
-        return time.ticks_diff(self._at, time.ticks_ms())
+        return self._at - log.uptime()
 
     def after(self, ms):
         """It is due in ms milliseconds, whatever was before."""
-        self._at = time.ticks_add(time.ticks_ms(), ms)
+        self._at = log.uptime() + ms
         self._backoff.reset()
 
     def failed(self):
         """It failed: due later; returns the delay in ms."""
         delay = self._backoff.next()
-        self._at = time.ticks_add(time.ticks_ms(), delay)
+        self._at = log.uptime() + delay
         return delay

@@ -20,7 +20,7 @@ def failed(state, failure):
     link = state.agent.link
     was_alone, state.alone = state.alone, False
     state.duty = (state.duty + 1) % len(_DUTIES)
-    if state.entry:
+    if state.entry and state.entry not in state.inbox.policies:
         # Not the task's own failure but trouble on the way.
         state.inbox.policies.append(state.entry)
     if _no_memory(failure) and link.up and not was_alone:
@@ -46,14 +46,23 @@ def greet(agent):
         agent.link.say(agent.link.topic + "/FlyvemdmManifest/Status/Version", version)
 
 
+def _open(state):
+    """Whether there may be a way to the backend's REST API."""
+    return state.agent.link.up or state.alone
+
+
 def _settle(state):
     if state.update and state.agent.link.up:
-        state.update = False
-        return state.agent.load("policies", "settle")
+        return _settled(state)
+
+
+def _settled(state):
+    yield from state.agent.load("policies", "settle")
+    state.update = False
 
 
 def _verify(state):
-    if state.guarded and state.agent.link.up:
+    if state.guarded and _open(state):
         return _checked(state, list(state.guarded)[0])
 
 
@@ -77,7 +86,7 @@ def _stopped(state):
 
 
 def _policy(state):
-    if state.inbox.policies and (state.agent.link.up or state.alone):
+    if state.inbox.policies and _open(state):
         return resident.load("applying").run(state)
 
 
@@ -90,7 +99,7 @@ def _doubt(state):
 
 
 def _report(state):
-    if state.agent.reports and state.agent.link.up:
+    if state.agent.reports and _open(state):
         return _tell(state.agent, state.agent.reports[0])
 
 
@@ -101,7 +110,7 @@ def _tell(agent, report):
 
 
 def _user(state):
-    if state.agent.user and state.agent.link.up:
+    if state.agent.user and _open(state):
         return _put(state.agent, state.agent.user)
 
 

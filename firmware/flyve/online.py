@@ -31,7 +31,7 @@ class Online:
         self.update = bool(board.nvs_get_int("update"))  # one may have to be settled
         self.refusal = None  # the newest one of the broker that was looked into
         self.used = time.ticks_ms()  # when the last job ended
-        self._located = self.used
+        self._located = log.uptime()
         self._connects = 0
         self._command = None  # a second, short job: commands are answered during a long one
         by_rest = agent.rec.get("generation") == "C" and agent.settings["report"] != "mqtt"
@@ -72,14 +72,17 @@ class Online:
         if agent.link.up:
             self._up()
         if self._pending() and self.retry.left() <= 0:
-            return resident.load("duties").find(self)
+            job = resident.load("duties").find(self)
+            if job:
+                return job
+        self.alone = False  # nothing is to be done without the link
         if agent.session and time.ticks_diff(time.ticks_ms(), self.used) > _IDLE_MS:
             return agent.load("rest", "end")
 
     def _up(self):
         """What an online agent looks after."""
         agent, inbox = self.agent, self.inbox
-        now = time.ticks_ms()
+        now = log.uptime()
         if self._connects != agent.link.connects:
             self._connects = agent.link.connects
             resident.load("duties").greet(agent)
@@ -87,7 +90,7 @@ class Online:
             inbox.overflow = False
             agent.link.refresh()
         every = agent.rec.get("locate")
-        if every and time.ticks_diff(now, self._located) >= every * 1000:
+        if every and now - self._located >= every * 1000:
             self._located = now
             inbox.commands.append(("geolocate", {}, False))
 

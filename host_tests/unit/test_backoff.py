@@ -1,6 +1,7 @@
 """Delays before a reconnect."""
 
-from flyve.backoff import CAP, Backoff
+from flyve import log
+from flyve.backoff import CAP, Backoff, Retry
 
 
 def highest(a, b):
@@ -45,3 +46,41 @@ def test_success_starts_from_the_beginning():
         backoff.next()
     backoff.reset()
     assert backoff.next() == 3000
+
+
+class Ticks:
+    """A board's `time` for as long as it has to: ticks have 30 bits there."""
+
+    PERIOD = 1 << 30
+
+    def __init__(self):
+        self.now = 0
+
+    def ticks_ms(self):
+        return self.now % self.PERIOD
+
+    def ticks_add(self, ticks, delta):
+        return (ticks + delta) % self.PERIOD
+
+    def ticks_diff(self, end, start):
+        return (end - start + self.PERIOD // 2) % self.PERIOD - self.PERIOD // 2
+
+
+def test_what_is_due_stays_due_over_weeks_in_which_nothing_happened():
+    before = log.time, log._ticks, log._uptime
+    log.time = clock = Ticks()
+    log._ticks = 0
+    try:
+        retry = Retry()
+        for day in range(1, 30):
+            clock.now = day * 86400000
+            log.uptime()  # the loop does so all the time
+            assert retry.left() <= 0, day
+    finally:
+        log.time, log._ticks, log._uptime = before
+
+
+def test_what_has_failed_is_due_after_the_delay_that_was_told():
+    retry = Retry()
+    delay = retry.failed()
+    assert delay - 100 < retry.left() <= delay
