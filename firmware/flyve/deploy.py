@@ -39,7 +39,7 @@ def _fetch(agent, item, place):
         raise Failed(str(e))
     except rest.RestError as e:
         # The agent's own account may be gone for good: then it is not this task that failed.
-        if 400 <= e.status < 500 and e.code != "ERROR_GLPI_LOGIN_USER_TOKEN":
+        if e.refused() and e.code != "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise Failed(str(e))
         raise
     finally:

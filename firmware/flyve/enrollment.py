@@ -34,7 +34,7 @@ def _profile(api):
         try:
             api.request("POST", "changeActiveProfile", "profiles_id=%s" % guest)
         except rest.RestError as e:
-            if e.status in (400, 404):
+            if e.refused(400, 404):
                 raise Refused(e.code, e.message + ": the account has no guest profile") from None
             raise
     return found
@@ -80,7 +80,7 @@ def _create(api, rec, settings, invited, user):
     try:
         found = api.pick("POST", "PluginFlyvemdmAgent", ("id",), data=body, ms=_POST_MS)
     except rest.RestError as e:
-        if not 400 <= e.status < 500:
+        if not e.refused():
             raise
         if e.code in ("ERROR_SESSION_TOKEN_INVALID", "ERROR_SESSION_TOKEN_MISSING"):
             raise
@@ -104,7 +104,7 @@ def _credentials(api, rec, settings, invited, mark, user):
     try:
         found = api.pick("GET", "PluginFlyvemdmAgent/" + agent_id, _AGENT)
     except rest.RestError as e:
-        if e.status == 404:
+        if e.refused(404):
             raise Refused(
                 e.code, "the agent was deleted in GLPI: ask for a new invitation"
             ) from None
@@ -165,7 +165,7 @@ def run(rec, settings):
         try:
             api.open(invited.user_token)
         except rest.RestError as e:
-            if e.status == 401:
+            if e.refused(401):
                 raise Refused(e.code, e.message + ": ask for a new invitation") from None
             raise
         yield

@@ -34,6 +34,12 @@ class RestError(Exception):
     def __str__(self):
         return "%s %s (HTTP %d)" % (self.code, self.message, self.status)
 
+    def refused(self, *statuses):
+        """True when GLPI itself refuses (with one of the statuses, if any is given), not a server
+        in front of it."""
+        known = self.status in statuses if statuses else 400 <= self.status < 500
+        return known and self.code not in ("NOT_JSON", "BAD_JSON")
+
 
 def _header(line, headers):
     """Keeps the few headers that the agent uses, in lower case, out of any number."""
@@ -69,8 +75,8 @@ def _error(answer):
 
 def is_gone(e):
     """True when the error says that the agent or its account was deleted."""
-    status = getattr(e, "status", 0)
-    return status == 404 or status == 401 and e.code != "ERROR_RIGHT_MISSING"
+    code = getattr(e, "code", None)
+    return code in ("ERROR_ITEM_NOT_FOUND", "ERROR_GLPI_LOGIN_USER_TOKEN")
 
 
 class Body:

@@ -34,7 +34,7 @@ def update(agent, wanted):
         api.request("PUT", "User/%s" % user, data=body)
         log.info("user", "updated: %s", ", ".join(sorted(fields)))
     except rest.RestError as e:
-        if not 400 <= e.status < 500 or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
+        if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise
         log.warn("user", "not permitted: %s", e)
     finally:

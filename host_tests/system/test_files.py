@@ -138,3 +138,9 @@ def test_a_task_that_is_taken_back_while_its_file_comes_ends_quietly(online):
     online.run.wait_log(rf"policies: task {task.id} is out of date")
     assert online.backend.ping(17, wait=2)
     assert "/files/f.bin" not in dict(online.board.files())
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_what_something_before_glpi_refuses_is_tried_again(online, status):
+    online.backend.fault("PluginFlyvemdmFile", "error", status=status, times=1)
+    online.ends(online.backend.deploy_file(17, b"abc", name="f"), "done")

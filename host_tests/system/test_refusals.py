@@ -74,6 +74,24 @@ def test_html_instead_of_json_says_that_the_url_is_wrong(make_device):
     device.enrolled()
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "status"),
+    [
+        ("initSession", 401),
+        ("changeActiveProfile", 404),
+        ("POST PluginFlyvemdmAgent", 429),
+        ("GET PluginFlyvemdmAgent", 404),
+    ],
+)
+def test_what_something_before_glpi_refuses_is_tried_again(make_device, endpoint, status):
+    device = make_device(default_profile=4)
+    device.backend.fault(endpoint, "error", status=status, times=1)
+    device.provision()
+    device.start()
+    device.run.wait_log(rf"enrollment: NOT_JSON .*\(HTTP {status}\)")
+    device.enrolled()
+
+
 def test_an_unknown_user_token_asks_for_a_new_invitation(make_device):
     device = make_device()
     link = device.provision()

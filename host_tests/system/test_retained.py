@@ -55,6 +55,15 @@ def test_it_is_checked_again_until_the_backend_answers(off):
     off.run.wait_log("commands: lock", 20)
 
 
+@pytest.mark.parametrize("status", [401, 404])
+def test_what_something_before_glpi_answers_does_not_mean_that_the_agent_is_gone(off, status):
+    fault = off.backend.fault("PluginFlyvemdmAgent", "error", status=status)
+    off.send("Unenroll", STALE["Unenroll"], retain=True)
+    off.start().wait_log("online: next try in")
+    off.backend.options.faults.remove(fault)
+    off.run.wait_log("commands: retained unenroll is stale: ignored")
+
+
 def test_a_wipe_that_cannot_be_checked_is_obeyed_after_the_time_that_is_set(off):
     rest_is_away(off)
     off.backend.wipe(17)

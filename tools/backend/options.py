@@ -16,7 +16,7 @@ FAULT_KINDS = (
     "truncate",  # body: `at` bytes (default: half), then the connection closes
     "redirect",  # 302 to `location`, the request is not handled
     "html",  # 200 and an HTML page, the request is not handled
-    "error",  # 500 and an HTML page, the request is not handled
+    "error",  # `status` and an HTML page, the request is not handled
 )
 
 
@@ -35,6 +35,7 @@ class Fault:
     step: int = 1
     times: int | None = None
     location: str = "http://127.0.0.1:9/elsewhere"
+    status: int = 500
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:

@@ -81,7 +81,7 @@ def _instead(fault: Fault | None) -> Answer | None:
     if fault and fault.kind == "html":
         return Answer.html(200, "Welcome to this web server")
     if fault and fault.kind == "error":
-        return Answer.html(500, "Internal Server Error")
+        return Answer.html(fault.status, "An error of the web server")
     return None
 
 
