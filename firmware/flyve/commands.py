@@ -57,15 +57,23 @@ def _subscribe(agent, message, retained):
         log.warn("commands", "subscribe to a strange topic: ignored")
         return
     fleet = fleet.rstrip("/") if fleet else None
-    old = agent.rec.get("fleet")
-    if fleet == old:
-        return
-    agent.rec.save(fleet=fleet)
-    agent.link.move(old, fleet)
-    log.info("commands", "fleet %s", fleet)
-    yield
-    if old:
+    rec = agent.rec
+    old = rec.get("fleet")
+    if fleet != old:
+        # `moving`: the old one's policies have still to end, also after a power cut.
+        rec.save(fleet=fleet, moving=True if old else rec.get("moving"))
+        log.info("commands", "fleet %s", fleet)
+    moving = rec.get("moving")
+    if moving:
+        yield
         yield from resident.load("policies").forget_fleet(agent)
+        rec.save(moving=None)
+    # Not before: of the new one's policies none must be taken for one of the old one's.
+    if fleet != old:
+        agent.link.move(old, fleet)
+    elif moving:
+        agent.link.refresh()
+    yield
 
 
 def _lock(agent, message, retained):

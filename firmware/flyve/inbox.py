@@ -8,6 +8,7 @@ from flyve import log
 
 _MESSAGES = const(16)
 _BYTES = const(6144)
+_SPARED = const(1024)  # of these, for commands: policies may wait for long
 _PARTS = const(200)  # of one message's JSON: a list in RAM takes many times its text
 _NO_SYMBOL = ("taskId", "id", "version", "versionCode")
 
@@ -21,7 +22,7 @@ class Inbox:
         self.commands = []
         self.policies = []
         self.overflow = False
-        self._size = 0
+        self._size = 0  # of the commands
 
     def sort(self, topic, fleet, name, payload, retained):
         """Takes one message on `name`. topic, fleet: the agent's and its fleet's own topics.
@@ -80,16 +81,19 @@ class Inbox:
             queue.append(entry)
             return
         size = len(payload or b"") + 64
-        if len(queue) >= _MESSAGES or self._size + size > _BYTES:
+        used = self._size + size + sum(len(p[3] or b"") + 64 for p in self.policies)
+        urgent = queue is self.commands
+        if len(queue) >= _MESSAGES or used > (_BYTES if urgent else _BYTES - _SPARED):
             self.overflow = True
             log.debug("inbox", "full")
             return
-        self._size += size
+        if urgent:
+            self._size += size
         queue.append(entry)
 
     def take(self, queue):
         """The oldest entry of one of the queues."""
         entry = queue.pop(0)
-        if not self.commands and not self.policies:
+        if not self.commands:
             self._size = 0
         return entry

@@ -76,8 +76,9 @@ class Link:
         """The topic filters to subscribe to."""
         t = self.topic
         if self._rec.get("generation") == "A":
-            return [t + "/Command/#", t + "/Subscription", "/FlyvemdmManifest/Status/Version"]
-        wanted = [t + "/Command/#", t + "/Policy/#", "FlyvemdmManifest/Status/Version"]
+            wanted = [t + "/Command/#", t + "/Subscription", "/FlyvemdmManifest/Status/Version"]
+        else:
+            wanted = [t + "/Command/#", t + "/Policy/#", "FlyvemdmManifest/Status/Version"]
         fleet = self._rec.get("fleet")
         return wanted + [fleet + "/#"] if fleet else wanted
 

@@ -131,10 +131,10 @@ def _remove(agent, task):
         return
     symbol = task[tasks.SYMBOL]
     beaten = [t for t in tasks.each() if t[tasks.SYMBOL] == symbol and t[tasks.STATUS] == _BEATEN]
-    tasks.rewrite(lambda t: t[tasks.ID] != task[tasks.ID] and t not in beaten)
     handler = registry.policies.get(symbol) or _BUILT_IN.get(symbol)
     if handler and handler[1] and task[tasks.STATUS] == "done":
         handler[1](agent, task[tasks.VALUE])
+    tasks.rewrite(lambda t: t[tasks.ID] != task[tasks.ID] and t not in beaten)
     log.info("policies", "task %s removed", task[tasks.ID])
     if beaten:
         agent.link.refresh()  # now the fleet's counts

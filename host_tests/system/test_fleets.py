@@ -1,6 +1,10 @@
 """Fleets: whose policies count, and what a move to another fleet changes."""
 
+import time
+
 import pytest
+
+CUT = 75  # the exit code of a board whose power was cut
 
 
 @pytest.fixture(params=["B", "C"])
@@ -88,3 +92,28 @@ def test_malformed_json_fails(online):
     history = online.history(task)
     assert online.backend.wait_for(lambda: history[-1] == "failed", 5)
     online.run.wait_log("malformed message")
+
+
+def test_the_fleet_is_heard_again_after_a_restart(make_device):
+    online = make_device(generation="A").go_online()
+    fleet = in_fleet(online)
+    online.restart()
+    online.ends(online.backend.policy(fleet, "periodicGeolocation", "60"), "done")
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("cut", [2, 4, 6])
+def test_a_power_cut_at_a_write_of_a_move_leaves_nothing_of_the_old_fleet(make_device, cut):
+    online = make_device().go_online()
+    fleet = in_fleet(online)
+    online.ends(online.backend.policy(fleet, "periodicGeolocation", "3600"), "done")
+    online.run.kill()
+    online.backend.fleet(17, "office")
+    online.start(cut_after=cut)
+    assert online.run.wait() == CUT
+    online.start()
+    online.online()
+    online.settled()
+    time.sleep(1)
+    online.run.kill()
+    assert online.board.read("/tasks.json") == b""

@@ -52,3 +52,23 @@ def test_a_group_with_a_number_for_a_symbol_is_none():
     # MicroPython's json takes a number for a key.
     inbox, _ = _taken(FLEET + "/group", b'{5:"x","taskId":1}')
     assert not inbox.policies
+
+
+def test_commands_are_taken_however_long_policies_wait():
+    inbox = Inbox()
+    for number in range(20):
+        inbox.sort(TOPIC, None, TOPIC + "/Policy/x/Task/%d" % number, b"x" * 1000, True)
+    assert inbox.overflow
+    for number in range(200):
+        inbox.policies.append(inbox.take(inbox.policies))  # it broke off, as it will again
+        inbox.sort(TOPIC, None, TOPIC + "/Command/Wipe", b'{"wipe":"now"}', False)
+        assert inbox.take(inbox.commands)[0] == "wipe", number
+
+
+def test_the_room_of_a_policy_that_is_done_is_free_again():
+    inbox = Inbox()
+    for number in range(50):
+        inbox.sort(TOPIC, None, TOPIC + "/Policy/x/Task/%d" % number, b"x" * 1000, True)
+        if number > 1:
+            assert inbox.take(inbox.policies)
+    assert not inbox.overflow
