@@ -13,7 +13,7 @@ PARALLEL ?= -n auto
 export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
 
 .DEFAULT_GOAL := help
-.PHONY: setup demo test lint bench size hil firmware soak clean help
+.PHONY: setup demo test lint bench size coverage mutation hil firmware soak clean help
 
 setup: $(READY) ## Make .venv, fetch the libraries, build the firmware
 
@@ -41,6 +41,12 @@ bench: $(READY) ## Speed and memory, each beside its peer
 
 size: $(READY) ## Bytes of the compiled agent, against the budgets
 	@$(BIN)/flyve size
+
+coverage: $(READY) ## The tests with the firmware's lines counted: 95 % must have run
+	@$(BIN)/python -m tools.coverage $(PARALLEL) $(PYTEST_ARGS)
+
+mutation: $(READY) ## Faults put into four modules: 85 % must be found (MODULE= SAMPLE= SEED=)
+	@$(BIN)/python -m tools.mutation $(MODULE) $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))
 
 # Through the environment, for others can read command lines.
 hil: export FLYVE_PSK = $(WIFI_PSK)

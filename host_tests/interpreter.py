@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from host_tests.child import Child, Hang, Stopped
-from tools import build, toolchain
+from tools import build, coverage, toolchain
 
 MARK = b"\x1e"
 RUNNER = Path(__file__).parent / "unit" / "runner.py"
@@ -42,6 +42,7 @@ class Workshop:
             f"import sys, utime; sys.modules['time'] = utime; "
             f"sys.path[:] = {[str(p) for p in path]!r}; import runner; "
         )
+        setup += "import probes; " if coverage.wanted() else ""
         options = ["-X", f"heapsize={heap}"] if heap else []
         return [toolchain.micropython(), *options, "-c", setup + statement]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host_tests.child import Child
 from host_tests.interpreter import UnixPort, Workshop
-from tools import build, toolchain
+from tools import build, coverage, toolchain
 from tools.board import image
 
 _VFS, _NVS = 2 << 20, 24 << 10
@@ -59,7 +59,7 @@ class VirtualBoard(UnixPort):
             "cause": _POWER_ON,
             "freq": 160_000_000,
             "boot_pin": 0,
-            "heap": _bytes(self.heap or _DEFAULT_HEAP),
+            "heap": coverage.heap(_bytes(self.heap or _DEFAULT_HEAP)),
         }
         # Not as an argument: MicroPython makes each a qstr, of 255 bytes at most.
         arguments = ["launch", json.dumps(board)]

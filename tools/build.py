@@ -3,7 +3,8 @@
 boot.py and main.py stay source, for a board starts them by name; all else becomes .mpy at -O3
 (without line numbers: a tenth of their RAM), our modules with shorter names (tools/shorten.py;
 build/names.json has the whole ones), the libraries with their asserts, which are protocol checks.
-READABLE=1 in the environment builds with whole names and line numbers, to debug with.
+READABLE=1 in the environment builds with whole names and line numbers, to debug with;
+COVERAGE=file with what says there which lines have run (tools/coverage.py).
 boards/virtual/ goes to build/virtual/.
 """
 
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import BUILD, ROOT, libraries, shorten, toolchain
+from tools import BUILD, ROOT, coverage, libraries, shorten, toolchain
 
 FIRMWARE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
@@ -81,15 +82,16 @@ def build(arch: str | None = None) -> Path:
 def firmware_steps() -> list[Step]:
     """What a board's flash holds: our files and both libraries."""
     names = _names()
-    level, edit = (2, None) if names is None else (3, functools.partial(_shorten, names))
+    level = 2 if names is None else 3
     steps = []
-    for source in sorted((ROOT / "firmware").rglob("*.py")):
+    for source, base in coverage.bases(ROOT / "firmware").items():
         path = source.relative_to(ROOT / "firmware")
+        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base)
         if len(path.parts) > 1:
             target = path.with_suffix(".mpy").as_posix()
             steps.append(Step(source, target, path.stem, level, edit))
         else:
-            steps.append(Step(source, path.name))
+            steps.append(Step(source, path.name, edit=edit))
     for library in libraries.PINNED:
         target = f"lib/{library.installed}.mpy"
         name = library.installed.rpartition("/")[2]
@@ -103,8 +105,9 @@ def follow(source: str) -> str:
     return source if names is None else shorten.follow(source, names)
 
 
-def _shorten(names: shorten.Names, source: str) -> str:
-    return shorten.shorten(source, names)
+def _edited(names: shorten.Names | None, base: int, source: str) -> str:
+    source = coverage.instrument(source, base) if coverage.wanted() else source
+    return source if names is None else shorten.shorten(source, names)
 
 
 def _names() -> shorten.Names | None:

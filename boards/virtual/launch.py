@@ -15,6 +15,9 @@ import sys
 import vfs
 from uctypes import addressof
 
+if os.getenv("COVERAGE"):
+    import probes  # noqa: F401
+
 
 def _open(fd):
     return open(fd, "r+b")
@@ -76,7 +79,7 @@ def _mount(device, power):
 
 
 def _forget():
-    for name in ("launch", "flash", "inputs", "nvs_store", "ota", "console"):
+    for name in ("launch", "flash", "inputs", "nvs_store", "ota", "console", "probes"):
         sys.modules.pop(name, None)
     sys.argv.clear()
     sys.path[:] = ["", ".frozen", "/lib"]

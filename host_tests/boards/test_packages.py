@@ -5,6 +5,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tools import ROOT, build, mip, romfs
 from tools.board.board import VirtualBoard
 
@@ -63,6 +65,7 @@ def test_the_package_lists_what_a_deployment_brings():
     assert package["urls"] == mip.urls(), "write it anew: python -m tools.mip"
 
 
+@pytest.mark.exact
 def test_mip_installs_the_package_from_a_checkout(tmp_path):
     build.build()
     board = VirtualBoard.create(tmp_path / "board")

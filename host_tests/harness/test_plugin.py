@@ -73,6 +73,7 @@ def test_where():
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.exact
 def test_on_a_board(unit):
     result = unit("""
 BOARD = True

@@ -20,6 +20,7 @@ def flyve(*args):
     return subprocess.run(command, capture_output=True, timeout=30, check=False)
 
 
+@pytest.mark.exact
 @pytest.mark.parametrize("heap", ["56K", "80K", "112K", "1M"])
 def test_the_heap_is_what_the_firmware_has(bench, heap):
     board = bench.board("pass")

@@ -163,6 +163,7 @@ def test_the_watchdog_goes_on_over_a_soft_reset(bench, tmp_path):
     run.wait_log("board: watchdog reset", timeout=5)
 
 
+@pytest.mark.exact
 def test_the_heap_of_a_wired_board_is_that_of_any_other(bench, tmp_path):
     board = bench.board()
     board.write("/boot.py", "import gc\nprint('free', gc.mem_free())")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import BUILD, ROOT, build
+from tools import BUILD, ROOT, build, coverage
 from tools.board.folder import BoardError
 
 # More heap than boards/virtual itself needs: launch.py takes the rest away, holes first.
@@ -53,6 +53,8 @@ class Interpreter:
 
         The console is the terminal, or else a pipe in the result's stdout.
         """
+        heap = coverage.heap(heap)
+        settings = {**settings, "heap": heap}
         # 3 %: the tables of the garbage collector.
         size = (heap + _OWN_HEAP) * 103 // 100
         leash = str(settings["fds"]["leash"])
