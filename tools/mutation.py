@@ -80,14 +80,22 @@ class Mutant:
 
 def mutants(module: str) -> list[Mutant]:
     """All faults of a module that can be told from its source, in their order."""
-    original = _source(module).read_text()
+    original = (ROOT / _source(module)).read_text()
     found = {}
     for name, source in _mutated(original):
         # A name that MicroPython has, of an exception that is never raised.
         source = source.replace("CosmicRayTestingException", "GeneratorExit")
-        if source not in found and source != original:
+        if source not in found and _is_valid(source):
             found[source] = Mutant(module, name, *_difference(original, source), source)
     return sorted(found.values(), key=lambda mutant: (mutant.line, mutant.after))
+
+
+def _is_valid(source: str) -> bool:
+    try:
+        compile(source, "", "exec")
+    except SyntaxError:  # e.g. a continue that now stands in no loop
+        return False
+    return True
 
 
 def _source(module: str) -> Path:
@@ -107,8 +115,8 @@ def _mutated(original: str) -> Iterator[tuple[str, str]]:
 
 
 def _statement_deleter() -> type:
-    import parso
     from cosmic_ray.operators.operator import Example, Operator
+    from parso.python.tree import Keyword
 
     class DeleteStatement(Operator):
         """Puts `pass` in the place of a statement; cosmic-ray has nothing of the kind."""
@@ -121,7 +129,7 @@ def _statement_deleter() -> type:
 
         def mutate(self, node, index):
             prefix = node.children[0].get_first_leaf().prefix
-            node.children[0] = parso.parse(f"{prefix.lstrip(' ')}pass")
+            node.children[0] = Keyword("pass", node.start_pos, prefix)
             return node
 
         @classmethod
@@ -155,14 +163,15 @@ class Copy:
 
     def run(self, mutant: Mutant | None, tests: list[str], seconds: float) -> str:
         """How the tests end with the fault in it: "survived", "killed", "hung" or "invalid"."""
-        module = mutant.module if mutant else ""
+        if mutant is None:
+            return self._test(tests, seconds)
+        source = self.root / _source(mutant.module)
+        original = source.read_text()
         try:
-            if mutant:
-                (self.root / _source(module)).write_text(mutant.source)
+            source.write_text(mutant.source)
             return self._test(tests, seconds)
         finally:
-            if mutant:
-                shutil.copy(ROOT / _source(module), self.root / _source(module))
+            source.write_text(original)
 
     def _test(self, tests: list[str], seconds: float) -> str:
         argv = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]

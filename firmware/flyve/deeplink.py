@@ -34,7 +34,7 @@ def _payload(text):
     """The base64 candidates in a link, the likeliest first."""
     mark = text.find("data=")
     if mark >= 0 and (mark == 0 or text[mark - 1] in "?&"):
-        return [text[mark + 5 :].split("&", 1)[0].split("#", 1)[0]]
+        return [text[mark + 5 :].split("&")[0].split("#")[0]]
     if "://" not in text:
         return [text]
     # Standard base64 may itself contain "/": drop leading segments one by one.
@@ -46,7 +46,7 @@ def _decode(text):
     text = _unquote(text).replace("-", "+").replace("_", "/")
     # A "+" of the query may have been decoded to a blank; other white space is a mail's line end.
     text = "".join(text.replace(" ", "+").split()).rstrip("=")
-    if not text or len(text) % 4 == 1:
+    if not text:
         raise DeeplinkError("not base64: the link was cut or altered; copy it again")
     try:
         data = binascii.a2b_base64((text + "=" * (-len(text) % 4)).encode())
@@ -68,7 +68,7 @@ def _json_fields(text):
         found = json.loads(text)
         names = _FIELDS[:3] + tuple("support_" + n for n in _FIELDS[3:])
         return [str(found.get(n) or "") for n in names]
-    except (ValueError, AttributeError):
+    except ValueError:
         raise DeeplinkError("its JSON is malformed; ask for a new invitation") from None
 
 
@@ -121,7 +121,7 @@ def parse(text):
     fields = [f.strip() for f in _fields(decoded)]
     if not (fields[0].startswith("http://") or fields[0].startswith("https://")):
         raise DeeplinkError("its URL is not http(s); ask for a new invitation")
-    for name, value in zip(_FIELDS[1:3], fields[1:3]):
+    for name, value in zip(_FIELDS[1:3], fields[1:]):
         if not value or "\\" in value:
             raise DeeplinkError("no whole %s in it: the link was cut; copy it again" % name)
     fields[0] = fields[0].rstrip("/")

@@ -28,7 +28,7 @@ def _read(slot):
     blob = board.nvs_get(slot)
     if blob is None:
         return None
-    if len(blob) < _HEAD_SIZE + 4:
+    if len(blob) < _HEAD_SIZE:
         raise RecordError("slot %s is too short" % slot)
     magic, version, flags, sequence, length = struct.unpack_from(_HEAD, blob)
     end = _HEAD_SIZE + length

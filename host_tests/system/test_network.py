@@ -66,3 +66,10 @@ def test_a_time_before_the_last_known_one_is_refused(make_device):
     device.backend.options.ntp_offset = -30 * 86400.0
     device.start()
     device.run.wait_log(r"clock: no NTP server answered")
+
+
+def test_networks_that_cannot_be_read_say_how_to_configure_them(device):
+    device.board.nvs_set("flyve", "wifi", b"attic=passphrase")
+    device.start()
+    device.run.wait_log(r"wifi: its settings are unreadable: flyve provision --wifi")
+    assert not device.said("passphrase")

@@ -1,5 +1,8 @@
 """Back to blank without the backend, and a start after crashes."""
 
+import struct
+import zlib
+
 import pytest
 
 from tools.board import provision
@@ -25,6 +28,25 @@ def test_flyve_reset_leaves_nothing_of_the_enrollment(make_device):
     assert device.secrets_on_board(device.secrets() + device.credentials()) == []
     assert not {path for path, _ in device.board.files()} & {"/tasks.json", "/outbox.json"}
     device.start().wait_log("agent: waiting for a deeplink")
+
+
+def test_a_record_that_is_damaged_in_both_slots_says_what_to_do(device):
+    device.provision()
+    device.board.nvs_set("flyve", "rec.a", b"damaged")
+    device.board.nvs_set("flyve", "rec.b", b"damaged")
+    device.start()
+    device.run.wait_log("record: slot rec.a is too short")
+    device.run.wait_log("record: both slots are unreadable: run `flyve reset` and enroll again")
+
+
+def test_a_record_of_newer_firmware_is_left_alone_and_named(device):
+    head = struct.pack("<2sBBIH", b"FR", 9, 0, 1, 2) + b"{}"
+    newer = head + struct.pack("<I", zlib.crc32(head))
+    device.board.nvs_set("flyve", "rec.a", newer)
+    device.start()
+    device.run.wait_log("record: the record is of version 9, newer than this firmware knows")
+    device.run.kill()
+    assert ("flyve", "rec.a", "blob", newer) in device.board.nvs()
 
 
 CRASH = b"import machine\ndef start(agent):\n    machine.reset()\n    yield\n"

@@ -98,6 +98,37 @@ def test_percent_encoding():
     assert fields("http://h/?x=1&data=" + link + "&y=2")[0] == URL
 
 
+def test_any_character_may_be_percent_encoded():
+    link = b64(real("H", "", "", ""))
+    assert fields("http://h/?data=" + "".join("%%%02X" % ord(c) for c in link))[1] == USER
+    assert fields("http://h/?data=%%%02x%s" % (ord(link[0]), link[1:]))[1] == USER
+
+
+def test_a_percent_sign_that_encodes_nothing_is_refused():
+    for end in ("%", "%4", "%4g", "%g4"):
+        refused("http://h/?data=" + b64(real("H", "", "", "")) + end, "not base64")
+
+
+def test_the_parameter_may_stand_alone():
+    assert fields("data=" + b64(real()))[1] == USER
+
+
+def test_a_parameter_whose_name_ends_like_ours_is_another():
+    assert fields("http://h/metadata=1/" + b64(real("H", "", "", "")))[1] == USER
+
+
+def test_a_fragment_behind_the_parameter_is_no_part_of_it():
+    assert fields("http://h/?data=" + b64(real("H", "", "", "")) + "#top")[1] == USER
+
+
+def test_a_path_may_look_like_another_address():
+    assert fields("http://h/to://x/" + b64(real("H", "", "", "")))[1] == USER
+
+
+def test_a_link_with_nothing_behind_its_host_is_refused():
+    refused("http://" + b64(real("H", "", "", "")), "no invitation")
+
+
 def test_blanks_and_line_ends():
     link = b64(real("Help", "", "", ""))
     wrapped = "  \r\n" + link[:30] + "\r\n" + link[30:60] + "\n" + link[60:] + "\n"
@@ -109,6 +140,18 @@ def test_a_slash_of_the_base64_inside_a_path():
     link = b64("http://h/;user1;inv1;%s;;;" % name)
     assert "/" in link
     assert fields("http://host/a/b/" + link)[3] == name
+
+
+def test_a_path_that_decodes_to_other_text_does_not_hide_the_invitation():
+    link = "YWF/" + b64(real("H", "", "", ""))
+    assert binascii.a2b_base64(link.encode())[:7] == b"aa\x7fhttp"
+    assert fields("http://host/" + link)[1] == USER
+
+
+def test_the_first_invitation_in_a_path_counts():
+    link = b64("http://h/;user1;inv1;???http://i/;user2;inv2")
+    assert "/aHR0c" in link
+    assert fields("http://host/" + link)[1] == "user1"
 
 
 def test_the_old_json_form():
@@ -155,7 +198,10 @@ def test_missing_tokens_are_refused():
 
 
 def test_more_than_2_kib_is_refused():
-    refused("http://h/?data=" + b64(real("x" * 2000, "", "", "")), "longer than 2048")
+    link = "http://h/?data=" + b64(real()) + "&"
+    link += "x" * (2048 - len(link))
+    assert fields(link)[1] == USER
+    refused(link + "x", "longer than 2048")
 
 
 def test_malformed_json_is_refused():

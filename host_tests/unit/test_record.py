@@ -1,6 +1,7 @@
 """The durable record: what is read back, and what damaged slots do."""
 
 import binascii
+import json
 import struct
 
 from flyve import board
@@ -72,6 +73,34 @@ def test_a_boot_finishes_a_scrub_that_a_cut_prevented():
     assert used() == ["rec.b"]
 
 
+def test_a_boot_leaves_both_slots_as_they_are():
+    rec = blank()
+    rec.save(n=1)
+    rec.save(n=2)
+    before = [board.nvs_get(key) for key in ("rec.a", "rec.b")]
+    Record()
+    assert [board.nvs_get(key) for key in ("rec.a", "rec.b")] == before
+
+
+def test_a_save_after_a_boot_leaves_the_newest_slot_alone():
+    for newest, other in (("rec.a", "rec.b"), ("rec.b", "rec.a")):
+        blank()
+        board.nvs_set(newest, slot(sequence=2, body=b'{"n": 2}'))
+        board.nvs_set(other, slot(sequence=1, body=b'{"n": 1}'))
+        before = board.nvs_get(newest)
+        Record().save(n=3)
+        assert board.nvs_get(newest) == before
+        assert board.nvs_get(other) == slot(sequence=3, body=b'{"n": 3}')
+
+
+def test_saves_are_numbered_from_1():
+    rec = blank()
+    for n in (1, 2, 3):
+        rec.save(n=n)
+    assert board.nvs_get("rec.a") == slot(sequence=3, body=b'{"n": 3}')
+    assert board.nvs_get("rec.b") == slot(sequence=2, body=b'{"n": 2}')
+
+
 def test_the_higher_sequence_wins():
     blank()
     board.nvs_set("rec.a", slot(sequence=8, body=b'{"n": 8}'))
@@ -93,6 +122,13 @@ def test_a_damaged_slot_is_named_and_the_other_is_used():
         rec = Record()
         assert rec.get("n") == 2
         assert len(rec.problems) == 1 and "slot rec." in rec.problems[0]
+
+
+def test_what_is_shorter_than_a_head_is_too_short():
+    for length, text in ((0, "too short"), (9, "too short"), (10, "not a record")):
+        blank()
+        board.nvs_set("rec.a", slot()[:length])
+        assert Record().problems == ["slot rec.a is " + text]
 
 
 def test_every_flipped_bit_is_noticed():
@@ -138,6 +174,19 @@ def test_too_big_a_record_is_refused_and_nothing_changes():
     else:
         raise AssertionError("accepted")
     assert rec.values == {"n": 1} == Record().values
+
+
+def test_a_record_may_have_1900_bytes():
+    rec = blank()
+    room = 1900 - 14 - len(json.dumps({"big": ""}))
+    rec.save(big="x" * room)
+    assert len(Record().get("big")) == room
+    try:
+        rec.save(big="x" * (room + 1))
+    except RecordError as e:
+        assert str(e) == "the record would take 1901 bytes of 1900"
+    else:
+        raise AssertionError("accepted")
 
 
 def test_clear_forgets_everything():

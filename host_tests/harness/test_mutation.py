@@ -1,0 +1,77 @@
+"""The faults that tools/mutation.py puts into a module, and how it sees that they were found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools import ROOT, mutation
+
+SOURCE = """def f(x):
+    if x < 1 and x:
+        x = 0
+    return x
+"""
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A tree with one module and a test of it."""
+    source = tmp_path / "tree" / "firmware" / "flyve" / "clamp.py"
+    source.parent.mkdir(parents=True)
+    source.write_text(SOURCE)
+    monkeypatch.setattr(mutation, "ROOT", tmp_path / "tree")
+    return tmp_path / "tree"
+
+
+def test_the_faults_are_those_that_a_slip_of_the_hand_makes(tree):
+    found = {(fault.line, fault.after) for fault in mutation.mutants("clamp")}
+    assert found == {
+        (2, "if not x < 1 and x:"),
+        (2, "if x <= 1 and x:"),
+        (2, "if x < 1 or x:"),
+        (2, "if x < 0 and x:"),
+        (2, "if x < 2 and x:"),
+        (3, "pass"),
+        (3, "x = -1"),
+        (3, "x = 1"),
+        (4, "pass"),
+    }
+
+
+def test_a_sample_is_the_same_for_the_same_seed():
+    first, again, other = (mutation.sample("record", 20, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert len(set(first)) == 20
+
+
+@pytest.mark.parametrize(
+    "test, end",
+    [
+        ("    assert f(-1) == 0\n", "survived"),
+        ("    assert f(1) == 1\n", "killed"),
+        ("    while f(1) == 0:\n        pass\n", "hung"),
+    ],
+)
+def test_how_the_tests_end_with_a_fault(tree, tmp_path, test, end):
+    head = "from firmware.flyve.clamp import f\n\n\ndef test_it():\n"
+    (tree / "test_it.py").write_text(head + test)
+    copy = mutation.Copy(tmp_path, 0)
+    fault = next(one for one in mutation.mutants("clamp") if one.after == "if x <= 1 and x:")
+    seconds = 3 if end == "hung" else 60
+    assert copy.run(fault, ["test_it.py"], seconds) == end
+    assert (copy.root / "firmware" / "flyve" / "clamp.py").read_text() == SOURCE
+
+
+def test_each_explanation_is_of_a_fault_that_there_is():
+    rows = json.loads((ROOT / "host_tests" / "equivalent_mutants.json").read_text())
+    for row in rows:
+        assert len(row["why"]) > 10
+        keys = {fault.key for fault in mutation.mutants(row["module"])}
+        assert (row["module"], row["before"], row["after"]) in keys, row
+
+
+def test_the_tests_of_each_module_are_there():
+    for tests in mutation.TESTS.values():
+        for test in tests:
+            assert (ROOT / Path(test.partition("::")[0])).exists()
