@@ -31,9 +31,6 @@ class Refused(Exception):
         self.code = code
         self.message = message
 
-    def __str__(self):
-        return "%s %s" % (self.code, self.message)
-
 
 def told(task, e):
     """The status of a task that ended with Failed or Incompatible, once the log has the reason."""
