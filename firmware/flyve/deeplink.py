@@ -125,6 +125,6 @@ def parse(text):
         if not value or "\\" in value:
             raise DeeplinkError("no whole %s in it: the link was cut; copy it again" % name)
     fields[0] = fields[0].rstrip("/")
-    if len(fields[0].split("/", 3)[2]) == 0:
+    if not fields[0].split("/")[2]:
         raise DeeplinkError("its URL has no host; ask for a new invitation")
     return Invitation(*fields)

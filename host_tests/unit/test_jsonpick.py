@@ -288,7 +288,7 @@ def test_commas_are_blanks():
 
 
 def test_not_json():
-    for text in ("<!DOCTYPE html>", "Not Found", "\ufeff{}", '"a"', "12", "true", "\0{}", "}"):
+    for text in ("<!DOCTYPE html>", "Not Found", "\ufeff{}", '"a"', "12", "true", "\0{}", "}", "z", "Z"):
         e = refused(text, "a")
         assert type(e) is NotJson and str(e) == "not a JSON object or array at byte 0", str(e)
     assert str(refused(" \r\n\t<html>", "a")).endswith(" at byte 4")
