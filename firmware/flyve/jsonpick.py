@@ -48,7 +48,7 @@ def _literal(text):
     whole, point, fraction = text.partition(".")
     digits = whole.lstrip("-")
     if (digits[:1] == "0" and digits[1:2].isdigit()) or (
-        point and not (digits[-1:].isdigit() and fraction[:1].isdigit())
+        point and not (digits.isdigit() and fraction[:1].isdigit())
     ):
         raise ValueError
     return json.loads(text)

@@ -192,6 +192,7 @@ def test_strings():
     assert value('"\\"\\\\\\/\\b\\f\\n\\r\\t"') == '"\\/\b\f\n\r\t'
     assert value('"\\u0041\\u00e9\\u20AC\\uffff\\u0000"') == "A\u00e9\u20ac\uffff\0"
     assert value('"\\u00e0A\\u00edz\\u00f0!\\u00f4?"') == "\u00e0A\u00edz\u00f0!\u00f4?"
+    assert value('"\\u007f\\u0080\\u07ff\\u0800"') == "\x7f\x80\u07ff\u0800"
     assert value('"aé€\U0001f600\U0010ffff"') == "aé€\U0001f600\U0010ffff"
     assert value('"http:\\/\\/x\\/{\\"[,"') == 'http://x/{"[,'
 
@@ -211,8 +212,11 @@ def test_surrogates():
 def test_bad_strings():
     for text in (b'"\\x41"', b'"\\u12g4"', b'"\\u 123"', b'"\\u+123"', b'"\\U0041"', b'"\\\n"'):
         bad_value(text, "bad escape at byte ")
+    for c in b"/:@G`g":  # the neighbours of the digits
+        bad_value(b'"\\u12%c4"' % c, "bad escape at byte 10")
     bad_value(b'"a\nb"', "control character in a string at byte 7")
     bad_value(b'"\0"', "control character")
+    bad_value(b'"\x1f"', "control character")
     for text in (
         b"\x80",
         b"\xff",
@@ -245,11 +249,11 @@ def test_numbers_and_literals():
 
 def test_bad_numbers_and_literals():
     for text in (
-        b"01 -01 00 1. -.5 .5 1.e5 1e 1e+ 1.2.3 --1 +1 -+1 - -a 1-2 0x10 1a infinity nan -nan "
-        b"tru truefalse nulll nul e1 1e5.5 1/2"
+        b"01 -01 00 01e5 1. -.5 .5 1.e5 1e 1e+ 1.2.3 --1 +1 -+1 - -a 1-2 0x10 1a infinity nan -nan "
+        b"z tru truefalse nulll nul e1 1e5.5 1/2"
     ).split():
         bad_value(text, "bad number or literal at byte ")
-    for text in (b"", b"True", b"Infinity", b"'a'", b"(", b":", b"\x00", b",1", b"]"):
+    for text in (b"", b"True", b"Infinity", b"'a'", b"(", b":", b"\x00", b",1", b"]", b"*", b"`"):
         bad_value(text, "no value at byte 5")
 
 
@@ -288,7 +292,18 @@ def test_commas_are_blanks():
 
 
 def test_not_json():
-    for text in ("<!DOCTYPE html>", "Not Found", "\ufeff{}", '"a"', "12", "true", "\0{}", "}", "z", "Z"):
+    for text in (
+        "<!DOCTYPE html>",
+        "Not Found",
+        "\ufeff{}",
+        '"a"',
+        "12",
+        "true",
+        "\0{}",
+        "}",
+        "z",
+        "Z",
+    ):
         e = refused(text, "a")
         assert type(e) is NotJson and str(e) == "not a JSON object or array at byte 0", str(e)
     assert str(refused(" \r\n\t<html>", "a")).endswith(" at byte 4")
