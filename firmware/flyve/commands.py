@@ -41,7 +41,7 @@ def _inventory(agent, message, retained):
         inventory = resident.load("inventory")
         facts = inventory.of(agent)
         yield
-        body = resident.load("rest").Body(lambda: inventory.pieces(facts))
+        body = inventory.Body(facts)
         yield
     agent.answer("Inventory", body, "inventory")
 

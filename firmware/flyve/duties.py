@@ -11,6 +11,7 @@ def find(state):
     for _ in _DUTIES:
         job = _DUTIES[state.duty](state)
         if job:
+            resident.drop("duties")  # most jobs have no use for it
             return job
         state.duty = (state.duty + 1) % len(_DUTIES)
 
@@ -44,6 +45,7 @@ def greet(agent):
     if agent.rec.get("generation") == "A":
         version = b'{"version":"%s"}' % VERSION.encode()
         agent.link.say(agent.link.topic + "/FlyvemdmManifest/Status/Version", version)
+    resident.drop("duties")
 
 
 def _open(state):

@@ -57,20 +57,10 @@ def _input(settings, invited, user):
         "notification_token": "",
         "has_system_permission": 0,
     }
-    head = json.dumps(values)[:-1].encode()
+    head = b'{"input":' + json.dumps(values)[:-1].encode() + b',"inventory":"'
     inventory = resident.load("inventory")
-    facts = inventory.facts(settings)
     tag = "invitation_" + invited.invitation_token
-
-    def pieces():
-        yield b'{"input":'
-        yield head
-        yield b',"inventory":"'
-        for piece in rest.base64(inventory.pieces(facts, tag)):
-            yield piece
-        yield b'"}}'
-
-    return rest.Body(pieces)
+    return inventory.Body(inventory.facts(settings), head, tag)
 
 
 def _create(api, rec, settings, invited, user):

@@ -3,7 +3,7 @@
 import json
 import os
 
-from flyve import board, log, places
+from flyve import board, log, resident
 
 WIPING = "/wiping"  # a wipe was begun: nothing else happens before it is done
 KEPT = "/keep.json"  # what of NVS outlives a wipe
@@ -36,7 +36,7 @@ def enrollment(rec, settings, state=None):
     record then holds nothing but the state. A cut is made good at the next start."""
     rec.save(state="erasing", next=state)
     if settings["erase_on_unenroll"]:
-        for root in (settings["roots"] or places.ROOTS).values():
+        for root in (settings["roots"] or resident.load("files").ROOTS).values():
             _delete(root)
         _delete("/apps")
     for name in ("tasks.json", "tasks.new", "outbox.json", "part", "part.json", "apps.new"):

@@ -29,8 +29,6 @@ def check(agent, name, message, since):
             obey = True
         else:
             raise
-    finally:
-        agent.session = api.session
     if not obey:
         log.warn("commands", "retained %s is stale: ignored", name)
     return obey

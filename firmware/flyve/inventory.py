@@ -3,6 +3,7 @@
 Values go without & < > " since the backend decodes entities twice at enrollment.
 """
 
+import binascii
 import gc
 import os
 import time
@@ -56,7 +57,7 @@ def _applications():
     except OSError:
         return []
     found = list(resident.load("packages").installed())
-    resident.drop("packages", "places")
+    resident.drop("packages", "files")
     return found
 
 
@@ -115,3 +116,39 @@ def pieces(f, tag=None):
     for name, version in f["software"]:
         yield _section("SOFTWARES", (("NAME", name), ("VERSION", version)))
     yield b"</CONTENT>\n</REQUEST>\n"
+
+
+def base64(made):
+    """Yields the pieces (bytes) in base64, as bytes, a line's worth at a time."""
+    held = b""
+    for piece in made:
+        held += piece
+        whole = len(held) // 3 * 3
+        if whole >= 48:
+            yield binascii.b2a_base64(held[:whole])[:-1]
+            held = held[whole:]
+    if held:
+        yield binascii.b2a_base64(held)[:-1]
+
+
+class Body:
+    """The inventory as a body that is sent piece by piece and never whole in RAM; with a head
+    (bytes) as the last member of `input` in JSON that begins so. f, tag: as for pieces()."""
+
+    def __init__(self, f, head=None, tag=None):
+        self._made = f, tag
+        self._head = head
+        self._size = sum(len(piece) for piece in self.pieces())
+
+    def __len__(self):
+        return self._size
+
+    def pieces(self):
+        """Yields the body's pieces, the same ones each time."""
+        made = pieces(*self._made)
+        if not self._head:
+            yield from made
+            return
+        yield self._head
+        yield from base64(made)
+        yield b'"}}'

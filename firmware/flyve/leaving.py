@@ -24,8 +24,6 @@ def gone(agent):
         if rest.is_gone(e):
             return True
         raise
-    finally:
-        agent.session = api.session
 
 
 def run(agent):
@@ -73,8 +71,7 @@ def doubt(agent):
     """A job: the broker refuses us; does the backend, too? After `orphan_after` seconds of that
     the agent is orphaned: its secrets go, and it waits for another deeplink."""
     rec = agent.rec
-    api = rest.resume(agent)
-    api.session = None
+    api = rest.Rest(rec.get("url"), agent.settings)
     yield
     try:
         api.open(rec.get("api_token"))

@@ -7,7 +7,7 @@ garbage, which the next installation removes.
 
 import os
 
-from flyve import log, places, resident
+from flyve import files, log, resident
 from flyve.registry import Failed
 
 AGENT = "flyve-mdm-esp32"  # the package that is the agent itself
@@ -25,7 +25,7 @@ def _names():
 def _base(name):
     if name.startswith("."):
         raise Failed("refused name")
-    return _ROOT + "/" + places.segment(name)
+    return _ROOT + "/" + files.segment(name)
 
 
 def _read(name):
@@ -168,7 +168,7 @@ def _install_agent(path):
 
 def _install(path, head, name, version):
     base = _base(name)
-    folder = places.segment(version)
+    folder = files.segment(version)
     if folder.startswith(".") or folder.split() != [folder]:
         raise Failed("refused version")
     new = base + "/.new"

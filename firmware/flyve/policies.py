@@ -6,7 +6,7 @@ import os
 
 from micropython import const
 
-from flyve import board, log, places, registry, resident, tasks
+from flyve import board, files, log, registry, resident, tasks
 from flyve.registry import Failed, Incompatible
 
 LIMIT = const(4096)  # bytes of a policy's message
@@ -180,13 +180,13 @@ def _end(agent, task, status):
 
 
 def _deploy_file(agent, value, message, task):
-    place = places.resolve(str(value), agent.settings["roots"])
+    place = files.resolve(str(value), agent.settings["roots"])
     return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), place, None
     yield  # a job like the others
 
 
 def _remove_file(agent, value, message, task):
-    path = places.resolve(str(value), agent.settings["roots"])
+    path = files.resolve(str(value), agent.settings["roots"])
     try:
         os.remove(path)
     except OSError as e:
@@ -198,12 +198,12 @@ def _remove_file(agent, value, message, task):
 def _deploy_app(agent, value, message, task):
     version = message.get("versionCode", message.get("version", ""))
     item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
-    return item, places.segment(str(value)), str(version)
+    return item, files.segment(str(value)), str(version)
     yield
 
 
 def _remove_app(agent, value, message, task):
-    name = places.segment(str(value))
+    name = files.segment(str(value))
     job = resident.load("packages").remove(name)
     agent.refresh_apps(name)
     yield from job

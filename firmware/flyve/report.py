@@ -31,14 +31,13 @@ def send(agent, kind, *facts):
             elif kind == "pong":
                 body = json.dumps({"input": {"_pong": "!"}})
             else:
-                body = _inventory(agent)
+                inventory = resident.load("inventory")
+                body = inventory.Body(inventory.of(agent), b'{"input":{"_inventory":"')
             api.request("PUT", "PluginFlyvemdmAgent/" + agent_id, data=body)
     except rest.RestError as e:
         if e.status >= 500 or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise
         agent.report("report", e)  # the backend does not want it: trying again is no use
-    finally:
-        agent.session = api.session
 
 
 def _task(api, agent_id, task_id, status):
@@ -47,16 +46,3 @@ def _task(api, agent_id, task_id, status):
     if row is not None:
         body = json.dumps({"input": {"status": status}})
         api.request("PUT", "PluginFlyvemdmTaskstatus/%s" % row, data=body)
-
-
-def _inventory(agent):
-    inventory = resident.load("inventory")
-    facts = inventory.of(agent)
-
-    def pieces():
-        yield b'{"input":{"_inventory":"'
-        for piece in rest.base64(inventory.pieces(facts)):
-            yield piece
-        yield b'"}}'
-
-    return rest.Body(pieces)

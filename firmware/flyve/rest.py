@@ -1,7 +1,8 @@
 """GLPI's REST API over urequests: one session, streamed answers, errors by name."""
 
-import binascii
 import sys
+
+from micropython import const
 
 from flyve import log, resident, transport
 
@@ -12,14 +13,8 @@ import urequests  # noqa: E402
 for _name in ("head", "get", "post", "put", "patch", "delete"):
     delattr(urequests, _name)  # only request() is called: the rest would take memory
 
-_KEPT = (
-    b"content-length",
-    b"content-range",
-    b"last-modified",
-    b"content-type",
-    b"content-encoding",
-    b"transfer-encoding",
-)
+_KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
+               b"content-encoding", b"transfer-encoding"))  # fmt: skip
 
 
 class RestError(Exception):
@@ -79,44 +74,21 @@ def is_gone(e):
     return code in ("ERROR_ITEM_NOT_FOUND", "ERROR_GLPI_LOGIN_USER_TOKEN")
 
 
-class Body:
-    """A request body given by a function that yields its pieces, the same ones each time; it is
-    sent piece by piece and need never be whole in RAM."""
-
-    def __init__(self, pieces):
-        self.pieces = pieces
-        self._size = sum(len(piece) for piece in pieces())
-
-    def __len__(self):
-        return self._size
-
-
-def base64(pieces):
-    """Yields the pieces (bytes) in base64, as bytes, a line's worth at a time."""
-    held = b""
-    for piece in pieces:
-        held += piece
-        whole = len(held) // 3 * 3
-        if whole >= 48:
-            yield binascii.b2a_base64(held[:whole])[:-1]
-            held = held[whole:]
-    if held:
-        yield binascii.b2a_base64(held)[:-1]
-
-
 class Rest:
     """A client of one backend. url: its base without a trailing slash; settings: token_in
     "header" keeps tokens out of the query string, where servers log them. With the agent's own
-    API token, a session is opened when one is needed, and again when it has expired."""
+    API token, a session is opened when one is needed, and again when it has expired. owner: whose
+    attribute `session` the open session is, by default the client's own."""
 
-    def __init__(self, url, settings, token=None, session=None):
+    session = None
+
+    def __init__(self, url, settings, token=None, owner=None):
         self.url = url
         self._query = settings["token_in"] == "both"
         self._app_token = settings["app_token"]
-        self.session = session
+        self._owner = owner or self
         self._token = token
-        parts = url.split("/", 3)
-        self._host = parts[2].split(":")[0]
+        self._host = url.split("/", 3)[2].split(":")[0]
 
     def _send(self, method, endpoint, query, headers, data):
         if isinstance(data, str):
@@ -126,10 +98,11 @@ class Rest:
             sent.update(headers)
         if self._app_token:
             sent["App-Token"] = self._app_token
-        if self.session:
-            sent["Session-Token"] = self.session
+        session = self._owner.session
+        if session:
+            sent["Session-Token"] = session
             if self._query:
-                query += ("&" if query else "") + "session_token=" + self.session
+                query += ("&" if query else "") + "session_token=" + session
         url = "%s/%s%s%s" % (self.url, endpoint, "?" if query else "", query)
         try:
             answer = urequests.request(method, url, data=data, headers=sent, parse_headers=_header)
@@ -164,18 +137,18 @@ class Rest:
 
     def _exchange(self, use, ms, *request):
         for attempt in (0, 1):
-            if self._token and not self.session and request[1] != "initSession":
+            if self._token and not self._owner.session and request[1] != "initSession":
                 self.open(self._token)
                 attempt = 1
             with transport.Exchange(self._host, ms) as x:
                 try:
                     return use(x, self._send(*request))
                 except RestError as e:
-                    if attempt or e.status != 401 or not self.session or not self._token:
+                    if attempt or e.status != 401 or not self._owner.session or not self._token:
                         raise
                     if e.code == "ERROR_RIGHT_MISSING":
                         raise
-                    self.session = None  # expired
+                    self._owner.session = None  # expired
 
     def pick(self, method, endpoint, paths, query="", headers=None, data=None, ms=30000, top=()):
         """request(), and the values at the paths of its JSON answer, as jsonpick.pick(); top: its
@@ -189,38 +162,35 @@ class Rest:
     def open(self, user_token):
         """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""
         log.secret("api", user_token)
-        self.session = None
+        self._owner.session = None
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
         found = self.pick("GET", "initSession", ("session_token",), query, token)
         session = found.get("session_token")
         if not isinstance(session, str):
             raise RestError(200, "NO_SESSION", "the server opened no session")
-        self.session = session
+        self._owner.session = session
         log.secret("session", session)
 
     def close(self):
         """Ends the session (GLPI: killSession); a failure is logged and never raised."""
-        if self.session is None:
+        if self._owner.session is None:
             return
         self._token = None  # an expired one needs no renewal
         try:
             self.request("GET", "killSession", ms=10000)
         except (transport.NetError, RestError) as e:
             log.debug("rest", "killSession: %s", e)
-        self.session = None
+        self._owner.session = None
 
 
 def end(agent):
     """A job: ends the agent's own session, which has been idle."""
-    api = resume(agent)
-    agent.session = None
     yield
-    api.close()
+    resume(agent).close()
 
 
 def resume(agent):
-    """A client with the agent's own session; when done with it, save its `session` as the
-    agent's. The session ends when it has been idle for a while."""
+    """A client with the agent's own session, which ends when it has been idle for a while."""
     rec = agent.rec
-    return Rest(rec.get("url"), agent.settings, rec.get("api_token"), agent.session)
+    return Rest(rec.get("url"), agent.settings, rec.get("api_token"), agent)

@@ -37,7 +37,5 @@ def update(agent, wanted):
         if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise
         log.warn("user", "not permitted: %s", e)
-    finally:
-        agent.session = api.session
     fields.update((k, v) for k, v in agent.rec.get("user", {}).items() if k not in fields)
     agent.rec.save(user=fields)

@@ -6,8 +6,8 @@ import json
 import os
 import time
 
-from flyve import download, log, transport
-from flyve.download import DownloadError
+from flyve import applying, log, transport
+from flyve.registry import Failed
 from flyve.rest import Rest, RestError
 
 with open("/params.json") as f:
@@ -37,35 +37,25 @@ class Api(Rest):
         return answer
 
 
-class Refused(Exception):
-    pass
-
-
-def place(form):
-    if params.get("refuse"):
-        raise Refused("not " + form["name"])
-    return path
-
-
 def attempt(api, endpoint):
     longest = 0
-    job = download.Download(api, endpoint, place, params.get("chunk"))
+    job = applying.Delivery(api, endpoint, path, params.get("chunk"))
     last = time.ticks_ms()
     try:
         for _ in job.run():
             now = time.ticks_ms()
             longest = max(longest, time.ticks_diff(now, last))
             last = now
-            pieces.append(job.have) if params.get("pieces") else None
+            pieces.append(getattr(job, "have", 0)) if params.get("pieces") else None
         print("whole", longest)
         return True
-    except (transport.NetError, RestError, DownloadError, Refused) as e:
+    except (transport.NetError, RestError, Failed) as e:
         print("failed", type(e).__name__, e)
         return not isinstance(e, (transport.NetError, RestError))
 
 
 log.level = params.get("level", 1)
-download.idle_ms = params.get("idle_ms", 5000)
+applying.idle_ms = params.get("idle_ms", 5000)
 transport.ca = params.get("ca")
 if "clock" in params:
     from flyve import board

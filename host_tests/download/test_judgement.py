@@ -404,7 +404,7 @@ def test_a_server_that_fails_once_is_asked_again(offered):
 def test_a_file_without_bytes_on_the_server_fails_with_the_reason(offered):
     offered.file.data = None
     assert offered.fetch() is None
-    assert offered.failure() == "DownloadError the server has lost PluginFlyvemdmFile/1"
+    assert offered.failure() == "Failed the server has lost PluginFlyvemdmFile/1"
     assert offered.leftovers() == []
 
 

@@ -7,10 +7,10 @@ import time
 
 from uctypes import addressof
 
-from flyve import board, download, link, log, places, registry, rest, transport
+from flyve import applying, board, link, log, registry, rest, transport
 from flyve.inbox import Inbox
 
-_ALLOWED = (transport.NetError, rest.RestError, download.DownloadError, registry.Failed)
+_ALLOWED = (transport.NetError, rest.RestError, registry.Failed)
 _AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token")
 _SESSION = ("glpiactiveprofile.id", "plugin_flyvemdm_guest_profiles_id", "glpiname", "glpiID")
 _pins = None
@@ -94,12 +94,8 @@ def _agent(api):
     return [str(found.get(name))[:4] for name in _AGENT]
 
 
-def _place(form):
-    return places.resolve("%SDCARD%/" + places.segment(str(form.get("name"))))
-
-
 def _file(api):
-    for _ in download.Download(api, "PluginFlyvemdmFile/1", _place, 4096).run():
+    for _ in applying.Delivery(api, "PluginFlyvemdmFile/1", "/files/", 4096).run():
         pass
 
 
@@ -112,13 +108,14 @@ def http(port, begin, end, ms):
     """Does all kinds of work in turn; returns [index, name of the work, what it raised] for what
     may not happen, the longest time (ms) of one exchange, and of the time without a feed."""
     global _ms
-    _ms = download.idle_ms = ms
+    _ms = applying.idle_ms = ms
     dog = board._wdt = _Dog()
     wrong = []
     longest = 0
     for i in range(begin, end):
         url = f"http://127.0.0.1:{port}/apirest.php"
-        api = rest.Rest(url, _REST, None, "session-0123456789")
+        api = rest.Rest(url, _REST)
+        api.session = "session-0123456789"
         work = _WORK[i % len(_WORK)]
         before = time.ticks_ms()
         try:
@@ -137,7 +134,7 @@ def http(port, begin, end, ms):
 def describe(port):
     """The code of the error that a file's JSON form leads to."""
     try:
-        download.describe(rest.Rest(f"http://127.0.0.1:{port}", _REST), "PluginFlyvemdmFile/1")
+        _file(rest.Rest(f"http://127.0.0.1:{port}", _REST))
     except rest.RestError as e:
         return e.code
 

@@ -11,12 +11,12 @@ with open("/params.json") as f:
 
 def agent():
     """The firmware's download, its JSON form included."""
-    from flyve import download
+    from flyve import applying
     from flyve.rest import Rest
 
     api = Rest(params["url"], {"token_in": "both", "app_token": None})
     api.open(params["token"])
-    job = download.Download(api, params["endpoint"], lambda form: "/bench.bin")
+    job = applying.Delivery(api, params["endpoint"], "/bench.bin")
     begin = time.ticks_us()
     for _ in job.run():
         pass

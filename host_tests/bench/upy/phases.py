@@ -11,9 +11,11 @@ _PHASES = (
     ("startup", "config", "invitation"),
     ("clock", "trust"),
     ("commands", "inventory", "report"),
-    ("policies", "tasks", "places"),
-    ("deploy", "places", "rest", "download"),
-    ("packages", "bundle"),
+    ("policies", "tasks", "files"),
+    ("applying", "rest", "files"),
+    ("applying", "rest", "jsonpick"),
+    ("applying", "rest", "download"),
+    ("packages", "files", "bundle"),
     ("update",),
 )
 
