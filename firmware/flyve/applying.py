@@ -1,16 +1,26 @@
 """One policy, from its message to its status, with the file or application that it brings.
 
-The modules for each step come and go, so that few of them are in RAM beside a connection.
+The modules for each step come and go: beside a connection there is room for few of them. The
+backend loses the last byte of every answer whose length is 1 modulo 16384, answers 200 where a
+part was asked for, and never 416: so lengths are chosen here, and what comes is judged and counted.
 """
 
 from micropython import const
 
 from flyve import log, registry, resident
-from flyve.registry import Failed
+from flyve.registry import Failed, Incompatible
+from flyve.transport import NetError
 
 idle_ms = 15000  # for one piece: a server slower than 280 bytes a second is given up
 
 _STAGED = const("/apps.new")
+_GONE = const("ERROR_GLPI_LOGIN_USER_TOKEN")
+_LOST = const(16384)  # the backend reads its files by so much
+_FIRST = const(262144)
+_SMALLEST = const(8192)
+_LARGEST = const(4194304)
+_PROGRESS = const(256)  # bytes that make a request worth while
+_TRIES = const(4)  # requests that were not, in a row
 _EDITIONS = const(3)  # files that change under our hands, in a row
 _FORM = const(("name", "package_name", "dl_filename", "version", "version_code", "filesize"))
 
@@ -52,52 +62,32 @@ def _deploy(agent, task, plan):
     RestError when it is worth a retry."""
     item, place, version = plan
     try:
-        yield from _fetch(agent, item, place if version is None else _STAGED)
-        if version is not None and (yield from _install(agent, task, place, version)):
-            return "trial"
-        return "done"
-    except (Failed, registry.Incompatible) as e:
-        return registry.told(task, e)
-
-
-def _fetch(agent, item, place):
-    rest = resident.load("rest")
-    try:
-        yield from Delivery(rest.resume(agent), item, place, agent.settings["chunk"]).run()
-    except rest.RestError as e:
+        yield from Delivery(agent, item, place if version is None else _STAGED).run()
+        if version is None:
+            return "done"
+        return (yield from resident.load("packages").deploy(agent, task, _STAGED, place, version))
+    except Exception as e:
         # The agent's own account may be gone for good: then it is not this task that failed.
-        if e.refused() and e.code != "ERROR_GLPI_LOGIN_USER_TOKEN":
-            raise Failed(str(e))
+        if getattr(e, "code", _GONE) != _GONE and e.refused():
+            e = Failed(str(e))
+        if isinstance(e, (Failed, Incompatible)):
+            return registry.told(task, e)
         raise
-    finally:
-        rest = None
-        resident.drop("download", "files", "rest")
-
-
-def _install(agent, task, name, version):
-    packages = resident.load("packages")
-    if packages.restarts(_STAGED, name):
-        # A cut after the installation must find out how it has ended.
-        tasks = resident.load("tasks")
-        task[tasks.STATUS] = tasks.TRIAL
-        tasks.put(task)
-    restart = yield from packages.install(_STAGED, name, version)
-    if not restart:
-        agent.refresh_apps(name)
-    return restart
 
 
 class Delivery:
-    """One file on its way to the flash, for files.py and download.py.
+    """One file on its way to the flash; files.py and download.py do their parts on it.
 
-    item: e.g. "PluginFlyvemdmFile/1"; place: a path, or (with a trailing slash) a folder; chunk
-    fixes the bytes of one request. have of total bytes are there."""
+    item: e.g. "PluginFlyvemdmFile/1"; place: a path, or (with a trailing slash) a folder. have of
+    total bytes are there."""
 
-    def __init__(self, api, item, place, chunk=None):
-        self.api = api
+    def __init__(self, agent, item, place):
+        self._agent = agent
         self.item = item
         self.place = place
-        self.chunk = chunk
+        self.ms = idle_ms
+        self.file = None  # the open part
+        self.have = 0
 
     def run(self):
         """A job: yields after each piece of at most 4 KiB; at its end the file is in its place.
@@ -111,38 +101,114 @@ class Delivery:
                     return
                 except EOFError as e:
                     log.info("download", "%s changed on the server: %s", self.item, e)
-                    resident.load("files").discard()
+                    self._discard()
             raise Failed("%s does not stay the same" % self.item)
-        except (Failed, OSError) as e:
-            if hasattr(e, "kind"):  # a NetError
-                raise
-            resident.load("files").discard()
-            raise e if isinstance(e, Failed) else Failed("flash: %s" % e)
+        except NetError:
+            raise
+        except Failed:
+            self._discard()
+            raise
+        except OSError as e:
+            self._discard()
+            raise Failed("flash: %s" % e)
+        finally:
+            resident.drop("download", "files")
+
+    def _discard(self):
+        resident.drop("download")
+        resident.load("files").discard()
 
     def _edition(self):
         """Fetches the file as it is now; raises EOFError when it is another one meanwhile."""
         self.form = self._describe()
-        self.ms = idle_ms
         yield
         if (yield from resident.load("files").begin(self)):
             return
         resident.drop("files")
-        yield from resident.load("download").run(self)
-        resident.drop("download")
+        try:
+            yield from self._fetch()
+        finally:
+            if self.file:
+                self.file.close()
+                self.file = None
         yield
         # What came in several answers must all be of one version.
         if self.requests > 1 and self._describe() != self.form:
             raise EOFError("another version")
         yield from resident.load("files").end(self)
 
+    def _answer(self, headers=None):
+        """(status, headers, socket) of the answer to a GET of the item; the body is not read yet,
+        and what would read it needs the memory that the REST client took."""
+        resident.drop("download")
+        rest = resident.load("rest")
+        answer = None
+        try:
+            answer = rest.resume(self._agent).stream(self.item, headers, 2 * self.ms)
+            answer.raw.extend(self.ms)
+            return answer.status_code, answer.headers, answer.raw
+        finally:
+            rest = answer = None
+            resident.drop("rest")
+
     def _describe(self):
         """What the file's JSON form says, filesize as an int."""
-        form = self.api.pick("GET", self.item, _FORM, ms=2 * idle_ms)
+        sock = self._answer()[2]
+        jsonpick = resident.load("jsonpick")
         try:
+            form = jsonpick.pick(sock, _FORM)
             form["filesize"] = self.total = int(form["filesize"])
             if self.total >= 0:
                 return form
-        except (KeyError, TypeError, ValueError, OverflowError):
-            pass
-        text = "no size in the JSON form of " + self.item
-        raise resident.load("rest").RestError(200, "NO_SIZE", text)
+            text = "below 0"
+        except (KeyError, TypeError, ValueError, OverflowError) as e:
+            text = repr(e)
+        finally:
+            sock.close()
+            jsonpick = None
+            resident.drop("jsonpick")
+        raise NetError("form", "no size in the JSON form of %s: %s" % (self.item, text))
+
+    def _fetch(self):
+        """Requests one part after the other until all is there."""
+        fixed = self._agent.settings["chunk"]
+        size = fixed or _FIRST
+        misses = 0
+        while self.have < self.total or not self.requests:
+            before = first = self.have
+            left = self.total - first
+            length = min(size, left)
+            if left == 1 and first:
+                first -= 1
+                length = 2
+            while length > 1 and (length % _LOST == 1 or left - length == 1):
+                length -= 1
+            headers = {"Accept": "application/octet-stream"}
+            if length:
+                headers["Range"] = "bytes=%d-%d" % (first, first + length - 1)
+            self.requests += 1
+            failure = None
+            try:
+                answer = self._answer(headers)
+                yield from resident.load("download").take(self, answer, first, length)
+            except Exception as e:
+                status = getattr(e, "status", 0 if isinstance(e, NetError) else 100)
+                if status == 416:
+                    raise EOFError("it ends before byte %d" % before)
+                if status == 404:
+                    raise Failed("the server has lost " + self.item)
+                # Below 100: the status line itself was cut.
+                if 100 <= status < 500 or getattr(e, "kind", 0) == "moved":
+                    raise
+                failure = e
+                log.debug("download", "%s at byte %d", e, self.have)
+            if not fixed:
+                whole = self.have >= first + length
+                size = min(_LARGEST, size * 2) if whole else max(_SMALLEST, size // 2)
+            misses += 1
+            if self.have - before >= _PROGRESS or self.have == self.total:
+                misses = 0
+            elif misses == _TRIES:
+                text = "the server does not send byte %d of %d"
+                raise failure or Failed(text % (self.have, self.total))
+            yield

@@ -1,103 +1,30 @@
-"""Resumable download of a file to the flash, in Range requests, judged by what really arrives.
-
-The backend loses the last byte of every answer whose length is 1 modulo 16384, answers 200 where
-a part was asked for, and never 416: so lengths are chosen, counted and repaired here.
-"""
+"""Takes the bytes of a file from an answer to the flash, judged by what really arrives."""
 
 import json
 
 from micropython import const
 
-from flyve import log, rest
 from flyve.registry import Failed
 from flyve.transport import NetError
 
 _BLOCK = const(4096)  # of littlefs, and of the one buffer
-_LOST = const(16384)  # the backend reads its files by so much
-_FIRST = const(262144)
-_SMALLEST = const(8192)
-_LARGEST = const(4194304)
-_PROGRESS = const(256)  # bytes that make a request worth while
-_TRIES = const(4)  # requests that were not, in a row
 _BYTES = const("application/octet-stream")
 
 
-def run(d):
-    """A job: requests one part after the other until all of the Delivery d is there, from byte
-    d.have on; yields after each piece of at most 4 KiB.
+def take(d, answer, first, length):
+    """A job: takes what is new to the Delivery d out of the answer, (status, headers, socket), to
+    a request for length bytes from first on; yields after each piece of at most 4 KiB.
 
-    Raises Failed when it cannot be had, EOFError when it is no longer the file of the JSON form;
-    NetError and RestError when it may go on later: all that came is durable then."""
+    Raises Failed when it is of no use, EOFError when it is of another file than the JSON form;
+    NetError when it breaks off."""
+    status, headers, sock = answer
     d.buf = memoryview(bytearray(_BLOCK))
-    d.file = None
     d.base = d.have
-    d.edge = _BLOCK
-    d.block = 0
-    d.size = d.chunk or _FIRST
     while d.have >= d.edge:
         _turn(d)
-    misses = 0
     try:
-        while d.have < d.total or not d.requests:
-            before = d.have
-            failure = None
-            try:
-                yield from _request(d)
-            except (NetError, rest.RestError) as e:
-                status = getattr(e, "status", 0)
-                if status == 416:
-                    raise EOFError("it ends before byte %d" % before)
-                if status == 404:
-                    raise Failed("the server has lost " + d.item)
-                # Below 100: the status line itself was cut.
-                if 100 <= status < 500 or getattr(e, "kind", 0) == "moved":
-                    raise
-                failure = e
-                log.debug("download", "%s at byte %d", e, d.have)
-            misses += 1
-            if d.have - before >= _PROGRESS or d.have == d.total:
-                misses = 0
-            elif misses == _TRIES:
-                text = "the server does not send byte %d of %d"
-                raise failure or Failed(text % (d.have, d.total))
-            yield
-        if not d.total:
-            _write(d)
-    except Exception as e:
-        if not isinstance(e, (NetError, rest.RestError)):
-            d.base = d.have  # what is in the buffer is of no use
-        raise
-    finally:
-        if d.base < d.have:
-            _write(d)
-        if d.file:
-            d.file.close()
-        d.buf = d.file = None
-
-
-def _request(d):
-    """Takes what one answer brings."""
-    d.requests += 1
-    first = d.have
-    left = d.total - first
-    length = min(d.size, left)
-    if left == 1 and first:
-        first -= 1
-        length = 2
-    while length > 1 and (length % _LOST == 1 or left - length == 1):
-        length -= 1
-    end = first + length
-    headers = {"Accept": _BYTES}
-    if length:
-        headers["Range"] = "bytes=%d-%d" % (first, end - 1)
-    size = d.size
-    d.size = d.chunk or max(_SMALLEST, size // 2)
-    answer = d.api.stream(d.item, headers, 2 * d.ms)
-    try:
-        at = _judge(d, answer, first, length)
-        if answer.status_code == 200:
-            end = d.total
-        sock = answer.raw
+        at = _judge(d, status, headers, first, length)
+        end = d.total if status == 200 else first + length
         while d.have < end:
             sock.extend(d.ms)
             # What is there already comes again and is read over; then block by block.
@@ -111,15 +38,19 @@ def _request(d):
                 d.have = max(d.have, at)
             if d.have == d.edge:
                 _write(d)
+                _turn(d)
+                if not d.block & 3:
+                    d.file.flush()
             yield
     finally:
-        answer.close()
-    d.size = d.chunk or min(_LARGEST, size * 2)
+        sock.close()
+        if d.base < d.have or not d.total:
+            _write(d)
+        d.buf = None
 
 
-def _judge(d, answer, first, length):
+def _judge(d, status, headers, first, length):
     """Which byte of our file the answer begins with."""
-    headers = answer.headers
     kind = headers.get("content-type", _BYTES)
     for name in ("content-encoding", "transfer-encoding"):
         if headers.get(name, "identity") != "identity":
@@ -132,7 +63,7 @@ def _judge(d, answer, first, length):
     if len(place) == 4 and place[1].isdigit():
         at = int(place[1])
         size = place[3]  # the place's end may be one too many
-    elif answer.status_code != 200:
+    elif status != 200:
         if size != str(length):
             raise NetError("closed", "the server does not tell which part it sends")
         at = first
@@ -160,10 +91,6 @@ def _write(d):
     d.hash.update(data)
     d.file.write(data)
     d.base = d.have
-    if d.have == d.edge:
-        _turn(d)
-        if not d.block & 3:
-            d.file.flush()
 
 
 def _turn(d):

@@ -64,14 +64,14 @@ def discard():
             os.remove(path)
 
 
-def begin(delivery):
-    """A job: finds out how much of the file is there; returns True when that is all of it and in
-    its place. Raises Failed when it cannot be taken."""
-    path = delivery.place
+def begin(d):
+    """A job: finds out how much there is of the file of the Delivery d; returns True when that is
+    all of it and in its place. Raises Failed when it cannot be taken."""
+    path = d.place
     if path.endswith("/"):
-        path += segment(str(delivery.form.get("name")))
-    delivery.path = path
-    file = [delivery.item, path, delivery.form]
+        path += segment(str(d.form.get("name")))
+    d.path = path
+    file = [d.item, path, d.form]
     try:
         with open(_JOURNAL) as f:
             journal = json.load(f)
@@ -80,25 +80,26 @@ def begin(delivery):
     if journal.get("file") != file:
         discard()
         journal = {"file": file}
-    delivery.journal = journal
-    delivery.hash = hashlib.sha256()
-    delivery.have = delivery.requests = 0
-    left = delivery.total
+    d.journal = journal
+    d.hash = hashlib.sha256()
+    d.have = d.requests = d.block = 0
+    d.edge = 4096
+    left = d.total
     part = _size(_PART)
     if part > 0:
         log.info("download", "goes on at byte %d of %d", part, left)
-        delivery.requests = 1
+        d.requests = 1
         buf = memoryview(bytearray(4096))
         with open(_PART, "rb") as f:
-            while delivery.have < part:
+            while d.have < part:
                 n = f.readinto(buf)
-                delivery.hash.update(buf[:n])
-                delivery.have += n
+                d.hash.update(buf[:n])
+                d.have += n
                 yield
         left -= part
     elif part and _size(path) == left and "sha256" in journal:
         # A cut came between the last two steps.
-        _over(delivery)
+        _over(d)
         return True
     st = os.statvfs("/")
     # Each block of a file holds pointers too; directories and the journal need some.
@@ -106,23 +107,23 @@ def begin(delivery):
         raise Failed("no space: %d bytes to come, %d free" % (left, st[0] * st[3]))
 
 
-def end(delivery):
+def end(d):
     """A job: puts the whole file in the place of the old one, by one rename."""
-    delivery.journal["sha256"] = binascii.hexlify(delivery.hash.digest()).decode()
+    d.journal["sha256"] = binascii.hexlify(d.hash.digest()).decode()
     with open(_JOURNAL, "w") as f:
-        json.dump(delivery.journal, f)
+        json.dump(d.journal, f)
     yield
-    path = delivery.path
+    path = d.path
     at = path.find("/", 1)
     while at > 0:
         if _size(path[:at]) < 0:
             os.mkdir(path[:at])
         at = path.find("/", at + 1)
     os.rename(_PART, path)
-    _over(delivery)
+    _over(d)
 
 
-def _over(delivery):
+def _over(d):
     os.remove(_JOURNAL)
-    done = delivery.path, delivery.total, delivery.journal["sha256"]
+    done = d.path, d.total, d.journal["sha256"]
     log.info("download", "done path=%s bytes=%d sha256=%s", *done)

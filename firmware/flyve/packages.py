@@ -108,10 +108,21 @@ def rollback(name):
         return folders[1].rstrip("~")
 
 
-def restarts(path, name):
-    """True for a package that a restart makes current: firmware, or the agent itself."""
+def deploy(agent, task, path, name, version):
+    """A job: installs the package in the file at path for a task; returns the task's status.
+    Raises Failed or Incompatible."""
     with open(path, "rb") as f:
-        return name == AGENT or f.read(1) == b"\xe9"
+        restart = name == AGENT or f.read(1) == b"\xe9"
+    if restart:
+        # A cut after the installation must find out how it has ended.
+        tasks = resident.load("tasks")
+        task[tasks.STATUS] = tasks.TRIAL
+        tasks.put(task)
+    yield from install(path, name, version)
+    if restart:
+        return "trial"
+    agent.refresh_apps(name)
+    return "done"
 
 
 def install(path, name, version):

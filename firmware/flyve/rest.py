@@ -1,5 +1,6 @@
 """GLPI's REST API over urequests: one session, streamed answers, errors by name."""
 
+import json
 import sys
 
 from micropython import const
@@ -15,6 +16,7 @@ for _name in ("head", "get", "post", "put", "patch", "delete"):
 
 _KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
                b"content-encoding", b"transfer-encoding"))  # fmt: skip
+_SHORT = const(2048)  # bytes of an answer that is read at once
 
 
 class RestError(Exception):
@@ -46,26 +48,34 @@ def _header(line, headers):
         headers[name.decode()] = str(value.strip(), "utf-8")
 
 
-def _pick(answer, paths, top=()):
-    """jsonpick.pick() from an answer; the module goes again at once."""
-    jsonpick = resident.load("jsonpick")
+def _unreadable(answer, what=None):
+    if what:
+        return RestError(answer.status_code, "BAD_JSON", what)
+    hint = "no GLPI API at this URL: check the API's URL in the plugin's settings"
+    return RestError(answer.status_code, "NOT_JSON", hint)
+
+
+def _short(answer):
+    """The JSON value of a short answer: an error, or a session."""
+    size = answer.headers.get("content-length", "")
+    text = answer.raw.read(min(_SHORT, int(size) if size.isdigit() else _SHORT))
     try:
-        return jsonpick.pick(answer.raw, paths, transparent=top)
-    except jsonpick.NotJson:
-        hint = "no GLPI API at this URL: check the API's URL in the plugin's settings"
-        raise RestError(answer.status_code, "NOT_JSON", hint) from None
-    except jsonpick.JsonError as e:
-        raise RestError(answer.status_code, "BAD_JSON", str(e)) from None
-    finally:
-        jsonpick = None
-        resident.drop("jsonpick")
+        if text.count(b"[") + text.count(b"{") > 32:
+            raise ValueError("too many brackets")  # each takes a lot of memory
+        return json.loads(text)
+    except ValueError as e:
+        raise _unreadable(answer, text.lstrip()[:1] in (b"{", b"[") and str(e))
 
 
 def _error(answer):
     """What an answer that is not 2xx says: GLPI sends a JSON array of a code and a message."""
-    pair = _pick(answer, ("0", "1"))
-    message = str(pair.get("1", "")).split("; view documentation")[0]
-    return RestError(answer.status_code, str(pair.get("0", "ERROR")), message)
+    found = _short(answer)
+    if isinstance(found, list):
+        found = dict(zip("01", found))
+    elif not isinstance(found, dict):
+        found = {}
+    message = str(found.get("1", "")).split("; view documentation")[0]
+    return RestError(answer.status_code, str(found.get("0", "ERROR")), message)
 
 
 def is_gone(e):
@@ -155,7 +165,16 @@ class Rest:
         transparent objects."""
 
         def consume(answer):
-            return _pick(answer, paths, top)
+            jsonpick = resident.load("jsonpick")
+            try:
+                return jsonpick.pick(answer.raw, paths, transparent=top)
+            except jsonpick.NotJson:
+                raise _unreadable(answer)
+            except jsonpick.JsonError as e:
+                raise _unreadable(answer, str(e))
+            finally:
+                jsonpick = None
+                resident.drop("jsonpick")
 
         return self.request(method, endpoint, query, headers, data, ms, consume)
 
@@ -165,8 +184,8 @@ class Rest:
         self._owner.session = None
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
-        found = self.pick("GET", "initSession", ("session_token",), query, token)
-        session = found.get("session_token")
+        found = self.request("GET", "initSession", query, token, consume=_short)
+        session = found.get("session_token") if isinstance(found, dict) else None
         if not isinstance(session, str):
             raise RestError(200, "NO_SESSION", "the server opened no session")
         self._owner.session = session

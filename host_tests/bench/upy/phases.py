@@ -13,8 +13,9 @@ _PHASES = (
     ("commands", "inventory", "report"),
     ("policies", "tasks", "files"),
     ("applying", "rest", "files"),
-    ("applying", "rest", "jsonpick"),
-    ("applying", "rest", "download"),
+    ("applying", "rest"),
+    ("applying", "jsonpick"),
+    ("applying", "download"),
     ("packages", "files", "bundle"),
     ("update",),
 )
