@@ -25,17 +25,17 @@ _EDITIONS = const(3)  # files that change under our hands, in a row
 _FORM = const(("name", "package_name", "dl_filename", "version", "version_code", "filesize"))
 
 
-def run(state):
+def run(agent, state):
     """A job: deals with the oldest policy; a newer message about its task ends it. state: the
     Online object, whose `entry` is the policy that broke off, if this one does."""
-    inbox, rec = state.inbox, state.agent.rec
+    inbox = state.inbox
     entry = inbox.take(inbox.policies)
     again = entry is state.entry
     state.entry = entry
-    job = _task(state.agent, again, entry)
+    job = _task(agent, again, entry)
     for idle in job:
         yield idle
-        if entry[0] and entry[0] != rec.get("fleet"):
+        if entry[0] and entry[0] != agent.rec.get("fleet"):
             break
         if any(other[2] == entry[2] and other[3] != entry[3] for other in inbox.policies):
             break

@@ -133,7 +133,7 @@ def install(path, name, version):
             head = f.read(512)
         if head[:1] == b"\xe9":
             restart = True
-            yield from resident.load("image").install(path)
+            yield from resident.load("update").install_image(path)
         elif name == AGENT:
             restart = True
             yield from _install_agent(path)

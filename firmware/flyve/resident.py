@@ -17,12 +17,10 @@ _PHASES = (
     "duties",
     "enrollment",
     "joining",
-    "image",
     "invitation",
     "deeplink",
     "erase",
     "files",
-    "guard",
     "handshake",
     "inventory",
     "leaving",
@@ -37,7 +35,6 @@ _PHASES = (
     "config",
     "trust",
     "update",
-    "user",
 )
 
 
