@@ -35,16 +35,14 @@ def run(agent, state):
     job = _task(agent, again, entry)
     for idle in job:
         yield idle
-        if entry[0] and entry[0] != agent.rec.get("fleet"):
+        late = entry[0] and entry[0] != agent.rec.get("fleet")
+        for other in inbox.policies:
+            late = late or other[2] == entry[2] and other[3] != entry[3]
+        if late:
+            job.close()
+            log.info("policies", "task %s is out of date", entry[2])
             break
-        if any(other[2] == entry[2] and other[3] != entry[3] for other in inbox.policies):
-            break
-    else:
-        state.entry = None
-        return
-    job.close()
     state.entry = None
-    log.info("policies", "task %s is out of date", entry[2])
 
 
 def _task(agent, again, entry):
@@ -65,7 +63,10 @@ def _deploy(agent, task, plan):
         yield from Delivery(agent, item, place if version is None else _STAGED).run()
         if version is None:
             return "done"
-        return (yield from resident.load("packages").deploy(agent, task, _STAGED, place, version))
+        if (yield from resident.load("packages").install(_STAGED, place, version, task)):
+            return "trial"
+        agent.refresh_apps(place)
+        return "done"
     except Exception as e:
         # The agent's own account may be gone for good: then it is not this task that failed.
         if getattr(e, "code", _GONE) != _GONE and e.refused():

@@ -36,10 +36,14 @@ def _path(head):
         path = path[2:]
     path = path[:-1] if path.endswith("/") else path
     if path and path != ".":
-        if len(path) > _LONGEST or any(c < " " or c in "\\:\x7f" for c in path):
+        refused = len(path) > _LONGEST
+        for c in path:
+            refused = refused or c < " " or c in "\\:\x7f"
+        if refused:
             raise Failed("refused name")
-        if any(part in ("", ".", "..") for part in path.split("/")):
-            raise Failed("refused path " + path)
+        for part in path.split("/"):
+            if part in ("", ".", ".."):
+                raise Failed("refused path " + path)
         return path
     return ""
 

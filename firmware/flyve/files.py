@@ -23,7 +23,10 @@ _JOURNAL = const("/part.json")  # of which file; made before the part and remove
 
 def segment(name):
     """The name, if it can be a file's name; raises Failed."""
-    if name in ("", ".", "..") or len(name) > 64 or any(c in name for c in "/\\%\0\r\n"):
+    refused = name in ("", ".", "..") or len(name) > 64
+    for c in "/\\%\0\r\n":
+        refused = refused or c in name
+    if refused:
         raise Failed("refused file name")
     return name
 
@@ -42,7 +45,10 @@ def resolve(place, roots=None):
         place = root + rest
     if len(place) > _LONGEST:
         raise Failed("path too long")
-    if not any(place.startswith(root + "/") for root in roots.values()):
+    for root in roots.values():
+        if place.startswith(root + "/"):
+            break
+    else:
         raise Failed("path outside the roots")
     parts = place[1:].split("/")
     for part in parts[:-1] if place.endswith("/") else parts:

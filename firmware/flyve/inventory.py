@@ -138,7 +138,9 @@ class Body:
     def __init__(self, f, head=None, tag=None):
         self._made = f, tag
         self._head = head
-        self._size = sum(len(piece) for piece in self.pieces())
+        self._size = 0
+        for piece in self.pieces():
+            self._size += len(piece)
 
     def __len__(self):
         return self._size

@@ -11,10 +11,17 @@ from flyve.registry import Failed, Incompatible
 
 LIMIT = const(4096)  # bytes of a policy's message
 
+_ID = const(0)  # in a task, see tasks.py
+_SYMBOL = const(1)
+_ORIGIN = const(2)
+_STATUS = const(4)
+_VALUE = const(5)
+
 # More than one task of these may hold at a time; of any other symbol the agent's own beats the
 # fleet's.
-_MANY = ("deployfile", "removefile", "deployapp", "removeapp")
-_BEATEN = "overriden"
+_MANY = const(("deployfile", "removefile", "deployapp", "removeapp"))
+_ONE = const(("periodicgeolocation", "disablewifi", "disablebluetooth"))
+_BEATEN = const("overriden")
 
 
 def _tell(agent, task_id, status):
@@ -55,20 +62,19 @@ def begin(agent, again, fleet, symbol, task_id, payload):
     fleet: the topic of the fleet it is for, or None; payload: bytes, empty to remove the policy,
     None when it was too long to be received.
 
-    Returns None when that was all, else (task, plan): what deploy.run() is to do, and the task
-    that finish() is for."""
+    Returns None when that was all, else (task, plan): the task that finish() is for, and what
+    applying.py is to do, see _built_in()."""
     if fleet and fleet != agent.rec.get("fleet"):
         return None
-    known = tasks.find(task_id)
+    known = tasks.first(_ID, task_id)
     if payload == b"":
         yield from _remove(agent, known)
         return None
     symbol = symbol.lower()
     task = [task_id, symbol, "fleet" if fleet else "agent", binascii.crc32(payload or b""), "", 0]
-    if known and known[:4] == task[:4]:
-        status = known[tasks.STATUS]
-        if status != tasks.TRIAL:
-            yield from _tell(agent, task_id, status)
+    if known and known[:_STATUS] == task[:_STATUS]:
+        if known[_STATUS] != "trial":
+            yield from _tell(agent, task_id, known[_STATUS])
             return None
         if resident.load("update").status():
             return None  # settle() tells how it ended
@@ -82,61 +88,70 @@ def begin(agent, again, fleet, symbol, task_id, payload):
             yield from _remove(agent, known)
             return None
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
-            task[tasks.VALUE] = value
+            task[_VALUE] = value
         if not again:
             yield from _tell(agent, task_id, "received")
             if symbol in _MANY:
                 yield from _tell(agent, task_id, "waiting")
-        done = yield from _apply(agent, task, value, message)
-        if isinstance(done, tuple):
-            return task, done
-        status = done or "done"
+        status = yield from _apply(agent, task, value, message)
+        if isinstance(status, tuple):
+            return task, status
     except (OSError, MemoryError):
         raise
     except Exception as e:  # of what a firmware author has added, too
         if not isinstance(e, (Failed, Incompatible)):
             e = Failed(repr(e))
         status = registry.told(task, e)
-    yield from finish(agent, task, status)
+    yield from finish(agent, task, status or "done")
 
 
 def finish(agent, task, status):
     """A job: makes the task's status durable and tells it."""
-    task[tasks.STATUS] = status
+    task[_STATUS] = status
     tasks.put(task)
-    if status == tasks.TRIAL:
+    if status == "trial":
         agent.restarting = True
     else:
-        yield from _tell(agent, task[tasks.ID], status)
+        yield from _tell(agent, task[_ID], status)
 
 
 def _apply(agent, task, value, message):
-    symbol = task[tasks.SYMBOL]
-    handler = registry.policies.get(symbol) or _BUILT_IN.get(symbol)
-    if handler is None:
+    """A job: puts a policy into force; returns the task's status if that is not "done", or a
+    plan."""
+    symbol = task[_SYMBOL]
+    handler = registry.policies.get(symbol)
+    if not handler and symbol not in _MANY and symbol not in _ONE:
         raise Incompatible("not for this kind of device")
     if symbol not in _MANY:
-        origin = task[tasks.ORIGIN]
-        other = tasks.first(lambda t: t[1] == symbol and t[4] == "done" and t[2] != origin)
-        if other and origin == "fleet":
+        by_fleet = task[_ORIGIN] == "fleet"
+        rival = "agent" if by_fleet else "fleet"
+        other = tasks.first(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
+        if other and by_fleet:
             return _BEATEN
         if other:
-            yield from _end(agent, other, _BEATEN)
-    return (yield from handler[0](agent, value, message, task))
+            yield from finish(agent, other, _BEATEN)
+    return (yield from (handler[0] if handler else _built_in)(agent, value, message, task))
 
 
 def _remove(agent, task):
-    """Forgets a task and reverts its setting; the backend has no status for that."""
+    """A job: forgets a task and reverts its setting; the backend has no status for that."""
     if task is None:
         return
-    symbol = task[tasks.SYMBOL]
-    beaten = [t for t in tasks.each() if t[tasks.SYMBOL] == symbol and t[tasks.STATUS] == _BEATEN]
-    handler = registry.policies.get(symbol) or _BUILT_IN.get(symbol)
-    if handler and handler[1] and task[tasks.STATUS] == "done":
-        handler[1](agent, task[tasks.VALUE])
-    tasks.rewrite(lambda t: t[tasks.ID] != task[tasks.ID] and t not in beaten)
-    log.info("policies", "task %s removed", task[tasks.ID])
-    if beaten:
+    symbol = task[_SYMBOL]
+    gone = [task[_ID]]
+    for other in tasks.each():
+        if other[_SYMBOL] == symbol and other[_STATUS] == _BEATEN:
+            gone.append(other[_ID])
+    handler = registry.policies.get(symbol)
+    if task[_STATUS] == "done":
+        if handler:
+            if handler[1]:
+                handler[1](agent, task[_VALUE])
+        elif symbol == "periodicgeolocation":
+            agent.rec.save(locate=None)
+    tasks.rewrite(gone)
+    log.info("policies", "task %s removed", gone[0])
+    if len(gone) > 1:
         agent.link.refresh()  # now the fleet's counts
     yield
 
@@ -144,7 +159,7 @@ def _remove(agent, task):
 def forget_fleet(agent):
     """A job: drops all tasks of the fleet that the agent has left."""
     while True:
-        task = tasks.first(lambda t: t[tasks.ORIGIN] == "fleet")
+        task = tasks.first(_ORIGIN, "fleet")
         if task is None:
             return
         yield from _remove(agent, task)
@@ -159,54 +174,54 @@ def settle(agent):
         return
     log.info("policies", "update %s", ended)
     while True:
-        task = tasks.first(lambda t: t[tasks.STATUS] == tasks.TRIAL)
+        task = tasks.first(_STATUS, "trial")
         if task is None:
             break
-        yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
+        yield from finish(agent, task, "done" if ended == "confirmed" else "failed")
     update.forget()
 
 
 def app_failed(agent, name):
     """A job: the task that installed this application has failed after all."""
-    task = tasks.first(lambda t: t[1] == "deployapp" and t[5] == name and t[4] == "done")
+    task = tasks.first(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
     if task:
-        yield from _end(agent, task, "failed")
+        yield from finish(agent, task, "failed")
 
 
-def _end(agent, task, status):
-    task[tasks.STATUS] = status
-    tasks.put(task)
-    yield from _tell(agent, task[tasks.ID], status)
-
-
-def _deploy_file(agent, value, message, task):
-    place = files.resolve(str(value), agent.settings["roots"])
-    return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), place, None
-    yield  # a job like the others
-
-
-def _remove_file(agent, value, message, task):
-    path = files.resolve(str(value), agent.settings["roots"])
-    try:
-        os.remove(path)
-    except OSError as e:
-        if e.errno != 2:  # ENOENT: it need not be there
-            raise Failed("flash: %s" % e)
+def _built_in(agent, value, message, task):
+    """A job, as registry.policies has them. What needs a download is only planned: (item, place,
+    version), place being a path, or with a version the name of an application."""
+    symbol = task[_SYMBOL]
+    text = str(value)
     yield
-
-
-def _deploy_app(agent, value, message, task):
-    version = message.get("versionCode", message.get("version", ""))
-    item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
-    return item, files.segment(str(value)), str(version)
-    yield
-
-
-def _remove_app(agent, value, message, task):
-    name = files.segment(str(value))
-    job = resident.load("packages").remove(name)
-    agent.refresh_apps(name)
-    yield from job
+    if symbol in ("deployfile", "removefile"):
+        path = files.resolve(text, agent.settings["roots"])
+        if symbol == "deployfile":
+            return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), path, None
+        try:
+            os.remove(path)
+        except OSError as e:
+            if e.errno != 2:  # ENOENT: it need not be there
+                raise Failed("flash: %s" % e)
+    elif symbol in _MANY:
+        name = files.segment(text)
+        if symbol == "deployapp":
+            item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
+            return item, name, str(message.get("versionCode", message.get("version", "")))
+        job = resident.load("packages").remove(name)
+        agent.refresh_apps(name)
+        yield from job
+    elif symbol == "periodicgeolocation":
+        agent.rec.save(locate=_number(value, "number of seconds") or None)
+    else:
+        text = text.lower()
+        if text not in ("true", "false"):
+            raise Failed("neither true nor false")
+        if text == "true":
+            if symbol == "disablewifi":
+                raise Incompatible("it would cut the agent off")
+            if not board.bluetooth_off():
+                raise Incompatible("no Bluetooth")
 
 
 def _number(value, what):
@@ -217,37 +232,3 @@ def _number(value, what):
     except (ValueError, TypeError, OverflowError):
         pass
     raise Failed("no usable " + what)
-
-
-def _geolocation(agent, value, message, task):
-    agent.rec.save(locate=_number(value, "number of seconds") or None)
-    yield
-
-
-def _true(value):
-    if str(value).lower() not in ("true", "false"):
-        raise Failed("neither true nor false")
-    return str(value).lower() == "true"
-
-
-def _wifi(agent, value, message, task):
-    if _true(value):
-        raise Incompatible("it would cut the agent off")
-    yield
-
-
-def _bluetooth(agent, value, message, task):
-    if _true(value) and not board.bluetooth_off():
-        raise Incompatible("no Bluetooth")
-    yield
-
-
-_BUILT_IN = {
-    "deployfile": (_deploy_file, None),
-    "removefile": (_remove_file, None),
-    "deployapp": (_deploy_app, None),
-    "removeapp": (_remove_app, None),
-    "periodicgeolocation": (_geolocation, lambda agent, value: agent.rec.save(locate=None)),
-    "disablewifi": (_wifi, None),
-    "disablebluetooth": (_bluetooth, None),
-}

@@ -1,7 +1,8 @@
 """The tasks that were dealt with, in a file: a line a task, so that memory does not grow.
 
 A task is [id, symbol, origin, digest, status, value]: origin "agent" or "fleet", digest the CRC32
-of its message, status its last one, value what the policy set.
+of its message, status its last one ("trial" for an installed update: the backend still has
+"waiting"), value what the policy set.
 """
 
 import json
@@ -9,12 +10,9 @@ import os
 
 from micropython import const
 
-PATH = "/tasks.json"
-_NEW = "/tasks.new"
+PATH = const("/tasks.json")
+_NEW = const("/tasks.new")
 _LIMIT = const(128)
-
-TRIAL = "trial"  # the status of an installed update; the backend still has "waiting"
-ID, SYMBOL, ORIGIN, DIGEST, STATUS, VALUE = range(6)
 
 
 def each():
@@ -38,35 +36,35 @@ def each():
         f.close()
 
 
-def first(test):
-    """The oldest task for which test(task) is true, or None."""
+def first(*wanted):
+    """The oldest task that has the wanted values (an index, its value, and so on), or None."""
     found = None
     for task in each():  # to the end: a file left open is closed by a collection, at a bad time
-        if found is None and test(task):
+        fits = found is None
+        for i in range(0, len(wanted), 2):
+            fits = fits and task[wanted[i]] == wanted[i + 1]
+        if fits:
             found = task
     return found
 
 
-def find(task_id):
-    """The task with this id, or None."""
-    return first(lambda task: task[ID] == task_id)
-
-
-def rewrite(keep, new=None):
-    """Keeps the tasks for which keep(task) is true and adds the new one, if any: in one step,
-    a power cut leaves the old file or the new one."""
-    count = sum(1 for task in each() if keep(task)) + (new is not None)
+def rewrite(gone, new=None):
+    """Drops the tasks whose ids are in gone and adds the new one, if any: in one step, a power cut
+    leaves the old file or the new one."""
+    count = new is not None
+    for task in each():
+        count += task[0] not in gone
     with open(_NEW, "w") as f:
         for task in each():
-            if keep(task):
+            if task[0] not in gone:
                 count -= 1
                 if count < _LIMIT:
                     f.write(json.dumps(task) + "\n")
-        if new is not None:
+        if new:
             f.write(json.dumps(new) + "\n")
     os.rename(_NEW, PATH)
 
 
 def put(task):
     """Makes the task durable, in place of one with the same id."""
-    rewrite(lambda other: other[ID] != task[ID], task)
+    rewrite(task[:1], task)

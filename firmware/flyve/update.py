@@ -13,9 +13,7 @@ from micropython import const
 from flyve import board
 from flyve.registry import Failed, Incompatible
 
-WINDOW_MS = const(600000)  # without being online in that time, an update has failed
-SAFE = const(5)  # crashes in a row, after which applications are not started
-
+_SAFE = const(5)  # crashes in a row, after which applications are not started
 _CONFIRMED = const(64)
 _FAILED = const(128)
 _BLOCK = const(4096)
@@ -43,11 +41,6 @@ def status():
 def on_trial():
     """True while what runs has to be confirmed."""
     return status() == "trial"
-
-
-def expired(uptime_ms, window_ms=WINDOW_MS):
-    """True when the agent on trial has to reset the board, to fall back to the one before it."""
-    return uptime_ms >= window_ms and on_trial()
 
 
 def confirm():
@@ -126,7 +119,7 @@ def crashes():
 
 def safe_mode():
     """True when that is too many for applications; ask before stable()."""
-    return crashes() >= SAFE
+    return crashes() >= _SAFE
 
 
 def stable():
