@@ -45,15 +45,15 @@ button int 0 48
 """)
 
 
-def _keys():
-    keys = {}
-    for line in _TABLE[1:-1].split("\n"):
-        name, kind, low, high, default = (line + " null").split(" ")[:5]
-        keys[name] = json.loads(default), kind, int(low), int(high)
-    return keys
+class _Keys:
+    def __init__(self):
+        for line in _TABLE[1:-1].split("\n"):
+            name, kind, low, high, default = (line + " null").split(" ")[:5]
+            # An attribute's name takes half the RAM of a string, for as long as the board is on.
+            setattr(self, name, (json.loads(default), kind, int(low), int(high)))
 
 
-KEYS = _keys()  # name -> (default, type or choices, lowest, highest)
+KEYS = _Keys().__dict__  # name -> (default, type or choices, lowest, highest)
 
 
 def check(name, value):
