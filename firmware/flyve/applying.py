@@ -145,7 +145,9 @@ class Delivery:
         rest = resident.load("rest")
         answer = None
         try:
-            answer = rest.resume(self._agent).stream(self.item, headers, 2 * self.ms)
+            answer = rest.resume(self._agent).request(
+                "GET", self.item, "", headers, None, 2 * self.ms, True
+            )
             answer.raw.extend(self.ms)
             return answer.status_code, answer.headers, answer.raw
         finally:

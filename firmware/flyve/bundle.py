@@ -42,7 +42,7 @@ def _path(head):
         if refused:
             raise Failed("refused name")
         for part in path.split("/"):
-            if part in ("", ".", ".."):
+            if part in ["", ".", ".."]:
                 raise Failed("refused path " + path)
         return path
     return ""

@@ -114,7 +114,7 @@ def _obeyed(agent, name, message, since):
     rest = resident.load("rest")
     try:
         item = "PluginFlyvemdmAgent/" + agent.rec.get("agent_id")
-        found = rest.resume(agent).pick("GET", item, ("wipe", "lock", "enroll_status"))
+        found = rest.resume(agent).pick("GET", item, ["wipe", "lock", "enroll_status"])
         if name == "unenroll":
             return found.get("enroll_status") == "unenrolling"
         on = str(found.get(name) or 0) != "0"

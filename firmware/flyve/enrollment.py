@@ -7,24 +7,27 @@ posting (the POST may have reached the backend), agent_id, and with `enrolled` t
 import json
 import time
 
+from micropython import const
+
 from flyve import VERSION, board, log, resident, rest
 from flyve.registry import Refused
 
-_POST_MS = 120000  # the server lifts its own time limit for this request
-_SESSION_MS = 120000  # a big site's full session: some 100 KB
+_POST_MS = const(120000)  # the server lifts its own time limit for this request
+_SESSION_MS = const(120000)  # a big site's full session: some 100 KB
 
-_PROFILE = "glpiactiveprofile.id"
-_GUEST = "plugin_flyvemdm_guest_profiles_id"
-_SESSION = (_PROFILE, _GUEST, "glpiname", "glpifirstname", "glpirealname", "glpiID")
-_AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token", "notification_type",
-          "computers_id", "entities_id")  # fmt: skip
+_PROFILE = const("glpiactiveprofile.id")
+_GUEST = const("plugin_flyvemdm_guest_profiles_id")
+
+
+def _final(e, text, *statuses):
+    """What to raise for a RestError: Refused if it is one of the statuses, with what to do."""
+    return Refused(e.code, e.message + text) if e.refused(*statuses) else e
 
 
 def _profile(api):
     """Makes the guest profile the active one; returns what the session says of the user."""
-    found = api.pick(
-        "GET", "getFullSession", _SESSION, ms=_SESSION_MS, top=("session",)
-    )  # fmt: skip
+    wanted = [_PROFILE, _GUEST, "glpiname", "glpifirstname", "glpirealname", "glpiID"]
+    found = api.pick("GET", "getFullSession", wanted, ms=_SESSION_MS, top=("session",))
     guest = found.get(_GUEST)
     if not guest:
         raise rest.RestError(
@@ -34,9 +37,7 @@ def _profile(api):
         try:
             api.request("POST", "changeActiveProfile", "profiles_id=%s" % guest)
         except rest.RestError as e:
-            if e.refused(400, 404):
-                raise Refused(e.code, e.message + ": the account has no guest profile") from None
-            raise
+            raise _final(e, ": the account has no guest profile", 400, 404)
     return found
 
 
@@ -81,7 +82,7 @@ def _create(api, rec, settings, invited, user):
             )
         elif e.message == "Enrollment failed":
             e.message += "; the plugin's option `debug enrolment` tells why"
-        raise Refused(e.code, e.message) from None
+        raise Refused(e.code, e.message)
     agent_id = found.get("id")
     if agent_id is None:
         raise rest.RestError(200, "NO_ID", "the backend created an agent without telling its id")
@@ -91,15 +92,15 @@ def _create(api, rec, settings, invited, user):
 def _credentials(api, rec, settings, invited, mark, user):
     """Reads the agent's settings; each such GET renews the MQTT password, so the last wins."""
     agent_id = rec.get("agent_id")
+    wanted = [
+        "topic", "mqttpasswd", "broker", "port", "tls", "api_token",
+        "notification_type", "computers_id",
+    ]  # fmt: skip
     try:
-        found = api.pick("GET", "PluginFlyvemdmAgent/" + agent_id, _AGENT)
+        found = api.pick("GET", "PluginFlyvemdmAgent/" + agent_id, wanted)
     except rest.RestError as e:
-        if e.refused(404):
-            raise Refused(
-                e.code, "the agent was deleted in GLPI: ask for a new invitation"
-            ) from None
-        raise
-    for name in ("topic", "mqttpasswd", "api_token"):
+        raise _final(e, ": the agent was deleted in GLPI: ask for a new invitation", 404)
+    for name in ["topic", "mqttpasswd", "api_token"]:
         if not found.get(name):
             raise rest.RestError(
                 200, "WRONG_PROFILE", "no %s for the guest: check the guest profile in GLPI" % name
@@ -143,8 +144,8 @@ def run(rec, settings):
     resident.drop("invitation")  # a big session needs the memory
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)
-    if rec.get("link") != mark or rec.get("state") not in ("invited", "created"):
-        helpdesk = [getattr(invited, n)[:80] for n in ("name", "phone", "website", "email")]
+    if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
+        helpdesk = [text[:80] for text in invited[3:]]
         rec.save(
             state="invited", link=mark, agent_id=None, posting=None, helpdesk=helpdesk, error=None
         )
@@ -155,9 +156,7 @@ def run(rec, settings):
         try:
             api.open(invited.user_token)
         except rest.RestError as e:
-            if e.refused(401):
-                raise Refused(e.code, e.message + ": ask for a new invitation") from None
-            raise
+            raise _final(e, ": ask for a new invitation", 401)
         yield
         user = _profile(api)
         yield

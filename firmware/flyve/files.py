@@ -23,7 +23,7 @@ _JOURNAL = const("/part.json")  # of which file; made before the part and remove
 
 def segment(name):
     """The name, if it can be a file's name; raises Failed."""
-    refused = name in ("", ".", "..") or len(name) > 64
+    refused = name in ["", ".", ".."] or len(name) > 64
     for c in "/\\%\0\r\n":
         refused = refused or c in name
     if refused:

@@ -61,9 +61,10 @@ def _applications():
     return found
 
 
-def _section(name, fields):
+def _section(names, *values):
+    name, *keys = names.split(" ")
     out = "<%s>" % name
-    for key, value in fields:
+    for key, value in zip(keys, values):
         out += "<%s>%s</%s>" % (key, _clean(value), key)
     return (out + "</%s>\n" % name).encode()
 
@@ -75,46 +76,29 @@ def pieces(f, tag=None):
     # DEVICEID is the key under which the backend looks the device up: stable for its life.
     yield b"<DEVICEID>%s</DEVICEID>\n<CONTENT>\n" % _clean(f["serial"]).encode()
     yield b"<VERSIONCLIENT>Flyve-MDM-ESP32_v%s</VERSIONCLIENT>\n" % VERSION.encode()
-    yield _section("ACCESSLOG", (("LOGDATE", "%04d-%02d-%02d %02d:%02d:%02d" % f["time"][:6]),))
+    yield _section("ACCESSLOG LOGDATE", "%04d-%02d-%02d %02d:%02d:%02d" % f["time"][:6])
     if tag:
-        yield _section("ACCOUNTINFO", (("KEYNAME", "TAG"), ("KEYVALUE", tag)))
-    yield _section(
-        "BIOS", (("SSN", f["serial"]), ("SMANUFACTURER", "Espressif"), ("SMODEL", board.model()))
-    )
-    yield _section(
-        "HARDWARE",
-        (
-            ("NAME", f["serial"]),
-            ("UUID", f["uuid"]),
-            ("OSNAME", "MicroPython"),
-            ("OSVERSION", os.uname()[3] if hasattr(os, "uname") else ""),
-            ("MEMORY", max(1, f["heap"] // 1024)),
-            ("DESCRIPTION", "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; %s"
-             % (f["uptime"], f["cause"], f["free"], f["heap"], f["error"] or "none",
-                ", ".join("%s %s" % pair for pair in sorted(f["health"].items())))),
-        ),
+        yield _section("ACCOUNTINFO KEYNAME KEYVALUE", "TAG", tag)
+    yield _section("BIOS SSN SMANUFACTURER SMODEL", f["serial"], "Espressif", board.model())
+    health = "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; " % (
+        f["uptime"], f["cause"], f["free"], f["heap"], f["error"] or "none"
     )  # fmt: skip
-    yield _section("CPUS", (("NAME", board.model()), ("SPEED", board.frequency())))
+    health += ", ".join(["%s %s" % pair for pair in sorted(f["health"].items())])
+    yield _section(
+        "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
+        f["serial"], f["uuid"], "MicroPython", os.uname()[3] if hasattr(os, "uname") else "",
+        max(1, f["heap"] // 1024), health,
+    )  # fmt: skip
+    yield _section("CPUS NAME SPEED", board.model(), board.frequency())
     mac = board.mac()
-    address, mask, gateway, _ = f["network"]
     yield _section(
-        "NETWORKS",
-        (
-            ("DESCRIPTION", "wlan0"),
-            ("TYPE", "wifi"),
-            ("STATUS", "Up"),
-            ("MACADDR", ":".join(mac[i : i + 2] for i in range(0, 12, 2))),
-            ("IPADDRESS", address),
-            ("IPMASK", mask),
-            ("IPGATEWAY", gateway),
-        ),
-    )
-    total, free = f["disk"]
-    yield _section(
-        "DRIVES", (("TYPE", "/"), ("FILESYSTEM", "littlefs"), ("TOTAL", total), ("FREE", free))
-    )
-    for name, version in f["software"]:
-        yield _section("SOFTWARES", (("NAME", name), ("VERSION", version)))
+        "NETWORKS DESCRIPTION TYPE STATUS MACADDR IPADDRESS IPMASK IPGATEWAY",
+        "wlan0", "wifi", "Up", ":".join([mac[i : i + 2] for i in range(0, 12, 2)]),
+        *f["network"][:3],
+    )  # fmt: skip
+    yield _section("DRIVES TYPE FILESYSTEM TOTAL FREE", "/", "littlefs", *f["disk"])
+    for software in f["software"]:
+        yield _section("SOFTWARES NAME VERSION", *software)
     yield b"</CONTENT>\n</REQUEST>\n"
 
 

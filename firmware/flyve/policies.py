@@ -20,7 +20,6 @@ _VALUE = const(5)
 # More than one task of these may hold at a time; of any other symbol the agent's own beats the
 # fleet's.
 _MANY = const(("deployfile", "removefile", "deployapp", "removeapp"))
-_ONE = const(("periodicgeolocation", "disablewifi", "disablebluetooth"))
 _BEATEN = const("overriden")
 
 
@@ -37,7 +36,7 @@ def _tell(agent, task_id, status):
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
     # The others come again with the retained message.
-    final = status not in ("received", "waiting")
+    final = status not in ["received", "waiting"]
     while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=final):
         yield 50
 
@@ -120,7 +119,7 @@ def _apply(agent, task, value, message):
     plan."""
     symbol = task[_SYMBOL]
     handler = registry.policies.get(symbol)
-    if not handler and symbol not in _MANY and symbol not in _ONE:
+    if not handler and symbol not in ("periodicgeolocation", "disablewifi", "disablebluetooth") + _MANY:
         raise Incompatible("not for this kind of device")
     if symbol not in _MANY:
         by_fleet = task[_ORIGIN] == "fleet"
@@ -194,7 +193,7 @@ def _built_in(agent, value, message, task):
     symbol = task[_SYMBOL]
     text = str(value)
     yield
-    if symbol in ("deployfile", "removefile"):
+    if symbol.endswith("file"):
         path = files.resolve(text, agent.settings["roots"])
         if symbol == "deployfile":
             return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), path, None

@@ -125,34 +125,20 @@ class Rest:
         log.debug("rest", "%s %s %d", method, endpoint, answer.status_code)
         return answer
 
-    def request(self, method, endpoint, query="", headers=None, data=None, ms=30000, consume=None):
-        """One exchange of at most ms milliseconds: returns consume(response), the response being
-        of status 2xx and open only during that call. query: without "?".
-        Raises NetError (no answer) and RestError (another status, or no HTTP)."""
-
-        def use(x, answer):
-            return consume(answer) if consume else None
-
-        return self._exchange(use, ms, method, endpoint, query, headers, data)
-
-    def stream(self, endpoint, headers, ms):
-        """GETs the endpoint and returns the response, open: its `raw` is a socket that the caller
-        reads, extends and closes."""
-
-        def use(x, answer):
-            x.detach()
-            return answer
-
-        return self._exchange(use, ms, "GET", endpoint, "", headers, None)
-
-    def _exchange(self, use, ms, *request):
+    def request(self, method, endpoint, query="", headers=None, data=None, ms=30000, keep=False):
+        """One exchange of at most ms milliseconds, whose answer is of status 2xx. keep: returns the
+        response, open: its `raw` is a socket that the caller reads, extends and closes. query:
+        without "?". Raises NetError (no answer) and RestError (another status, or no HTTP)."""
         for attempt in (0, 1):
-            if self._token and not self._owner.session and request[1] != "initSession":
+            if self._token and not self._owner.session and endpoint != "initSession":
                 self.open(self._token)
                 attempt = 1
             with transport.Exchange(self._host, ms) as x:
                 try:
-                    return use(x, self._send(*request))
+                    answer = self._send(method, endpoint, query, headers, data)
+                    if keep:
+                        x.detach()
+                    return answer
                 except RestError as e:
                     if attempt or e.status != 401 or not self._owner.session or not self._token:
                         raise
@@ -163,8 +149,8 @@ class Rest:
     def pick(self, method, endpoint, paths, query="", headers=None, data=None, ms=30000, top=()):
         """request(), and the values at the paths of its JSON answer, as jsonpick.pick(); top: its
         transparent objects."""
-
-        def consume(answer):
+        answer = self.request(method, endpoint, query, headers, data, ms, True)
+        try:
             jsonpick = resident.load("jsonpick")
             try:
                 return jsonpick.pick(answer.raw, paths, transparent=top)
@@ -172,11 +158,10 @@ class Rest:
                 raise _unreadable(answer)
             except jsonpick.JsonError as e:
                 raise _unreadable(answer, str(e))
-            finally:
-                jsonpick = None
-                resident.drop("jsonpick")
-
-        return self.request(method, endpoint, query, headers, data, ms, consume)
+        finally:
+            answer.close()
+            jsonpick = None
+            resident.drop("jsonpick")
 
     def open(self, user_token):
         """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""
@@ -184,7 +169,11 @@ class Rest:
         self._owner.session = None
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
-        found = self.request("GET", "initSession", query, token, consume=_short)
+        answer = self.request("GET", "initSession", query, token, keep=True)
+        try:
+            found = _short(answer)
+        finally:
+            answer.close()
         session = found.get("session_token") if isinstance(found, dict) else None
         if not isinstance(session, str):
             raise RestError(200, "NO_SESSION", "the server opened no session")

@@ -32,23 +32,28 @@ def _report(work):
     return result
 
 
-def _read(answer):
+def _read(*request):
+    """Status, the kept headers and the body of an answer, read after the exchange is over."""
+    answer = api.request(*request, keep=True)
     data = b""
-    while True:
-        piece = answer.raw.read(512)
-        if not piece:
-            return [answer.status_code, answer.headers, data]
-        data += piece
+    try:
+        while True:
+            piece = answer.raw.read(512)
+            if not piece:
+                return [answer.status_code, answer.headers, data]
+            data += piece
+    finally:
+        answer.close()
 
 
 def get(endpoint, query="", headers=None, method="GET", data=None, ms=1000):
     """A request, with status, the kept headers and the body of its answer."""
-    return _report(lambda: api.request(method, endpoint, query, headers, data, ms, _read))
+    return _report(lambda: _read(method, endpoint, query, headers, data, ms))
 
 
 def call(method, endpoint, data=None, ms=1000):
     """A request whose answer nobody reads."""
-    return _report(lambda: api.request(method, endpoint, data=data, ms=ms))
+    return _report(lambda: api.request(method, endpoint, data=data, ms=ms) and None)
 
 
 def pick(endpoint, paths, ms=1000):
@@ -71,7 +76,7 @@ class _Body:
 
 def pieces(method, endpoint, size):
     """Sends a body of size bytes that is made in pieces."""
-    return _report(lambda: api.request(method, endpoint, data=_Body(size), ms=5000))
+    return _report(lambda: api.request(method, endpoint, data=_Body(size), ms=5000) and None)
 
 
 def open_session(token):
@@ -81,19 +86,6 @@ def open_session(token):
 def close_session():
     """What close() does, whatever it meets; the session that is left."""
     return _report(lambda: [api.close(), api.session])
-
-
-def stream(endpoint):
-    """The bytes of a stream, read after the exchange is over."""
-
-    def work():
-        answer = api.stream(endpoint, {"Accept": "application/octet-stream"}, 1000)
-        try:
-            return _read(answer)
-        finally:
-            answer.close()
-
-    return _report(work)
 
 
 def base64_differs():
