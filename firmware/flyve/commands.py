@@ -18,7 +18,6 @@ def run(agent, name, message, retained):
         log.warn("commands", "%s is unknown: ignored", name)
         return
     log.info("commands", "%s", name)
-    yield
     word = str(message.get(name)).lower()
     if command:
         yield from command(agent, message, retained)
@@ -99,4 +98,3 @@ def _subscribe(agent, message):
         agent.link.move(old, fleet)
     elif moving:
         agent.link.refresh()
-    yield

@@ -3,11 +3,14 @@
 import json
 import os
 
+from micropython import const
+
 from flyve import board, log, resident
 
-WIPING = "/wiping"  # a wipe was begun: nothing else happens before it is done
-KEPT = "/keep.json"  # what of NVS outlives a wipe
-_FIRMWARE = ("boot.py", "main.py", "flyve", "flyve.a", "flyve.b", "lib")
+WIPING = const("/wiping")  # a wipe was begun: nothing else happens before it is done
+_KEPT = const("/keep.json")  # what of NVS outlives a wipe
+# What a wipe leaves, but for the two above.
+_FIRMWARE = const(("boot.py", "main.py", "flyve", "flyve.a", "flyve.b", "lib"))
 
 
 def end(agent, state=None):
@@ -47,31 +50,21 @@ def enrollment(rec, settings, state=None):
 def wipe(settings):
     """Erases all but the firmware, and what was erased before; restarts the board."""
     log.warn("agent", "wiping: all but the firmware goes")
-    if not _size(KEPT):  # else a cut came after this, and the settings may be gone
+    try:
+        begun = os.stat(_KEPT)[6]
+    except OSError:
+        begun = 0
+    if not begun:  # else a cut came after this, and the settings may be gone
         kept = {"update": board.nvs_get_int("update")}
         if settings["keep_wifi"]:
             kept["wifi"] = (board.nvs_get("wifi") or b"[]").decode()
-        with open(KEPT, "w") as f:
+        with open(_KEPT, "w") as f:
             json.dump(kept, f)
     for name in os.listdir("/"):
-        if name not in _FIRMWARE and "/" + name not in (WIPING, KEPT):
+        if name not in _FIRMWARE and "/" + name not in [WIPING, _KEPT]:
             _delete("/" + name)
-    _overwrite()
-    board.erase_nvs()
-    os.remove(WIPING)
-    board.reset()
-
-
-def _size(path):
-    try:
-        return os.stat(path)[6]
-    except OSError:
-        return 0
-
-
-def _overwrite():
-    """Makes littlefs write over what it has freed: small files lie in the blocks of their folder,
-    which are rewritten when they are full of changes; all other free blocks take one file."""
+    # littlefs is to write over what it has freed: small files lie in the blocks of their folder,
+    # which are rewritten when they are full of changes; all other free blocks take one file.
     for _ in range(256):
         board.feed()
         with open("/fill", "w") as f:
@@ -86,12 +79,15 @@ def _overwrite():
     except OSError:
         pass  # the flash is full
     os.remove("/fill")
+    board.erase_nvs()
+    os.remove(WIPING)
+    board.reset()
 
 
 def settle():
     """Brings back what a wipe has kept."""
     try:
-        with open(KEPT) as f:
+        with open(_KEPT) as f:
             kept = json.load(f)
     except OSError:
         return
@@ -101,4 +97,4 @@ def settle():
         board.nvs_set("wifi", kept["wifi"].encode())
     if kept.get("update"):
         board.nvs_set_int("update", kept["update"])
-    os.remove(KEPT)
+    os.remove(_KEPT)

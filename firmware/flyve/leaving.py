@@ -11,14 +11,13 @@ _WAIT_MS = const(200)
 _REPLACED_S = const(600)  # somebody has provisioned another deeplink, and waits beside the board
 _HEARD_MS = const(500)  # what the broker has, the backend hears a little later
 _REFUSALS = const(3)
-_ACK = b'{"unenroll":"unenrolled"}'
+_ACK = const(b'{"unenroll":"unenrolled"}')
 
 
 def gone(agent):
     """True when the backend has deleted the agent. Raises NetError and RestError."""
-    api = rest.resume(agent)
     try:
-        api.pick("GET", "PluginFlyvemdmAgent/" + agent.rec.get("agent_id"), ("id",))
+        rest.resume(agent).pick("GET", "PluginFlyvemdmAgent/" + agent.rec.get("agent_id"), ["id"])
         return False
     except rest.RestError as e:
         if rest.is_gone(e):
