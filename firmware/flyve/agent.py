@@ -118,7 +118,7 @@ class Agent:
         elif self.rec.get("state") in ("enrolled", "leaving"):
             self._online = resident.load("online").Online(self)
         elif self.invited.left() <= 0:
-            self._job, self._area = self.load("accepting", "run"), "enrollment"
+            self._job, self._area = self.load("invitation", "run"), "enrollment"
 
     def load(self, module, name, *args):
         """A job out of a module that is loaded for it; it gets the agent first."""

@@ -47,33 +47,28 @@ def run(agent, state):
 
 def _task(agent, again, entry):
     planned = yield from resident.load("policies").begin(agent, again, *entry)
-    if planned:
-        resident.drop("policies", "tasks", "files")
-        status = yield from _deploy(agent, *planned)
-        resident.drop()
-        yield from resident.load("policies").finish(agent, planned[0], status)
-
-
-def _deploy(agent, task, plan):
-    """A job: does what policies.begin() has planned, (item, place, version): a file, or with a
-    version the application called place. Returns the task's status. Raises NetError and
-    RestError when it is worth a retry."""
-    item, place, version = plan
+    if not planned:
+        return
+    # A file, or with a version the application called place.
+    task, (item, place, version) = planned
+    status = "done"
+    resident.drop("policies", "tasks", "files")
     try:
         yield from Delivery(agent, item, place if version is None else _STAGED).run()
-        if version is None:
-            return "done"
-        if (yield from resident.load("packages").install(_STAGED, place, version, task)):
-            return "trial"
-        agent.refresh_apps(place)
-        return "done"
+        if version is not None:
+            if (yield from resident.load("packages").install(_STAGED, place, version, task)):
+                status = "trial"
+            else:
+                agent.refresh_apps(place)
     except Exception as e:
         # The agent's own account may be gone for good: then it is not this task that failed.
         if getattr(e, "code", _GONE) != _GONE and e.refused():
             e = Failed(str(e))
-        if isinstance(e, (Failed, Incompatible)):
-            return registry.told(task, e)
-        raise
+        if not isinstance(e, (Failed, Incompatible)):
+            raise
+        status = registry.told(task, e)
+    resident.drop()
+    yield from resident.load("policies").finish(agent, task, status)
 
 
 class Delivery:
@@ -98,7 +93,18 @@ class Delivery:
         try:
             for _ in range(_EDITIONS):
                 try:
-                    yield from self._edition()
+                    self.form = self._describe()
+                    yield
+                    if (yield from resident.load("files").begin(self)):
+                        return
+                    resident.drop("files")
+                    yield from self._fetch()
+                    self._close()
+                    yield
+                    # What came in several answers must all be of one version.
+                    if self.requests > 1 and self._describe() != self.form:
+                        raise EOFError("another version")
+                    yield from resident.load("files").end(self)
                     return
                 except EOFError as e:
                     log.info("download", "%s changed on the server: %s", self.item, e)
@@ -113,30 +119,17 @@ class Delivery:
             self._discard()
             raise Failed("flash: %s" % e)
         finally:
-            resident.drop("download", "files")
+            self._close()
+
+    def _close(self):
+        resident.drop("download", "files")
+        if self.file:
+            self.file.close()
+            self.file = None
 
     def _discard(self):
-        resident.drop("download")
+        self._close()
         resident.load("files").discard()
-
-    def _edition(self):
-        """Fetches the file as it is now; raises EOFError when it is another one meanwhile."""
-        self.form = self._describe()
-        yield
-        if (yield from resident.load("files").begin(self)):
-            return
-        resident.drop("files")
-        try:
-            yield from self._fetch()
-        finally:
-            if self.file:
-                self.file.close()
-                self.file = None
-        yield
-        # What came in several answers must all be of one version.
-        if self.requests > 1 and self._describe() != self.form:
-            raise EOFError("another version")
-        yield from resident.load("files").end(self)
 
     def _answer(self, headers=None):
         """(status, headers, socket) of the answer to a GET of the item; the body is not read yet,

@@ -131,7 +131,6 @@ def _credentials(api, rec, settings, invited, mark, user):
         error=None,
     )
     resident.load("invitation").discard()
-    resident.drop("invitation")
     log.info("enrollment", "enrolled id=%s", agent_id)
 
 
@@ -141,7 +140,6 @@ def run(rec, settings):
     Raises Refused when only a new deeplink helps; NetError and RestError when it is worth trying
     again; the record then stands where it can go on."""
     invited, mark = resident.load("invitation").read()
-    resident.drop("invitation")  # a big session needs the memory
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)
     if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:

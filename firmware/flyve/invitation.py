@@ -4,10 +4,32 @@ import binascii
 import hashlib
 import os
 
+from micropython import const
+
 from flyve import log, resident
 from flyve.registry import Refused
 
-PATH = "/deeplink"
+PATH = const("/deeplink")
+_LOOK_MS = const(5000)  # how often to look for a deeplink
+
+
+def run(agent):
+    """A job: enrolls by the deeplink on the flash, or waits for one."""
+    agent.invited.after(_LOOK_MS)
+    rec = agent.rec
+    if not waiting():
+        if not agent.told:
+            agent.told = True
+            if rec.get("state") in ["invited", "created"]:
+                log.error("enrollment", "the deeplink is gone: provision it again")
+            log.info("agent", "waiting for a deeplink")
+        return
+    agent.told = False
+    try:
+        yield from resident.load("enrollment").run(rec, agent.settings)
+    except Refused as e:
+        refuse(rec, e)
+    agent.invited.after(0)
 
 
 def waiting():

@@ -8,7 +8,6 @@ import flyve
 low = 1 << 30  # bytes of heap that were free at the tightest collection
 
 _PHASES = (
-    "accepting",
     "applying",
     "bundle",
     "commands",
