@@ -64,9 +64,8 @@ def _inventory(agent):
     body = None
     if agent.by_mqtt:
         inventory = resident.load("inventory")
-        facts = inventory.of(agent)
         yield
-        body = inventory.Body(facts)
+        body = inventory.Body(agent.settings, agent)
         yield
     agent.answer("Inventory", body, "inventory")
 

@@ -59,9 +59,8 @@ def _input(settings, invited, user):
         "has_system_permission": 0,
     }
     head = b'{"input":' + json.dumps(values)[:-1].encode() + b',"inventory":"'
-    inventory = resident.load("inventory")
     tag = "invitation_" + invited.invitation_token
-    return inventory.Body(inventory.facts(settings), head, tag)
+    return resident.load("inventory").Body(settings, None, head, tag)
 
 
 def _create(api, rec, settings, invited, user):

@@ -63,6 +63,15 @@ def _size(path):
         return -1
 
 
+def mkdirs(path):
+    """Makes the folders in a path that are not there, those up to its last slash."""
+    at = path.find("/", 1)
+    while at > 0:
+        if _size(path[:at]) < 0:
+            os.mkdir(path[:at])
+        at = path.find("/", at + 1)
+
+
 def discard():
     """Forgets a download that will not be continued."""
     for path in (_JOURNAL, _PART):
@@ -119,13 +128,8 @@ def end(d):
     with open(_JOURNAL, "w") as f:
         json.dump(d.journal, f)
     yield
-    path = d.path
-    at = path.find("/", 1)
-    while at > 0:
-        if _size(path[:at]) < 0:
-            os.mkdir(path[:at])
-        at = path.find("/", at + 1)
-    os.rename(_PART, path)
+    mkdirs(d.path)
+    os.rename(_PART, d.path)
     _over(d)
 
 

@@ -161,9 +161,7 @@ def _install(path, head, name, version):
         elif not head or min(head) < 9:
             raise Failed("neither bundle, module nor image")
         yield from reclaim(name)
-        for made in (_ROOT, base, new):
-            if not _exists(made):
-                os.mkdir(made)
+        files.mkdirs(new + "/")
         os.rename(path, new + module)
     folders = _read(name)[:1]
     if folder in folders:

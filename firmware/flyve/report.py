@@ -39,7 +39,7 @@ def send(agent, report):
             _tell(api, "POST", "PluginFlyvemdmGeolocation", position)
         elif kind == "inventory":
             inventory = resident.load("inventory")
-            body = inventory.Body(inventory.of(agent), b'{"input":{"_inventory":"')
+            body = inventory.Body(agent.settings, agent, b'{"input":{"_inventory":"')
             api.request("PUT", item, data=body)
         else:
             _tell(api, "PUT", item, {"is_online": True} if kind == "online" else {"_pong": "!"})
