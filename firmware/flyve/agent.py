@@ -40,7 +40,7 @@ class Agent:
         self.refusals = 0  # of the backend, while the broker refuses us, too
         self.reports = None  # a list of what to tell over REST, if that is wanted
         self.by_mqtt = True  # whether answers go over MQTT
-        self.user = settings["user"]  # the user's data in GLPI, as user.py wants it
+        self.user = settings["user"]  # the user's data in GLPI, as report.py wants it
         self.clock = Retry()
         self.invited = Retry()
         self.told = False  # that it waits for a deeplink
@@ -169,7 +169,7 @@ class Agent:
             self._held = up
         elif up - self._held > _PRESS_MS:
             resident.load("invitation").discard()
-            resident.load("erase").end(self)
+            resident.load("leaving").end(self)
             self.restart("reset by its button", True)
 
     def refresh_apps(self, name=None):

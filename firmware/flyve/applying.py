@@ -52,7 +52,7 @@ def _task(agent, again, entry):
     # A file, or with a version the application called place.
     task, (item, place, version) = planned
     status = "done"
-    resident.drop("policies", "tasks", "files")
+    resident.drop("policies", "files")
     try:
         yield from Delivery(agent, item, place if version is None else _STAGED).run()
         if version is not None:
@@ -72,7 +72,7 @@ def _task(agent, again, entry):
 
 
 class Delivery:
-    """One file on its way to the flash; files.py and download.py do their parts on it.
+    """One file on its way to the flash; download.py does its part of it.
 
     item: e.g. "PluginFlyvemdmFile/1"; place: a path, or (with a trailing slash) a folder. have of
     total bytes are there."""
@@ -95,16 +95,15 @@ class Delivery:
                 try:
                     self.form = self._describe()
                     yield
-                    if (yield from resident.load("files").begin(self)):
+                    if (yield from resident.load("download").begin(self)):
                         return
-                    resident.drop("files")
                     yield from self._fetch()
                     self._close()
                     yield
                     # What came in several answers must all be of one version.
                     if self.requests > 1 and self._describe() != self.form:
                         raise EOFError("another version")
-                    yield from resident.load("files").end(self)
+                    yield from resident.load("download").end(self)
                     return
                 except EOFError as e:
                     log.info("download", "%s changed on the server: %s", self.item, e)
@@ -129,12 +128,12 @@ class Delivery:
 
     def _discard(self):
         self._close()
-        resident.load("files").discard()
+        resident.load("download").discard()
 
     def _answer(self, headers=None):
         """(status, headers, socket) of the answer to a GET of the item; the body is not read yet,
         and what would read it needs the memory that the REST client took."""
-        resident.drop("download")
+        resident.drop("download", "files")
         rest = resident.load("rest")
         answer = None
         try:

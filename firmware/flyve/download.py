@@ -1,14 +1,71 @@
-"""Takes the bytes of a file from an answer to the flash, judged by what really arrives."""
+"""A file on its way to the flash: what comes before and after, and the bytes of each answer, judged
+by what really arrives. `d` is applying.py's Delivery."""
 
+import binascii
+import hashlib
 import json
+import os
 
 from micropython import const
 
+from flyve import files, log
 from flyve.registry import Failed
 from flyve.transport import NetError
 
 _BLOCK = const(4096)  # of littlefs, and of the one buffer
+_PART = const("/part")  # what has come so far
+_JOURNAL = const("/part.json")  # of which file; made before the part and removed after it
 _BYTES = const("application/octet-stream")
+
+
+def discard():
+    """Forgets a download that will not be continued."""
+    for path in (_JOURNAL, _PART):
+        if files.size(path) >= 0:
+            os.remove(path)
+
+
+def begin(d):
+    """A job: finds out how much there is of the file of the Delivery d; returns True when that is
+    all of it and in its place. Raises Failed when it cannot be taken."""
+    path = d.place
+    if path.endswith("/"):
+        path += files.segment(str(d.form.get("name")))
+    d.path = path
+    file = [d.item, path, d.form]
+    try:
+        with open(_JOURNAL) as f:
+            journal = json.load(f)
+    except (OSError, ValueError):
+        journal = {}
+    if journal.get("file") != file:
+        discard()
+        journal = {"file": file}
+    d.journal = journal
+    d.hash = hashlib.sha256()
+    d.have = d.requests = d.block = 0
+    d.edge = _BLOCK
+    left = d.total
+    part = files.size(_PART)
+    if part > 0:
+        log.info("download", "goes on at byte %d of %d", part, left)
+        d.requests = 1
+        buf = memoryview(bytearray(_BLOCK))
+        with open(_PART, "rb") as f:
+            while d.have < part:
+                n = f.readinto(buf)
+                d.hash.update(buf[:n])
+                d.have += n
+                yield
+        left -= part
+    elif part and files.size(path) == left and "sha256" in journal:
+        # A cut came between the last two steps.
+        _over(d)
+        return True
+    st = os.statvfs("/")
+    # Each block of a file holds pointers too; directories and the journal need some.
+    if left // (st[0] - 8) + 5 > st[3]:
+        raise Failed("no space: %d bytes to come, %d free" % (left, st[0] * st[3]))
 
 
 def take(d, answer, first, length):
@@ -77,9 +134,7 @@ def _judge(d, status, headers, first, length):
         raise Failed("the server sends byte %d instead of %d" % (at, first))
     if not known:
         d.journal["modified"] = modified
-        # Until its close the old content stays: a cut leaves the old journal or the new one.
-        with open("/part.json", "w") as f:
-            json.dump(d.journal, f)
+        _note(d)
     return at
 
 
@@ -87,7 +142,7 @@ def _write(d):
     """Takes the buffer to the flash."""
     data = d.buf[: d.have - d.base]
     if d.file is None:
-        d.file = open("/part", "ab")
+        d.file = open(_PART, "ab")
     d.hash.update(data)
     d.file.write(data)
     d.base = d.have
@@ -102,3 +157,25 @@ def _turn(d):
     while not i & 1:
         d.edge -= 4
         i >>= 1
+
+
+def end(d):
+    """A job: puts the whole file in the place of the old one, by one rename."""
+    d.journal["sha256"] = binascii.hexlify(d.hash.digest()).decode()
+    _note(d)
+    yield
+    files.mkdirs(d.path)
+    os.rename(_PART, d.path)
+    _over(d)
+
+
+def _over(d):
+    os.remove(_JOURNAL)
+    done = d.path, d.total, d.journal["sha256"]
+    log.info("download", "done path=%s bytes=%d sha256=%s", *done)
+
+
+def _note(d):
+    # Until its close the old content stays: a cut leaves the old journal or the new one.
+    with open(_JOURNAL, "w") as f:
+        json.dump(d.journal, f)

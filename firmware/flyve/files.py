@@ -1,13 +1,15 @@
-"""Files from the network: where they may go, and what comes before and after a download."""
+"""What policies keep on the flash: where files may go, and the tasks that were dealt with.
 
-import binascii
-import hashlib
+The tasks are in a file, a line a task, so that memory does not grow. A task is [id, symbol, origin,
+digest, status, value]: origin "agent" or "fleet", digest the CRC32 of its message, status its last
+one ("trial" for an installed update: the backend still has "waiting"), value what the policy set.
+"""
+
 import json
 import os
 
 from micropython import const
 
-from flyve import log
 from flyve.registry import Failed
 
 ROOTS = {
@@ -17,8 +19,9 @@ ROOTS = {
     "MUSIC": "/files/music",
 }
 _LONGEST = const(160)
-_PART = const("/part")  # what has come so far
-_JOURNAL = const("/part.json")  # of which file; made before the part and removed after it
+PATH = const("/tasks.json")
+_NEW = const("/tasks.new")
+_LIMIT = const(128)  # tasks
 
 
 def segment(name):
@@ -56,7 +59,8 @@ def resolve(place, roots=None):
     return place
 
 
-def _size(path):
+def size(path):
+    """The bytes of a file, 0 for a folder, -1 when it is not there."""
     try:
         return os.stat(path)[6]
     except OSError:
@@ -67,73 +71,61 @@ def mkdirs(path):
     """Makes the folders in a path that are not there, those up to its last slash."""
     at = path.find("/", 1)
     while at > 0:
-        if _size(path[:at]) < 0:
+        if size(path[:at]) < 0:
             os.mkdir(path[:at])
         at = path.find("/", at + 1)
 
 
-def discard():
-    """Forgets a download that will not be continued."""
-    for path in (_JOURNAL, _PART):
-        if _size(path) >= 0:
-            os.remove(path)
-
-
-def begin(d):
-    """A job: finds out how much there is of the file of the Delivery d; returns True when that is
-    all of it and in its place. Raises Failed when it cannot be taken."""
-    path = d.place
-    if path.endswith("/"):
-        path += segment(str(d.form.get("name")))
-    d.path = path
-    file = [d.item, path, d.form]
+def tasks():
+    """Yields the tasks, oldest first; a line that cannot be read is passed over."""
     try:
-        with open(_JOURNAL) as f:
-            journal = json.load(f)
-    except (OSError, ValueError):
-        journal = {}
-    if journal.get("file") != file:
-        discard()
-        journal = {"file": file}
-    d.journal = journal
-    d.hash = hashlib.sha256()
-    d.have = d.requests = d.block = 0
-    d.edge = 4096
-    left = d.total
-    part = _size(_PART)
-    if part > 0:
-        log.info("download", "goes on at byte %d of %d", part, left)
-        d.requests = 1
-        buf = memoryview(bytearray(4096))
-        with open(_PART, "rb") as f:
-            while d.have < part:
-                n = f.readinto(buf)
-                d.hash.update(buf[:n])
-                d.have += n
-                yield
-        left -= part
-    elif part and _size(path) == left and "sha256" in journal:
-        # A cut came between the last two steps.
-        _over(d)
-        return True
-    st = os.statvfs("/")
-    # Each block of a file holds pointers too; directories and the journal need some.
-    if left // (st[0] - 8) + 5 > st[3]:
-        raise Failed("no space: %d bytes to come, %d free" % (left, st[0] * st[3]))
+        f = open(PATH, "rb")
+    except OSError:
+        return
+    try:
+        while True:
+            line = f.readline()
+            if not line:
+                return
+            try:
+                task = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(task, list) and len(task) == 6:
+                yield task
+    finally:
+        f.close()
 
 
-def end(d):
-    """A job: puts the whole file in the place of the old one, by one rename."""
-    d.journal["sha256"] = binascii.hexlify(d.hash.digest()).decode()
-    with open(_JOURNAL, "w") as f:
-        json.dump(d.journal, f)
-    yield
-    mkdirs(d.path)
-    os.rename(_PART, d.path)
-    _over(d)
+def task(*wanted):
+    """The oldest task that has the wanted values (an index, its value, and so on), or None."""
+    found = None
+    for one in tasks():  # to the end: a file left open is closed by a collection, at a bad time
+        fits = found is None
+        for i in range(0, len(wanted), 2):
+            fits = fits and one[wanted[i]] == wanted[i + 1]
+        if fits:
+            found = one
+    return found
 
 
-def _over(d):
-    os.remove(_JOURNAL)
-    done = d.path, d.total, d.journal["sha256"]
-    log.info("download", "done path=%s bytes=%d sha256=%s", *done)
+def rewrite(gone, new=None):
+    """Drops the tasks whose ids are in gone and adds the new one, if any: in one step, a power cut
+    leaves the old file or the new one."""
+    count = new is not None
+    for task in tasks():
+        count += task[0] not in gone
+    with open(_NEW, "w") as f:
+        for task in tasks():
+            if task[0] not in gone:
+                count -= 1
+                if count < _LIMIT:
+                    f.write(json.dumps(task) + "\n")
+        if new:
+            f.write(json.dumps(new) + "\n")
+    os.rename(_NEW, PATH)
+
+
+def put(task):
+    """Makes the task durable, in place of one with the same id."""
+    rewrite(task[:1], task)

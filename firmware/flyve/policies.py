@@ -6,12 +6,12 @@ import os
 
 from micropython import const
 
-from flyve import board, files, log, registry, resident, tasks
+from flyve import board, files, log, registry, resident
 from flyve.registry import Failed, Incompatible
 
 LIMIT = const(4096)  # bytes of a policy's message
 
-_ID = const(0)  # in a task, see tasks.py
+_ID = const(0)  # in a task, see files.py
 _SYMBOL = const(1)
 _ORIGIN = const(2)
 _STATUS = const(4)
@@ -65,7 +65,7 @@ def begin(agent, again, fleet, symbol, task_id, payload):
     applying.py is to do, see _built_in()."""
     if fleet and fleet != agent.rec.get("fleet"):
         return None
-    known = tasks.first(_ID, task_id)
+    known = files.task(_ID, task_id)
     if payload == b"":
         yield from _remove(agent, known)
         return None
@@ -107,7 +107,7 @@ def begin(agent, again, fleet, symbol, task_id, payload):
 def finish(agent, task, status):
     """A job: makes the task's status durable and tells it."""
     task[_STATUS] = status
-    tasks.put(task)
+    files.put(task)
     if status == "trial":
         agent.restarting = True
     else:
@@ -124,7 +124,7 @@ def _apply(agent, task, value, message):
     if symbol not in _MANY:
         by_fleet = task[_ORIGIN] == "fleet"
         rival = "agent" if by_fleet else "fleet"
-        other = tasks.first(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
+        other = files.task(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
         if other and by_fleet:
             return _BEATEN
         if other:
@@ -138,7 +138,7 @@ def _remove(agent, task):
         return
     symbol = task[_SYMBOL]
     gone = [task[_ID]]
-    for other in tasks.each():
+    for other in files.tasks():
         if other[_SYMBOL] == symbol and other[_STATUS] == _BEATEN:
             gone.append(other[_ID])
     handler = registry.policies.get(symbol)
@@ -148,7 +148,7 @@ def _remove(agent, task):
                 handler[1](agent, task[_VALUE])
         elif symbol == "periodicgeolocation":
             agent.rec.save(locate=None)
-    tasks.rewrite(gone)
+    files.rewrite(gone)
     log.info("policies", "task %s removed", gone[0])
     if len(gone) > 1:
         agent.link.refresh()  # now the fleet's counts
@@ -158,7 +158,7 @@ def _remove(agent, task):
 def forget_fleet(agent):
     """A job: drops all tasks of the fleet that the agent has left."""
     while True:
-        task = tasks.first(_ORIGIN, "fleet")
+        task = files.task(_ORIGIN, "fleet")
         if task is None:
             return
         yield from _remove(agent, task)
@@ -173,7 +173,7 @@ def settle(agent):
         return
     log.info("policies", "update %s", ended)
     while True:
-        task = tasks.first(_STATUS, "trial")
+        task = files.task(_STATUS, "trial")
         if task is None:
             break
         yield from finish(agent, task, "done" if ended == "confirmed" else "failed")
@@ -182,7 +182,7 @@ def settle(agent):
 
 def app_failed(agent, name):
     """A job: the task that installed this application has failed after all."""
-    task = tasks.first(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
+    task = files.task(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
     if task:
         yield from finish(agent, task, "failed")
 

@@ -20,10 +20,10 @@ def prepare():
     log.info("agent", "flyve %s starts after %s", VERSION, board.reset_cause())
     for problem in problems:
         log.warn("config", "%s", problem)
-    erase = resident.load("erase")
-    if _exists(erase.WIPING):
-        erase.wipe(settings)
-    erase.settle()
+    leaving = resident.load("leaving")
+    if _exists(leaving.WIPING):
+        leaving.wipe(settings)
+    leaving.settle()
     try:
         rec = Record()
     except RecordError as e:
@@ -34,7 +34,7 @@ def prepare():
     if rec.problems and not rec.values:
         log.error("record", "both slots are unreadable: run `flyve reset` and enroll again")
     if rec.get("state") == "erasing":
-        erase.enrollment(rec, settings, rec.get("next"))
+        leaving.enrollment(rec, settings, rec.get("next"))
     transport.ca = settings["ca"]
     for path in ("/ca.der", "/ca.pem"):
         if not transport.ca and _exists(path):

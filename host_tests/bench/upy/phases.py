@@ -11,12 +11,11 @@ _PHASES = (
     ("startup", "config", "invitation"),
     ("clock", "trust"),
     ("commands", "inventory", "report"),
-    ("policies", "tasks", "files"),
-    ("applying", "rest", "files"),
+    ("applying", "policies", "files"),
     ("applying", "rest"),
     ("applying", "jsonpick"),
-    ("applying", "download"),
-    ("packages", "files", "bundle"),
+    ("applying", "download", "files"),
+    ("applying", "packages", "files", "bundle"),
     ("update",),
 )
 
