@@ -35,15 +35,18 @@ def _unquote(text):
 
 
 def _payload(text):
-    """The base64 candidates in a link, the likeliest first."""
+    """Yields the base64 candidates in a link, the likeliest first."""
     mark = text.find("data=")
     if mark >= 0 and (mark == 0 or text[mark - 1] in "?&"):
-        return [text[mark + 5 :].split("&", 1)[0].split("#", 1)[0]]
-    if "://" not in text:
-        return [text]
-    # Standard base64 may itself contain "/": drop leading segments one by one.
-    segments = text.split("://", 1)[1].split("/")[1:]
-    return ["/".join(segments[i:]) for i in range(len(segments))]
+        yield text[mark + 5 :].split("&", 1)[0].split("#", 1)[0]
+    elif "://" not in text:
+        yield text
+    else:
+        # Standard base64 may itself contain "/": drop leading segments one by one.
+        left = text.split("://", 1)[1]
+        while "/" in left:
+            left = left.split("/", 1)[1]
+            yield left
 
 
 def _decode(text):
@@ -68,8 +71,11 @@ def _decode(text):
 def _json_fields(text):
     try:
         found = json.loads(text)
-        names = _FIELDS[:3] + tuple("support_" + n for n in _FIELDS[3:])
-        return [str(found.get(n) or "") for n in names]
+        values = []
+        for name in _FIELDS:
+            name = "support_" + name if len(values) > 2 else name
+            values.append(str(found.get(name) or ""))
+        return values
     except (ValueError, AttributeError):
         raise DeeplinkError("its JSON is malformed" + _NEW) from None
 

@@ -33,9 +33,9 @@ def send(agent, report):
             if row is not None:
                 _tell(api, "PUT", "PluginFlyvemdmTaskstatus/%s" % row, {"status": facts[1]})
         elif kind == "geolocation":
-            position = {"_" + k if k in ("datetime", "gps") else k: v for k, v in facts[0].items()}
-            position["_agents_id"] = agent_id
-            position["computers_id"] = agent.rec.get("computer")
+            position = {"_agents_id": agent_id, "computers_id": agent.rec.get("computer")}
+            for key, value in facts[0].items():  # datetime, gps, latitude, longitude
+                position[key if key[0] == "l" else "_" + key] = value
             _tell(api, "POST", "PluginFlyvemdmGeolocation", position)
         elif kind == "inventory":
             inventory = resident.load("inventory")

@@ -23,13 +23,10 @@ class RestError(Exception):
     """The server answered, but not as wished. status: HTTP status; code, message: GLPI's pair."""
 
     def __init__(self, status, code, message):
-        super().__init__(code)
+        super().__init__("%s %s (HTTP %d)" % (code, message, status))
         self.status = status
         self.code = code
         self.message = message
-
-    def __str__(self):
-        return "%s %s (HTTP %d)" % (self.code, self.message, self.status)
 
     def refused(self, *statuses):
         """True when GLPI itself refuses (with one of the statuses, if any is given), not a server
