@@ -2,7 +2,7 @@
 
 The modules for each step come and go: beside a connection there is room for few of them. The
 backend loses the last byte of every answer whose length is 1 modulo 16384, answers 200 where a
-part was asked for, and never 416: so lengths are chosen here, and what comes is judged and counted.
+part was asked for, and never 416: so lengths are chosen, and what comes is judged and counted.
 """
 
 from micropython import const

@@ -8,13 +8,13 @@ from micropython import const
 from flyve import board, log, registry, resident
 
 _UNIX = const(946684800)  # seconds from 1970 to the board's epoch
-_NAMES = const(("geolocate", "inventory", "subscribe", "lock", "wipe", "unenroll"))
 
 
 def run(agent, name, message, retained):
     """A job: carries out the command called name (in lower case); message: its JSON object."""
     command = registry.commands.get(name)
-    if command is None and name not in _NAMES:
+    names = ["geolocate", "inventory", "subscribe", "lock", "wipe", "unenroll"]
+    if command is None and name not in names:
         log.warn("commands", "%s is unknown: ignored", name)
         return
     log.info("commands", "%s", name)
@@ -29,7 +29,7 @@ def run(agent, name, message, retained):
         yield from _subscribe(agent, message)
     elif name == "lock":
         # The state outlives a restart.
-        if word in ("now", "unlock"):
+        if word in ["now", "unlock"]:
             on = word == "now"
             agent.rec.save(lock=on or None)
             if agent.apps:

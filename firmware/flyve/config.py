@@ -60,7 +60,7 @@ def check(name, value):
     """Returns value if the setting called name takes it; raises ValueError with what it takes."""
     default, kind, low, high = KEYS.get(name, (0, "", 0, 0))
     given = type(value).__name__
-    measured = kind in ("str", "list", "dict")
+    measured = kind in ["str", "list", "dict"]
     if not kind:
         text = "no such setting"
     elif value is None:
@@ -69,7 +69,7 @@ def check(name, value):
         if value in kind.split("|"):
             return value
         text = "one of " + kind.replace("|", ", ")
-    elif given != kind and (kind != "number" or given not in ("int", "float")):
+    elif given != kind and (kind != "number" or given not in ["int", "float"]):
         text = "must be of type " + kind
     elif not low <= (len(value) if measured else value) <= high:
         text = "its %s must be in %d..%d" % ("length" if measured else "value", low, high)
@@ -79,7 +79,7 @@ def check(name, value):
             for c in '/+#&<>"':
                 if c in value:
                     text = 'must not contain any of / + # & < > "'
-        elif name in ("ntp", "roots"):
+        elif name in ["ntp", "roots"]:
             for one in value if kind == "list" else value.values():
                 if not isinstance(one, str):
                     text = "must hold texts only"

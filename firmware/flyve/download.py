@@ -1,5 +1,5 @@
-"""A file on its way to the flash: what comes before and after, and the bytes of each answer, judged
-by what really arrives. `d` is applying.py's Delivery."""
+"""A file on its way to the flash: what comes before and after, and the bytes of each answer,
+judged by what really arrives. `d` is applying.py's Delivery."""
 
 import binascii
 import hashlib
@@ -20,7 +20,7 @@ _BYTES = const("application/octet-stream")
 
 def discard():
     """Forgets a download that will not be continued."""
-    for path in (_JOURNAL, _PART):
+    for path in [_JOURNAL, _PART]:
         if files.size(path) >= 0:
             os.remove(path)
 

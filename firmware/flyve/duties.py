@@ -35,7 +35,7 @@ def _due(state, duty):
         if state.failed and link.up:
             return agent.load("policies", "app_failed", state.failed.pop(0))
     elif duty == 2:
-        if link.down and getattr(link.reason, "code", 0) in (4, 5):
+        if link.down and getattr(link.reason, "code", 0) in [4, 5]:
             if link.reason is not state.refusal:
                 state.refusal = link.reason
                 return agent.load("leaving", "doubt")
@@ -73,7 +73,7 @@ def failed(state, failure):
 def _no_memory(e):
     if isinstance(e, MemoryError) or getattr(e, "kind", None) == "memory":
         return True
-    return isinstance(e, OSError) and e.errno in (12, 105)
+    return isinstance(e, OSError) and e.errno in [12, 105]
 
 
 def greet(agent):

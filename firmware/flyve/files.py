@@ -1,8 +1,9 @@
 """What policies keep on the flash: where files may go, and the tasks that were dealt with.
 
-The tasks are in a file, a line a task, so that memory does not grow. A task is [id, symbol, origin,
-digest, status, value]: origin "agent" or "fleet", digest the CRC32 of its message, status its last
-one ("trial" for an installed update: the backend still has "waiting"), value what the policy set.
+The tasks are in a file, a line a task, so that memory does not grow. A task is [id, symbol,
+origin, digest, status, value]: origin "agent" or "fleet", digest the CRC32 of its message, status
+its last one ("trial" for an installed update: the backend still has "waiting"), value what the
+policy set.
 """
 
 import json

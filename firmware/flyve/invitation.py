@@ -68,7 +68,7 @@ def settle(rec):
     """Finishes what a power cut may have interrupted once the record had moved on: a deeplink
     that served its purpose is removed."""
     link = rec.get("link")
-    if rec.get("state") not in ("enrolled", "refused") or link is None:
+    if rec.get("state") not in ["enrolled", "refused"] or link is None:
         return
     if waiting():
         try:

@@ -45,7 +45,7 @@ def run(agent):
         wait = min(wait, _REPLACED_S)
     retry = Retry()
     while True:
-        if not link.up and getattr(link.reason, "code", 0) not in (4, 5):
+        if not link.up and getattr(link.reason, "code", 0) not in [4, 5]:
             yield _WAIT_MS
         elif retry.left() > 0:
             yield min(_WAIT_MS, retry.left())

@@ -17,10 +17,13 @@ _ORIGIN = const(2)
 _STATUS = const(4)
 _VALUE = const(5)
 
-# More than one task of these may hold at a time; of any other symbol the agent's own beats the
-# fleet's.
-_MANY = const(("deployfile", "removefile", "deployapp", "removeapp"))
 _BEATEN = const("overriden")
+
+
+def _many(symbol):
+    """True when more than one task of this symbol may hold at a time; of any other symbol the
+    agent's own beats the fleet's."""
+    return symbol in ["deployfile", "removefile", "deployapp", "removeapp"]
 
 
 def _tell(agent, task_id, status):
@@ -51,7 +54,7 @@ def _parse(payload):
     if not isinstance(task_id, (int, str)):
         raise Failed("malformed taskId")
     for symbol in message:
-        if symbol not in ("taskId", "id", "version", "versionCode"):
+        if symbol not in ["taskId", "id", "version", "versionCode"]:
             return symbol, message[symbol], message
     raise Failed("no symbol in the message")
 
@@ -90,7 +93,7 @@ def begin(agent, again, fleet, symbol, task_id, payload):
             task[_VALUE] = value
         if not again:
             yield from _tell(agent, task_id, "received")
-            if symbol in _MANY:
+            if _many(symbol):
                 yield from _tell(agent, task_id, "waiting")
         status = yield from _apply(agent, task, value, message)
         if isinstance(status, tuple):
@@ -119,9 +122,10 @@ def _apply(agent, task, value, message):
     plan."""
     symbol = task[_SYMBOL]
     handler = registry.policies.get(symbol)
-    if not handler and symbol not in ("periodicgeolocation", "disablewifi", "disablebluetooth") + _MANY:
+    others = ["periodicgeolocation", "disablewifi", "disablebluetooth"]
+    if not handler and not _many(symbol) and symbol not in others:
         raise Incompatible("not for this kind of device")
-    if symbol not in _MANY:
+    if not _many(symbol):
         by_fleet = task[_ORIGIN] == "fleet"
         rival = "agent" if by_fleet else "fleet"
         other = files.task(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
@@ -169,7 +173,7 @@ def settle(agent):
     update = resident.load("update")
     update.confirm()
     ended = update.status()
-    if ended not in ("confirmed", "failed"):
+    if ended not in ["confirmed", "failed"]:
         return
     log.info("policies", "update %s", ended)
     while True:
@@ -202,7 +206,7 @@ def _built_in(agent, value, message, task):
         except OSError as e:
             if e.errno != 2:  # ENOENT: it need not be there
                 raise Failed("flash: %s" % e)
-    elif symbol in _MANY:
+    elif symbol.endswith("app"):
         name = files.segment(text)
         if symbol == "deployapp":
             item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
@@ -214,7 +218,7 @@ def _built_in(agent, value, message, task):
         agent.rec.save(locate=_number(value, "number of seconds") or None)
     else:
         text = text.lower()
-        if text not in ("true", "false"):
+        if text not in ["true", "false"]:
             raise Failed("neither true nor false")
         if text == "true":
             if symbol == "disablewifi":

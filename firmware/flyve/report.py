@@ -56,8 +56,9 @@ def _tell(api, method, item, values):
 
 
 def user(agent):
-    """A job: brings the user's data in GLPI up to date with agent.user, a dict with some of FIELDS.
-    "Not permitted" is an answer. Raises NetError and RestError when it is worth a retry."""
+    """A job: brings the user's data in GLPI up to date with agent.user, a dict with some of
+    FIELDS. "Not permitted" is an answer. Raises NetError and RestError when it is worth a
+    retry."""
     wanted = agent.user
     user_id = agent.rec.get("user_id")
     sums = agent.rec.get("user", {}).copy()  # of what was sent

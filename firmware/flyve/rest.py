@@ -32,7 +32,7 @@ class RestError(Exception):
         """True when GLPI itself refuses (with one of the statuses, if any is given), not a server
         in front of it."""
         known = self.status in statuses if statuses else 400 <= self.status < 500
-        return known and self.code not in ("NOT_JSON", "BAD_JSON")
+        return known and self.code not in ["NOT_JSON", "BAD_JSON"]
 
 
 def _header(line, headers):
@@ -61,7 +61,7 @@ def _short(answer):
             raise ValueError("too many brackets")  # each takes a lot of memory
         return json.loads(text)
     except ValueError as e:
-        raise _unreadable(answer, text.lstrip()[:1] in (b"{", b"[") and str(e))
+        raise _unreadable(answer, text.lstrip()[:1] in [b"{", b"["] and str(e))
 
 
 def _error(answer):
@@ -123,10 +123,10 @@ class Rest:
         return answer
 
     def request(self, method, endpoint, query="", headers=None, data=None, ms=30000, keep=False):
-        """One exchange of at most ms milliseconds, whose answer is of status 2xx. keep: returns the
-        response, open: its `raw` is a socket that the caller reads, extends and closes. query:
+        """One exchange of at most ms milliseconds, whose answer is of status 2xx. keep: returns
+        the response, open: its `raw` is a socket that the caller reads, extends and closes. query:
         without "?". Raises NetError (no answer) and RestError (another status, or no HTTP)."""
-        for attempt in (0, 1):
+        for attempt in range(2):
             if self._token and not self._owner.session and endpoint != "initSession":
                 self.open(self._token)
                 attempt = 1

@@ -8,7 +8,6 @@ import sys
 import time
 
 from flyve import applying, log, resident, transport
-from flyve.registry import Failed
 
 with open("/params.json") as f:
     params = json.load(f)
