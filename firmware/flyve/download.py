@@ -8,7 +8,7 @@ import os
 
 from micropython import const
 
-from flyve import files, log
+from flyve import log, resident
 from flyve.registry import Failed
 from flyve.transport import NetError
 
@@ -21,13 +21,14 @@ _BYTES = const("application/octet-stream")
 def discard():
     """Forgets a download that will not be continued."""
     for path in [_JOURNAL, _PART]:
-        if files.size(path) >= 0:
+        if resident.load("files").size(path) >= 0:
             os.remove(path)
 
 
 def begin(d):
     """A job: finds out how much there is of the file of the Delivery d; returns True when that is
     all of it and in its place. Raises Failed when it cannot be taken."""
+    files = resident.load("files")
     path = d.place
     if path.endswith("/"):
         path += files.segment(str(d.form.get("name")))
@@ -164,7 +165,7 @@ def end(d):
     d.journal["sha256"] = binascii.hexlify(d.hash.digest()).decode()
     _note(d)
     yield
-    files.mkdirs(d.path)
+    resident.load("files").mkdirs(d.path)
     os.rename(_PART, d.path)
     _over(d)
 
