@@ -20,7 +20,8 @@ _GUEST = const("plugin_flyvemdm_guest_profiles_id")
 
 
 def _final(e, text, *statuses):
-    """What to raise for a RestError: Refused if it is one of the statuses, with what to do."""
+    """What to raise for a RestError: Refused, with what to do, if GLPI refuses for good: with one
+    of the statuses, if any is given."""
     return Refused(e.code, e.message + text) if e.refused(*statuses) else e
 
 
@@ -41,8 +42,8 @@ def _profile(api):
     return found
 
 
-def _input(settings, invited, user):
-    """The JSON of the POST, in pieces, the inventory streamed into it."""
+def _create(api, rec, settings, invited, user):
+    """Makes the agent in GLPI, by a JSON into which the inventory is streamed."""
     values = {
         "_email": settings["email"] or user.get("glpiname") or invited.email,
         "_invitation_token": invited.invitation_token,
@@ -60,32 +61,26 @@ def _input(settings, invited, user):
     }
     head = b'{"input":' + json.dumps(values)[:-1].encode() + b',"inventory":"'
     tag = "invitation_" + invited.invitation_token
-    return resident.load("inventory").Body(settings, None, head, tag)
-
-
-def _create(api, rec, settings, invited, user):
-    body = _input(settings, invited, user)
+    body = resident.load("inventory").Body(settings, None, head, tag)
     again = rec.get("posting")
     rec.save(posting=True)
     try:
         found = api.pick("POST", "PluginFlyvemdmAgent", ("id",), data=body, ms=_POST_MS)
     except rest.RestError as e:
-        if not e.refused():
+        if e.code.startswith("ERROR_SESSION_TOKEN"):
             raise
-        if e.code in ("ERROR_SESSION_TOKEN_INVALID", "ERROR_SESSION_TOKEN_MISSING"):
-            raise
+        text = ""
         if again:
-            e.message += (
+            text = (
                 "; an earlier attempt lost its answer and may have used up the invitation: "
                 "delete the device's agent in GLPI, if there is one, and invite again"
             )
         elif e.message == "Enrollment failed":
-            e.message += "; the plugin's option `debug enrolment` tells why"
-        raise Refused(e.code, e.message)
-    agent_id = found.get("id")
-    if agent_id is None:
+            text = "; the plugin's option `debug enrolment` tells why"
+        raise _final(e, text)
+    if found.get("id") is None:
         raise rest.RestError(200, "NO_ID", "the backend created an agent without telling its id")
-    rec.save(state="created", agent_id=str(agent_id), posting=None)
+    rec.save(state="created", agent_id=str(found["id"]), posting=None)
 
 
 def _credentials(api, rec, settings, invited, mark, user):
@@ -142,7 +137,7 @@ def run(rec, settings):
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)
     if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
-        helpdesk = [text[:80] for text in invited[3:]]
+        helpdesk = " ".join(invited[3:]).strip()[:320]
         rec.save(
             state="invited", link=mark, agent_id=None, posting=None, helpdesk=helpdesk, error=None
         )

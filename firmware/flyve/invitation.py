@@ -84,11 +84,10 @@ def settle(rec):
 
 def refuse(rec, why):
     """Makes the refusal durable: the reason is kept, the deeplink is not."""
-    log.error("enrollment", "refused %s %s", why.code, why.message)
-    helpdesk = rec.get("helpdesk")
-    if helpdesk:
-        log.error("enrollment", "helpdesk: %s", " ".join(helpdesk))
-    error = "%s %s" % (why.code, why.message[:160])
+    log.error("enrollment", "refused %s", why)
+    if rec.get("helpdesk"):
+        log.error("enrollment", "helpdesk: %s", rec.get("helpdesk"))
+    error = str(why)[:200]
     try:
         mark = read()[1]
     except (Refused, OSError):
