@@ -162,7 +162,7 @@ class Delivery:
             sock.close()
             jsonpick = None
             resident.drop("jsonpick")
-        raise NetError("form", "no size in the JSON form of %s: %s" % (self.item, text))
+        raise NetError("closed", "no size in the JSON form of %s: %s" % (self.item, text))
 
     def _fetch(self):
         """Requests one part after the other until all is there."""

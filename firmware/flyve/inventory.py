@@ -31,7 +31,9 @@ def _applications():
         os.stat("/apps")
     except OSError:
         return []
-    found = list(resident.load("packages").installed())
+    found = []
+    for name, path in resident.load("packages").paths():
+        found.append((name, path.rsplit("/", 1)[1].rstrip("~")))
     resident.drop("packages", "files")
     return found
 

@@ -62,14 +62,9 @@ def _delete(path):
     yield
 
 
-def installed():
-    """Yields (name, version) of each application."""
-    for name, path in paths():
-        yield name, path.rsplit("/", 1)[1].rstrip("~")
-
-
 def paths():
-    """Yields (name, folder) of each application."""
+    """Yields (name, folder) of each application; the folder's name is its version, and maybe a
+    "~"."""
     for name in _names():
         folders = _read(name)
         if folders:

@@ -10,9 +10,9 @@ from flyve import log, resident, rest
 
 FIELDS = const(("firstname", "realname", "phone", "phone2", "_useremails", "_default_email"))
 
-_SEARCH = const(
-    "criteria[0][field]=5&criteria[0][searchtype]=equals&criteria[0][value]=%s"
-    "&criteria[1][field]=6&criteria[1][searchtype]=equals&criteria[1][value]=%s&forcedisplay=2"
+# Of generic search: number, field, number, number, value.
+_CRITERION = const(
+    "criteria[%d][field]=%d&criteria[%d][searchtype]=equals&criteria[%d][value]=%s&"
 )
 
 
@@ -27,7 +27,8 @@ def send(agent, report):
     item = "PluginFlyvemdmAgent/" + agent_id
     try:
         if kind == "task":
-            query = _SEARCH % (agent_id, facts[0])
+            query = _CRITERION % (0, 5, 0, 0, agent_id)
+            query += _CRITERION % (1, 6, 1, 1, facts[0]) + "forcedisplay=2"
             found = api.pick("GET", "search/PluginFlyvemdmTaskstatus", ("data.0.2",), query)
             row = found.get("data.0.2")
             if row is not None:

@@ -33,6 +33,13 @@ def test_what_was_put_is_found_again():
     assert files.task(0, "2") == task("2", value='a"b\n')
 
 
+def test_the_oldest_task_with_all_wanted_values_is_found():
+    blank(task(1, "failed"), task(2), task(3))
+    assert files.task(1, "deployfile", 4, "done") == task(2)
+    assert files.task(4, "done", 0, 3) == task(3)
+    assert files.task(4, "failed", 0, 3) is None
+
+
 def test_a_task_takes_the_place_of_one_with_its_id():
     blank(task(1, "trial"), task(2), task(1, "failed"))
     assert list(files.tasks()) == [task(2), task(1, "failed")]

@@ -160,6 +160,25 @@ def test_an_error_of_another_form_keeps_its_status(upy, api):
     assert (found["status"], found["code"]) == (503, "ERROR")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 2000, b'["ERROR_X", "' + b"x" * 3000 + b'"]', b'["ERROR_X", ', b'{"a": [}'],
+    ids=["deep", "long", "cut", "wrong"],
+)
+def test_an_error_that_cannot_be_read_keeps_its_status(upy, api, body):
+    api(answer(body, "500 Oops"))
+    found = _refusal(upy)
+    assert (found["status"], found["code"]) == (500, "BAD_JSON")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 2000, b"[]", b'"text"', b"12", b'{"session_token": ["x"]}']
+)
+def test_an_answer_without_a_session_opens_none(upy, api, body):
+    api(answer(body), session=None)
+    assert upy.call("api", "open_session", USER)["code"] in ("BAD_JSON", "NOT_JSON", "NO_SESSION")
+
+
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oops"])
 def test_html_instead_of_json_names_the_url(upy, api, status):
     api(answer(b"<html><body>Hello", status, "Content-Type: text/html"))
