@@ -7,9 +7,7 @@ part was asked for, and never 416: so lengths are chosen, and what comes is judg
 
 from micropython import const
 
-from flyve import log, registry, resident
-from flyve.registry import Failed, Incompatible
-from flyve.transport import NetError
+from flyve import log, registry, resident, transport
 
 idle_ms = 15000  # for one piece: a server slower than 280 bytes a second is given up
 
@@ -63,8 +61,8 @@ def _task(agent, again, entry):
     except Exception as e:
         # The agent's own account may be gone for good: then it is not this task that failed.
         if getattr(e, "code", _GONE) != _GONE and e.refused():
-            e = Failed(str(e))
-        if not isinstance(e, (Failed, Incompatible)):
+            e = registry.Failed(str(e))
+        if not isinstance(e, (registry.Failed, registry.Incompatible)):
             raise
         status = registry.told(task, e)
     resident.drop()
@@ -108,15 +106,15 @@ class Delivery:
                 except EOFError as e:
                     log.info("download", "%s changed on the server: %s", self.item, e)
                     self._discard()
-            raise Failed("%s does not stay the same" % self.item)
-        except NetError:
+            raise registry.Failed("%s does not stay the same" % self.item)
+        except transport.NetError:
             raise
-        except Failed:
+        except registry.Failed:
             self._discard()
             raise
         except OSError as e:
             self._discard()
-            raise Failed("flash: %s" % e)
+            raise registry.Failed("flash: %s" % e)
         finally:
             self._close()
 
@@ -162,7 +160,8 @@ class Delivery:
             sock.close()
             jsonpick = None
             resident.drop("jsonpick")
-        raise NetError("closed", "no size in the JSON form of %s: %s" % (self.item, text))
+        text = "no size in the JSON form of %s: %s" % (self.item, text)
+        raise transport.NetError("closed", text)
 
     def _fetch(self):
         """Requests one part after the other until all is there."""
@@ -187,11 +186,11 @@ class Delivery:
                 answer = self._answer(headers)
                 yield from resident.load("download").take(self, answer, first, length)
             except Exception as e:
-                status = getattr(e, "status", 0 if isinstance(e, NetError) else 100)
+                status = getattr(e, "status", 0 if isinstance(e, transport.NetError) else 100)
                 if status == 416:
                     raise EOFError("it ends before byte %d" % before)
                 if status == 404:
-                    raise Failed("the server has lost " + self.item)
+                    raise registry.Failed("the server has lost " + self.item)
                 # Below 100: the status line itself was cut.
                 if 100 <= status < 500 or getattr(e, "kind", 0) == "moved":
                     raise
@@ -205,5 +204,5 @@ class Delivery:
                 misses = 0
             elif misses == _TRIES:
                 text = "the server does not send byte %d of %d"
-                raise failure or Failed(text % (self.have, self.total))
+                raise failure or registry.Failed(text % (self.have, self.total))
             yield

@@ -8,9 +8,8 @@ import os
 
 from micropython import const
 
-from flyve import log, resident
+from flyve import log, resident, transport
 from flyve.registry import Failed
-from flyve.transport import NetError
 
 _BLOCK = const(4096)  # of littlefs, and of the one buffer
 _PART = const("/part")  # what has come so far
@@ -123,7 +122,7 @@ def _judge(d, status, headers, first, length):
         size = place[3]  # the place's end may be one too many
     elif status != 200:
         if size != str(length):
-            raise NetError("closed", "the server does not tell which part it sends")
+            raise transport.NetError("closed", "the server does not tell which part it sends")
         at = first
         size = "*"
     total = int(size) if size.isdigit() else d.total

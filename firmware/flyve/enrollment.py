@@ -9,8 +9,7 @@ import time
 
 from micropython import const
 
-from flyve import VERSION, board, log, resident, rest
-from flyve.registry import Refused
+from flyve import VERSION, board, log, registry, resident, rest
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
@@ -22,7 +21,7 @@ _GUEST = const("plugin_flyvemdm_guest_profiles_id")
 def _final(e, text, *statuses):
     """What to raise for a RestError: Refused, with what to do, if GLPI refuses for good: with one
     of the statuses, if any is given."""
-    return Refused(e.code, e.message + text) if e.refused(*statuses) else e
+    return registry.Refused(e.code, e.message + text) if e.refused(*statuses) else e
 
 
 def _profile(api):
