@@ -133,23 +133,20 @@ class Delivery:
         and what would read it needs the memory that the REST client took."""
         resident.drop("download", "files")
         rest = resident.load("rest")
-        answer = None
         try:
-            answer = rest.resume(self._agent).request(
-                "GET", self.item, "", headers, None, 2 * self.ms, True
-            )
+            api = rest.resume(self._agent)
+            answer = api.request("GET", self.item, "", headers, None, 2 * self.ms, True)
             answer.raw.extend(self.ms)
             return answer.status_code, answer.headers, answer.raw
         finally:
-            rest = answer = None
+            rest = api = answer = None
             resident.drop("rest")
 
     def _describe(self):
         """What the file's JSON form says, filesize as an int."""
         sock = self._answer()[2]
-        jsonpick = resident.load("jsonpick")
         try:
-            form = jsonpick.pick(sock, _FORM)
+            form = resident.load("jsonpick").pick(sock, _FORM)
             form["filesize"] = self.total = int(form["filesize"])
             if self.total >= 0:
                 return form
@@ -158,7 +155,6 @@ class Delivery:
             text = repr(e)
         finally:
             sock.close()
-            jsonpick = None
             resident.drop("jsonpick")
         text = "no size in the JSON form of %s: %s" % (self.item, text)
         raise transport.NetError("closed", text)
