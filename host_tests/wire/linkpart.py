@@ -6,8 +6,8 @@ import time
 
 import net
 
+from flyve import handshake, log, outbox, transport
 from flyve import link as link_module
-from flyve import log, outbox, transport
 
 link = None
 messages = []
@@ -120,7 +120,7 @@ def close(ms=1000):
 
 
 def presence(generation, form):
-    return list(link_module.presence(generation, form))
+    return list(handshake.presence(generation, form))
 
 
 def lose_and_return(times, ms=300):
