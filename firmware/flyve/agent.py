@@ -26,9 +26,9 @@ _STARVED = const(3)  # jobs that may run out of memory
 
 
 class Agent:
-    """Everything that lives as long as the board is on. settings: of config.load()."""
+    """Everything that lives as long as the board is on; made of what startup.prepare() returns."""
 
-    def __init__(self, settings, rec):
+    def __init__(self, settings, rec, trial, crashes, button):
         self.settings = settings
         self.rec = rec
         self.wifi = Wifi()
@@ -47,13 +47,9 @@ class Agent:
         self._online = None
         self._job = self._area = None
         self._starved = 0
-        update = resident.load("update")
-        self._trial = update.on_trial()
         self._young = True  # not yet stable
-        self.crashes = update.crashes()
-        if update.safe_mode():
-            log.error("agent", "safe mode after %d crashes: no applications", self.crashes)
-        self._button = board.button(settings["button"])
+        self._trial, self.crashes = trial, crashes
+        self._button = button
         self._held = None  # since when
         transport.hook = self.pump
 
@@ -163,7 +159,7 @@ class Agent:
         if self._young and up > _STABLE_MS:
             self._young = False
             resident.load("update").stable()
-        if not self._button():
+        if self._button():
             self._held = None
         elif self._held is None:
             self._held = up

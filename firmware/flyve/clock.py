@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, resident, transport
+from flyve import log, resident, transport
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
@@ -46,7 +46,7 @@ def sync(agent):
             log.debug("clock", "%s", e)
             yield
             continue
-        board.set_clock(time.gmtime(seconds)[:6])
+        resident.load("chip").set_clock(time.gmtime(seconds)[:6])
         log.info("clock", "set to %04d-%02d-%02d %02d:%02d:%02d by %s", *time.gmtime()[:6], server)
         break
     else:

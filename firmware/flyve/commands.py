@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, registry, resident
+from flyve import log, registry, resident
 
 _UNIX = const(946684800)  # seconds from 1970 to the board's epoch
 
@@ -35,7 +35,7 @@ def run(agent, name, message, retained):
             if agent.apps:
                 agent.apps.pause(on)
             if agent.settings["led"] is not None:
-                board.led(agent.settings["led"], on)
+                resident.load("chip").led(agent.settings["led"], on)
     elif word == "now":
         if name == "wipe":
             # All but the firmware goes, at the next start, which has the memory for it.

@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from flyve import VERSION, board, log, registry, resident, rest
+from flyve import VERSION, chip, log, registry, resident, rest
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
@@ -46,8 +46,8 @@ def _create(api, rec, settings, invited, user):
     values = {
         "_email": settings["email"] or user.get("glpiname") or invited.email,
         "_invitation_token": invited.invitation_token,
-        "_serial": settings["serial"] or board.serial(),
-        "_uuid": settings["uuid"] or board.uuid(),
+        "_serial": settings["serial"] or chip.serial(),
+        "_uuid": settings["uuid"] or chip.uuid(),
         "csr": "",
         # Both names are overwritten by what is sent, so what the account has is sent back.
         "firstname": settings["firstname"] or user.get("glpifirstname") or "",
@@ -153,7 +153,7 @@ def run(rec, settings):
         yield
         if rec.get("state") == "invited":
             _create(api, rec, settings, invited, user)
-            resident.drop("inventory")
+            resident.drop("inventory", "chip")
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield
         _credentials(api, rec, settings, invited, mark, user)

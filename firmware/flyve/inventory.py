@@ -8,7 +8,7 @@ import gc
 import os
 import time
 
-from flyve import VERSION, board, log, resident
+from flyve import VERSION, chip, log, resident
 
 
 def _clean(value):
@@ -64,16 +64,16 @@ class Body:
         yield b'"}}'
 
     def _sections(self, settings, agent, tag):
-        serial = settings["serial"] or board.serial()
-        model = board.model()
-        mac = board.mac()
+        serial = settings["serial"] or chip.serial()
+        model = chip.model()
+        mac = chip.mac()
         gc.collect()
         free = gc.mem_free()
         heap = (gc.mem_alloc() + free) // 1024
         st = os.statvfs("/")
         network = ("", "", "")
         text = "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; " % (
-            log.uptime() // 1000, board.reset_cause(), free // 1024, heap,
+            log.uptime() // 1000, chip.reset_cause(), free // 1024, heap,
             log.last_error[:120] or "none",
         )  # fmt: skip
         if agent:
@@ -91,10 +91,10 @@ class Body:
             _section("BIOS SSN SMANUFACTURER SMODEL", serial, "Espressif", model),
             _section(
                 "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
-                serial, settings["uuid"] or board.uuid(), "MicroPython",
+                serial, settings["uuid"] or chip.uuid(), "MicroPython",
                 os.uname()[3] if hasattr(os, "uname") else "", max(1, heap // 1024), text,
             ),
-            _section("CPUS NAME SPEED", model, board.frequency()),
+            _section("CPUS NAME SPEED", model, chip.frequency()),
             _section(
                 "NETWORKS DESCRIPTION TYPE STATUS MACADDR IPADDRESS IPMASK IPGATEWAY", "wlan0",
                 "wifi", "Up", ":".join([mac[i : i + 2] for i in range(0, 12, 2)]), *network,

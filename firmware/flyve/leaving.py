@@ -172,7 +172,7 @@ def wipe(settings):
     except OSError:
         pass  # the flash is full
     os.remove("/fill")
-    board.erase_nvs()
+    resident.load("chip").erase_nvs()
     os.remove(WIPING)
     board.reset()
 

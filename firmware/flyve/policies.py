@@ -6,7 +6,7 @@ import os
 
 from micropython import const
 
-from flyve import board, files, log, registry, resident
+from flyve import files, log, registry, resident
 from flyve.registry import Failed, Incompatible
 
 LIMIT = const(4096)  # bytes of a policy's message
@@ -223,7 +223,7 @@ def _built_in(agent, value, message, task):
         if text == "true":
             if symbol == "disablewifi":
                 raise Incompatible("it would cut the agent off")
-            if not board.bluetooth_off():
+            if not resident.load("chip").bluetooth_off():
                 raise Incompatible("no Bluetooth")
 
 

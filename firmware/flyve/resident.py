@@ -10,6 +10,7 @@ low = 1 << 30  # bytes of heap that were free at the tightest collection
 _PHASES = (
     "applying",
     "bundle",
+    "chip",
     "commands",
     "dial",
     "download",

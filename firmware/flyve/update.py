@@ -10,7 +10,7 @@ import struct
 
 from micropython import const
 
-from flyve import board
+from flyve import board, chip
 from flyve.registry import Failed, Incompatible
 
 _SAFE = const(5)  # crashes in a row, after which applications are not started
@@ -33,7 +33,7 @@ def status():
     if bits & _CONFIRMED:
         return "confirmed"
     # The boot loader has rolled back, or never got to know of the image.
-    if bits & _FAILED or (bits >> 8 and board.running().info()[1] != bits >> 8):
+    if bits & _FAILED or (bits >> 8 and chip.running().info()[1] != bits >> 8):
         return "failed"
     return "trial" if bits & 48 or bits >> 8 else None
 
@@ -48,7 +48,7 @@ def confirm():
     if on_trial():
         bits = _get()
         if bits >> 8:
-            board.running().mark_app_valid_cancel_rollback()
+            chip.running().mark_app_valid_cancel_rollback()
         board.nvs_set_int("update", (bits >> 2 & 3 or bits & 3) | _CONFIRMED)
 
 
@@ -76,7 +76,7 @@ def install_image(path):
     run; the next reset starts it on trial. Raises Failed, and Incompatible for another chip or a
     board without OTA slots."""
     spare()
-    running = board.running()
+    running = chip.running()
     try:
         partition = running.get_next_update()
     except OSError:

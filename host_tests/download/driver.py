@@ -56,9 +56,9 @@ transport.ca = params.get("ca")
 if params.get("count"):
     transport.socket = Counted
 if "clock" in params:
-    from flyve import board
+    from flyve import chip
 
-    board.set_clock(params["clock"])
+    chip.set_clock(params["clock"])
 pieces = []
 path = params["path"]
 agent = Agent()
