@@ -64,7 +64,7 @@ def _task(agent, again, entry):
             e = registry.Failed(str(e))
         if not isinstance(e, (registry.Failed, registry.Incompatible)):
             raise
-        status = registry.told(task, e)
+        status = e
     resident.drop()
     yield from resident.load("policies").finish(agent, task, status)
 

@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from flyve import VERSION, chip, log, registry, resident, rest
+from flyve import VERSION, chip, log, resident, rest
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
@@ -19,9 +19,11 @@ _GUEST = const("plugin_flyvemdm_guest_profiles_id")
 
 
 def _final(e, text, *statuses):
-    """What to raise for a RestError: Refused, with what to do, if GLPI refuses for good: with one
-    of the statuses, if any is given."""
-    return registry.Refused(e.code, e.message + text) if e.refused(*statuses) else e
+    """Marks a RestError as final, with what to do, if GLPI refuses for good: with one of the
+    statuses, if any is given."""
+    if e.refused(*statuses):
+        e.final = "%s %s%s" % (e.code, e.message, text)
+    return e
 
 
 def _profile(api):
@@ -130,8 +132,8 @@ def _credentials(api, rec, settings, invited, mark, user):
 def run(rec, settings):
     """A job: enrolls by the deeplink on flash; yields between its steps.
 
-    Raises Refused when only a new deeplink helps; NetError and RestError when it is worth trying
-    again; the record then stands where it can go on."""
+    Raises an exception with the text `final` when only a new deeplink helps; NetError and
+    RestError when it is worth trying again; the record then stands where it can go on."""
     invited, mark = resident.load("invitation").read()
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)

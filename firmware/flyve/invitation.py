@@ -7,7 +7,6 @@ import os
 from micropython import const
 
 from flyve import log, resident
-from flyve.registry import Refused
 
 PATH = const("/deeplink")
 _LOOK_MS = const(5000)  # how often to look for a deeplink
@@ -27,8 +26,10 @@ def run(agent):
     agent.told = False
     try:
         yield from resident.load("enrollment").run(rec, agent.settings)
-    except Refused as e:
-        refuse(rec, e)
+    except Exception as e:
+        if not hasattr(e, "final"):
+            raise
+        refuse(rec, e.final)
     agent.invited.after(0)
 
 
@@ -50,7 +51,7 @@ def discard():
 
 def read():
     """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
-    secret. Raises Refused when the deeplink cannot be used."""
+    secret. Raises DeeplinkError, with `final`, when the deeplink cannot be used."""
     deeplink = resident.load("deeplink")
     with open(PATH, "rb") as f:
         text = f.read(deeplink.LIMIT + 1)
@@ -58,7 +59,8 @@ def read():
     try:
         return deeplink.parse(text), mark
     except deeplink.DeeplinkError as e:
-        raise Refused("DEEPLINK", str(e)) from None
+        e.final = "DEEPLINK " + str(e)
+        raise
     finally:
         deeplink = None
         resident.drop("deeplink")
@@ -73,7 +75,7 @@ def settle(rec):
     if waiting():
         try:
             used = read()[1] == link
-        except Refused:
+        except ValueError:
             used = True
         if used:
             discard()
@@ -87,10 +89,10 @@ def refuse(rec, why):
     log.error("enrollment", "refused %s", why)
     if rec.get("helpdesk"):
         log.error("enrollment", "helpdesk: %s", rec.get("helpdesk"))
-    error = str(why)[:200]
+    error = why[:200]
     try:
         mark = read()[1]
-    except (Refused, OSError):
+    except (ValueError, OSError):
         mark = "-"
     rec.save(scrub=True, state="refused", link=mark, posting=None, agent_id=None, error=error)
     discard()

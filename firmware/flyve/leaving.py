@@ -52,9 +52,9 @@ def run(agent):
         else:
             # A broker that refuses us may have been told already.
             topic = link.topic + "/Status/Unenroll"
-            if link.up and link.delivered(topic):
+            if link.up and topic not in link.outbox:
                 link.publish(topic, _ACK, durable=True)
-            while link.up and not link.delivered(topic):
+            while link.up and topic in link.outbox:
                 yield _WAIT_MS
             heard = Retry()
             heard.after(_HEARD_MS)

@@ -31,7 +31,8 @@ def _is_network(e):
 class Link:
     """The connection of an enrolled agent; rec and settings as everywhere.
 
-    on_message(topic, payload, retained): see mqtt.Client; called from pump()."""
+    on_message(topic, payload, retained): see mqtt.Client; called from pump(). What was published
+    is in `outbox` until the broker has acknowledged it."""
 
     def __init__(self, rec, settings, on_message):
         self.topic = rec.get("topic")
@@ -46,7 +47,7 @@ class Link:
         self._told = None  # the payloads of the presence: online, offline
         self._backoff = Backoff(settings["reconnect_spread"] * 1000, uniform)
         self._next = time.ticks_ms()
-        self._outbox = Outbox(self._send, rec.get("agent_id"))
+        self.outbox = Outbox(self._send, rec.get("agent_id"))
         self._asked = {}  # packet id -> topic filter, None for the one that may be refused
         self._refused = []
         self._since = 0
@@ -84,8 +85,8 @@ class Link:
 
     def connect(self):
         """Opens the connection; True when it is open. A failure schedules the next try."""
-        self._outbox.acked(self._birth, True)  # it comes after the subscriptions
-        self._outbox.rewind()
+        self.outbox.acked(self._birth, True)  # it comes after the subscriptions
+        self.outbox.rewind()
         self._birth = self._pinged = None
         self._refused = []
         try:
@@ -99,7 +100,7 @@ class Link:
             resident.drop("handshake")
         client, self._asked, self._told = made
         client.on_message = self._message
-        client.on_puback = self._outbox.acked
+        client.on_puback = self.outbox.acked
         client.on_suback = self._suback
         self._client = client
         self._state = _OPENING
@@ -154,7 +155,7 @@ class Link:
     def publish(self, topic, payload, retain=False, durable=False):
         """Queues a QoS 1 message; returns its packet id, or 0 when the outbox is full. durable: a
         reboot does not lose it either; else it may be dropped when it is ten minutes old."""
-        return self._outbox.add(topic, payload, retain, durable)
+        return self.outbox.add(topic, payload, retain, durable)
 
     def say(self, topic, payload):
         """Sends a QoS 0 message now, or drops it when there is no connection."""
@@ -164,22 +165,8 @@ class Link:
                 return True
             except NetError as e:
                 self.drop(e)
-        self._outbox.dropped += 1
+        self.outbox.dropped += 1
         return False
-
-    def delivered(self, what):
-        """True when nothing is left to be acknowledged of what: a packet id or, also after a
-        reboot, a topic."""
-        return what not in self._outbox
-
-    @property
-    def dropped(self):
-        """How many messages were dropped, since boot."""
-        return self._outbox.dropped
-
-    def forget(self):
-        """Drops all that is queued, on flash too."""
-        self._outbox.clear()
 
     def pump(self):
         """Handles what came in and sends what is due; never waits. Safe to call at any time."""
@@ -191,7 +178,7 @@ class Link:
             if self._client is client:
                 self._presence()
                 self._keepalive(client)
-                if self._outbox.pump():
+                if self.outbox.pump():
                     client.flush()
         except (mqtt.LinkError, NetError) as e:
             if self._client is client:
@@ -199,7 +186,7 @@ class Link:
 
     def _presence(self):
         age = time.ticks_diff(time.ticks_ms(), self._since)
-        if self._outbox.waiting() > _ANSWER_MS:
+        if self.outbox.waiting() > _ANSWER_MS:
             raise mqtt.LinkError("the broker does not acknowledge messages")
         if self._state == _OPENING:
             if self._asked:
@@ -208,7 +195,7 @@ class Link:
             elif self._birth is None:
                 # None again while the outbox is full.
                 self._birth = self.publish(self._status, self._told[0], True) or None
-            elif self.delivered(self._birth):
+            elif self._birth not in self.outbox:
                 self._state = _UP
                 self._since = time.ticks_ms()
                 self.reason = None
@@ -254,13 +241,13 @@ class Link:
         until = time.ticks_add(time.ticks_ms(), ms)
         while self._client:
             pid = pid or self.publish(self._status, self._told[1], True)
-            if pid and self.delivered(pid):
+            if pid and pid not in self.outbox:
                 break
             self.pump()
             if time.ticks_diff(until, time.ticks_ms()) <= 0:
                 break
             self.wait(50)
-        self._outbox.acked(pid, True)
+        self.outbox.acked(pid, True)
         if self._client:
             self._client.close(goodbye=True)
             self._client = None

@@ -103,12 +103,18 @@ def begin(agent, again, fleet, symbol, task_id, payload):
     except Exception as e:  # of what a firmware author has added, too
         if not isinstance(e, (Failed, Incompatible)):
             e = Failed(repr(e))
-        status = registry.told(task, e)
+        status = e
     yield from finish(agent, task, status or "done")
 
 
 def finish(agent, task, status):
-    """A job: makes the task's status durable and tells it."""
+    """A job: makes the task's status durable and tells it; status: or the Failed or Incompatible
+    with which it ended."""
+    if not isinstance(status, str):
+        failed = isinstance(status, Failed)
+        write = log.error if failed else log.warn
+        write("policies", "task %s %s: %s", task[_ID], task[_SYMBOL], status)
+        status = "failed" if failed else "incompatible"
     task[_STATUS] = status
     files.put(task)
     if status == "trial":

@@ -11,8 +11,11 @@ from flyve import log, resident, transport
 sys.modules["usocket"] = sys.modules["ussl"] = transport
 import urequests  # noqa: E402
 
+# Only request() and close() are called: the rest would take memory.
 for _name in ("head", "get", "post", "put", "patch", "delete"):
-    delattr(urequests, _name)  # only request() is called: the rest would take memory
+    delattr(urequests, _name)
+for _name in ("content", "text", "json"):
+    delattr(urequests.Response, _name)
 
 _KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
                b"content-encoding", b"transfer-encoding"))  # fmt: skip

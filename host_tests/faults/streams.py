@@ -187,12 +187,12 @@ def broker(port, begin, end, ms):
         before = time.ticks_ms()
         handler = _Handler()
         connection = link.Link(rec, _SETTINGS, handler)
-        connection._outbox._pid = (0, 32765, 32766)[i % 3]
+        connection.outbox._pid = (0, 32765, 32766)[i % 3]
         try:
             if connection.connect():
                 for _ in range(3):
                     connection.publish("76/agent/SN1/Status/Task/1", b'{"status":"done"}')
-                connection._outbox.pump()  # what comes in now may acknowledge it
+                connection.outbox.pump()  # what comes in now may acknowledge it
                 while not connection.down:
                     connection.pump()
                     if time.ticks_diff(time.ticks_ms(), before) > ms:
@@ -203,7 +203,7 @@ def broker(port, begin, end, ms):
             wrong.append([i, repr(e)])
         longest = max(longest, time.ticks_diff(time.ticks_ms(), before))
         seen += handler.seen
-        acknowledged += len(connection._outbox) < 3
+        acknowledged += len(connection.outbox) < 3
         if connection._client:
             connection._client.close()
     return wrong, longest, dog.longest, acknowledged, seen
