@@ -30,6 +30,7 @@ SSID, PSK = "flyve", "flyve-demo"
 _WAIT = 20  # seconds for one step
 _CHUNK = 32768  # bytes of one Range request: small, so that there is something to see
 _FILE = 1_000_000
+_COLUMNS = 110  # of the picture; longer lines are cut there
 _APP = b"""
 def start(agent):
     print("hello from an application")
@@ -65,13 +66,15 @@ class Timeline:
     """Prints who did what, and when since the start; lines may come from several threads."""
 
     console: Console
+    bars: bool  # whether a bar may move on the console
     start: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def tell(self, who: str, what: str) -> None:
         """Prints one line."""
         with self.lock:
-            line = Text(f"{time.monotonic() - self.start:7.2f} s  ", style="dim")
+            line = Text()
+            line.append(f"{time.monotonic() - self.start:7.2f} s  ", style="dim")
             line.append(f"{who:<8}", style=_STYLES[who])
             line.append(what)
             self.console.print(line, soft_wrap=True)
@@ -176,7 +179,7 @@ class Story:
     def _progress(self) -> Iterator[None]:
         """A bar of the parts that the board asks for; lines where there is no terminal."""
         columns = TextColumn("           backend "), BarColumn(40), DownloadColumn()
-        terminal = self.timeline.console.is_terminal
+        terminal = self.timeline.bars
         bar = Progress(*columns, console=self.timeline.console, disable=not terminal)
         row = bar.add_task("", total=_FILE)
 
@@ -231,14 +234,15 @@ def _bundle() -> bytes:
 @click.command()
 @click.option("--generation", type=click.Choice("ABC"), default="C", show_default=True)
 @click.option("--plain", is_flag=True, help="http and MQTT without TLS.")
-def demo(generation: str, plain: bool) -> None:
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draws it, too.")
+def demo(generation: str, plain: bool, svg: Path | None) -> None:
     """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, record=svg is not None, width=_COLUMNS if svg else None)
     try:
         build.build()
     except build.BuildError as error:
         raise click.ClickException(str(error)) from None
-    timeline = Timeline(console)
+    timeline = Timeline(console, bars=console.is_terminal and not svg)
     with tempfile.TemporaryDirectory(prefix="flyve-demo-") as folder:
         board = VirtualBoard.create(Path(folder) / "board", aps={SSID: PSK})
         board.deploy()
@@ -250,3 +254,11 @@ def demo(generation: str, plain: bool) -> None:
                 Story(backend, board, timeline).play()
             except Missing as missing:
                 raise click.ClickException(str(missing)) from None
+    if svg:
+        _draw(console, svg)
+
+
+def _draw(console: Console, path: Path) -> None:
+    drawn = console.export_svg(title="make demo", unique_id="demo")
+    # A picture in a page may load nothing: the font has to be one that the reader has.
+    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
