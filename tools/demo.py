@@ -10,27 +10,25 @@ import re
 import tarfile
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.text import Text
 
 from tools import build, firmware
 from tools.backend.server import Backend
-from tools.board.board import BoardEnded, Run, VirtualBoard
+from tools.board.board import VirtualBoard
+from tools.board.log import BoardEnded
+from tools.board.run import Run
+from tools.timeline import Timeline
 
 EMAIL = "ada@example.org"
 SSID, PSK = "flyve", "flyve-demo"
 _WAIT = 20  # seconds for one step
 _CHUNK = 32768  # bytes of one Range request: small, so that there is something to see
 _FILE = 1_000_000
-_COLUMNS = 110  # of the picture; longer lines are cut there
 _APP = b"""
 def start(agent):
     print("hello from an application")
@@ -54,30 +52,10 @@ _TOLD = {
     "unenrolled": "gets the acknowledgement of the unenrollment",
     "purged": "deletes the agent, its account and its rights on the broker",
 }
-_STYLES = {"admin": "magenta", "backend": "cyan", "board": "green", "demo": "bold"}
 
 
 class Missing(Exception):
     """The backend did not see a step; the text names it."""
-
-
-@dataclass
-class Timeline:
-    """Prints who did what, and when since the start; lines may come from several threads."""
-
-    console: Console
-    bars: bool  # whether a bar may move on the console
-    start: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def tell(self, who: str, what: str) -> None:
-        """Prints one line."""
-        with self.lock:
-            line = Text()
-            line.append(f"{time.monotonic() - self.start:7.2f} s  ", style="dim")
-            line.append(f"{who:<8}", style=_STYLES[who])
-            line.append(what)
-            self.console.print(line, soft_wrap=True)
 
 
 class Story:
@@ -237,12 +215,11 @@ def _bundle() -> bytes:
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draws it, too.")
 def demo(generation: str, plain: bool, svg: Path | None) -> None:
     """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less."""
-    console = Console(highlight=False, record=svg is not None, width=_COLUMNS if svg else None)
     try:
         build.build()
     except build.BuildError as error:
         raise click.ClickException(str(error)) from None
-    timeline = Timeline(console, bars=console.is_terminal and not svg)
+    timeline = Timeline(drawn=svg is not None)
     with tempfile.TemporaryDirectory(prefix="flyve-demo-") as folder:
         board = VirtualBoard.create(Path(folder) / "board", aps={SSID: PSK})
         board.deploy()
@@ -255,10 +232,4 @@ def demo(generation: str, plain: bool, svg: Path | None) -> None:
             except Missing as missing:
                 raise click.ClickException(str(missing)) from None
     if svg:
-        _draw(console, svg)
-
-
-def _draw(console: Console, path: Path) -> None:
-    drawn = console.export_svg(title="make demo", unique_id="demo")
-    # A picture in a page may load nothing: the font has to be one that the reader has.
-    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
+        timeline.draw(svg)

@@ -19,7 +19,9 @@ from rich.progress import Progress
 
 from tools import build, libraries, toolchain
 from tools.backend.server import Backend
-from tools.board.board import BoardEnded, Run, VirtualBoard
+from tools.board.board import VirtualBoard
+from tools.board.log import BoardEnded
+from tools.board.run import Run
 
 SSID, PSK = "flyve", "flyve-demo"
 _LARGEST = 200
