@@ -19,8 +19,8 @@ from tools.board import fit
 from tools.board.folder import BoardError
 
 _ANSWER = 10  # seconds
-# Shares of it: a Ctrl-C that comes while the board starts is lost, and then it is not long till the
-# next one is heard.
+# Shares of it: a Ctrl-C that comes while the board starts is lost, and the next one is soon
+# heard.
 _TRIES = (0.1, 0.2, 0.5)
 _CHUNK = 1024
 _GONE = (errno.EIO, errno.ENXIO, errno.EBADF)
