@@ -83,6 +83,10 @@ def check(name, value):
             for one in value if kind == "list" else value.values():
                 if not isinstance(one, str):
                     text = "must hold texts only"
+                elif kind == "dict":
+                    first = (one + "/").split("/")[1].split(".")[0]
+                    if one[:1] != "/" or first in ["", "flyve", "lib", "main", "boot"]:
+                        text = "must hold folders, and none of the agent's"
         if not text:
             return value
     raise ValueError("%s: %s" % (name, text))

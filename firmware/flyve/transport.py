@@ -106,12 +106,6 @@ def _tls_error(e):
     return NetError(*resident.load("trust").explain(e))
 
 
-def reset_tls():
-    """Forgets the loaded CA, after `ca` or `verify` changed."""
-    global _context
-    _context = None
-
-
 class Socket:
     """A stream with the methods of a MicroPython socket that the libraries use."""
 

@@ -35,7 +35,7 @@ def _sent(peer):
     return line, found, body
 
 
-def test_every_request_carries_the_mission_s_headers(upy, api):
+def test_every_request_carries_the_documented_headers(upy, api):
     peer = api(app_token="app1")
     upy.call("api", "call", "GET", "getFullSession")
     line, headers, body = _sent(peer)
