@@ -13,7 +13,7 @@ PARALLEL ?= -n auto
 export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
 
 .DEFAULT_GOAL := help
-.PHONY: setup demo test lint bench size coverage mutation hil firmware soak clean help
+.PHONY: setup demo test lint bench size coverage mutation hil firmware pictures soak clean help
 
 setup: $(READY) ## Make .venv, fetch the libraries, build the firmware
 
@@ -56,6 +56,12 @@ hil: $(READY) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= (no PORT
 
 firmware: $(READY) ## A firmware image with the agent in it: BOARD= MICROPYTHON_SRC= IDF_PATH=
 	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD)) $(if $(VARIANT),--variant=$(VARIANT))
+
+pictures: $(patsubst docs/pictures/%.d2,docs/%.svg,$(wildcard docs/pictures/*.d2)) ## The pictures in docs/, from texts and from a run of the demo
+	@$(BIN)/flyve demo --svg docs/demo.svg
+
+docs/%.svg: docs/pictures/%.d2 | $(READY)
+	@$(BIN)/d2 --layout=dagre --pad=20 $< $@
 
 clean: ## Remove build/ and the caches, not .venv
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -132,5 +132,6 @@ class TcpProxy:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    if sock.fileno() >= 0:  # else it has gone already, and its relay is about to learn it
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()

@@ -10,20 +10,19 @@ import re
 import tarfile
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.text import Text
 
 from tools import build, firmware
 from tools.backend.server import Backend
-from tools.board.board import BoardEnded, Run, VirtualBoard
+from tools.board.board import VirtualBoard
+from tools.board.log import BoardEnded
+from tools.board.run import Run
+from tools.timeline import Timeline
 
 EMAIL = "ada@example.org"
 SSID, PSK = "flyve", "flyve-demo"
@@ -53,28 +52,10 @@ _TOLD = {
     "unenrolled": "gets the acknowledgement of the unenrollment",
     "purged": "deletes the agent, its account and its rights on the broker",
 }
-_STYLES = {"admin": "magenta", "backend": "cyan", "board": "green", "demo": "bold"}
 
 
 class Missing(Exception):
     """The backend did not see a step; the text names it."""
-
-
-@dataclass
-class Timeline:
-    """Prints who did what, and when since the start; lines may come from several threads."""
-
-    console: Console
-    start: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def tell(self, who: str, what: str) -> None:
-        """Prints one line."""
-        with self.lock:
-            line = Text(f"{time.monotonic() - self.start:7.2f} s  ", style="dim")
-            line.append(f"{who:<8}", style=_STYLES[who])
-            line.append(what)
-            self.console.print(line, soft_wrap=True)
 
 
 class Story:
@@ -176,7 +157,7 @@ class Story:
     def _progress(self) -> Iterator[None]:
         """A bar of the parts that the board asks for; lines where there is no terminal."""
         columns = TextColumn("           backend "), BarColumn(40), DownloadColumn()
-        terminal = self.timeline.console.is_terminal
+        terminal = self.timeline.bars
         bar = Progress(*columns, console=self.timeline.console, disable=not terminal)
         row = bar.add_task("", total=_FILE)
 
@@ -231,14 +212,14 @@ def _bundle() -> bytes:
 @click.command()
 @click.option("--generation", type=click.Choice("ABC"), default="C", show_default=True)
 @click.option("--plain", is_flag=True, help="http and MQTT without TLS.")
-def demo(generation: str, plain: bool) -> None:
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draws it, too.")
+def demo(generation: str, plain: bool, svg: Path | None) -> None:
     """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less."""
-    console = Console(highlight=False)
     try:
         build.build()
     except build.BuildError as error:
         raise click.ClickException(str(error)) from None
-    timeline = Timeline(console)
+    timeline = Timeline(drawn=svg is not None)
     with tempfile.TemporaryDirectory(prefix="flyve-demo-") as folder:
         board = VirtualBoard.create(Path(folder) / "board", aps={SSID: PSK})
         board.deploy()
@@ -250,3 +231,5 @@ def demo(generation: str, plain: bool) -> None:
                 Story(backend, board, timeline).play()
             except Missing as missing:
                 raise click.ClickException(str(missing)) from None
+    if svg:
+        timeline.draw(svg)

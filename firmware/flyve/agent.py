@@ -26,9 +26,9 @@ _STARVED = const(3)  # jobs that may run out of memory
 
 
 class Agent:
-    """Everything that lives as long as the board is on. settings: of config.load()."""
+    """Everything that lives as long as the board is on; made of what startup.prepare() returns."""
 
-    def __init__(self, settings, rec):
+    def __init__(self, settings, rec, trial, crashes, button):
         self.settings = settings
         self.rec = rec
         self.wifi = Wifi()
@@ -40,20 +40,16 @@ class Agent:
         self.refusals = 0  # of the backend, while the broker refuses us, too
         self.reports = None  # a list of what to tell over REST, if that is wanted
         self.by_mqtt = True  # whether answers go over MQTT
-        self.user = settings["user"]  # the user's data in GLPI, as user.py wants it
+        self.user = settings["user"]  # the user's data in GLPI, as report.py wants it
         self.clock = Retry()
         self.invited = Retry()
         self.told = False  # that it waits for a deeplink
         self._online = None
         self._job = self._area = None
         self._starved = 0
-        update = resident.load("update")
-        self._trial = update.on_trial()
         self._young = True  # not yet stable
-        self.crashes = update.crashes()
-        if update.safe_mode():
-            log.error("agent", "safe mode after %d crashes: no applications", self.crashes)
-        self._button = board.button(settings["button"])
+        self._trial, self.crashes = trial, crashes
+        self._button = button
         self._held = None  # since when
         transport.hook = self.pump
 
@@ -118,7 +114,7 @@ class Agent:
         elif self.rec.get("state") in ("enrolled", "leaving"):
             self._online = resident.load("online").Online(self)
         elif self.invited.left() <= 0:
-            self._job, self._area = self.load("accepting", "run"), "enrollment"
+            self._job, self._area = self.load("invitation", "run"), "enrollment"
 
     def load(self, module, name, *args):
         """A job out of a module that is loaded for it; it gets the agent first."""
@@ -163,13 +159,13 @@ class Agent:
         if self._young and up > _STABLE_MS:
             self._young = False
             resident.load("update").stable()
-        if not self._button():
+        if self._button():
             self._held = None
         elif self._held is None:
             self._held = up
         elif up - self._held > _PRESS_MS:
             resident.load("invitation").discard()
-            resident.load("erase").end(self)
+            resident.load("leaving").end(self)
             self.restart("reset by its button", True)
 
     def refresh_apps(self, name=None):

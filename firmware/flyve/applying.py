@@ -1,35 +1,204 @@
-"""One policy, from its message to its status; the modules for it come and go, one at a time."""
+"""One policy, from its message to its status, with the file or application that it brings.
 
-from flyve import log, resident
+The modules for each step come and go: beside a connection there is room for few of them. The
+backend loses the last byte of every answer whose length is 1 modulo 16384, answers 200 where a
+part was asked for, and never 416: so lengths are chosen, and what comes is judged and counted.
+"""
+
+from micropython import const
+
+from flyve import log, registry, resident, transport
+
+idle_ms = 15000  # for one piece: a server slower than 280 bytes a second is given up
+
+_STAGED = const("/apps.new")
+_GONE = const("ERROR_GLPI_LOGIN_USER_TOKEN")
+_LOST = const(16384)  # the backend reads its files by so much
+_FIRST = const(1048576)
+_SMALLEST = const(8192)
+_LARGEST = const(4194304)
+_PROGRESS = const(256)  # bytes that make a request worth while
+_TRIES = const(4)  # requests that were not, in a row
+_EDITIONS = const(3)  # files that change under our hands, in a row
+_FORM = const(("name", "package_name", "dl_filename", "version", "version_code", "filesize"))
 
 
-def run(state):
+def run(agent, state):
     """A job: deals with the oldest policy; a newer message about its task ends it. state: the
     Online object, whose `entry` is the policy that broke off, if this one does."""
-    inbox, rec = state.inbox, state.agent.rec
+    inbox = state.inbox
     entry = inbox.take(inbox.policies)
     again = entry is state.entry
     state.entry = entry
-    job = _task(state.agent, again, entry)
+    job = _task(agent, again, entry)
     for idle in job:
         yield idle
-        if entry[0] and entry[0] != rec.get("fleet"):
+        late = entry[0] and entry[0] != agent.rec.get("fleet")
+        for other in inbox.policies:
+            late = late or other[2] == entry[2] and other[3] != entry[3]
+        if late:
+            job.close()
+            log.info("policies", "task %s is out of date", entry[2])
             break
-        if any(other[2] == entry[2] and other[3] != entry[3] for other in inbox.policies):
-            break
-    else:
-        state.entry = None
-        return
-    job.close()
     state.entry = None
-    log.info("policies", "task %s is out of date", entry[2])
 
 
 def _task(agent, again, entry):
-    resident.drop("duties")
     planned = yield from resident.load("policies").begin(agent, again, *entry)
-    if planned:
-        resident.drop("policies", "tasks", "places")
-        status = yield from resident.load("deploy").run(agent, *planned)
-        resident.drop()
-        yield from resident.load("policies").finish(agent, planned[0], status)
+    if not planned:
+        return
+    # A file, or with a version the application called place.
+    task, (item, place, version) = planned
+    status = "done"
+    resident.drop("policies", "files")
+    try:
+        yield from Delivery(agent, item, place if version is None else _STAGED).run()
+        if version is not None:
+            if (yield from resident.load("packages").install(_STAGED, place, version, task)):
+                status = "trial"
+            else:
+                agent.refresh_apps(place)
+    except Exception as e:
+        # The agent's own account may be gone for good: then it is not this task that failed.
+        if getattr(e, "code", _GONE) != _GONE and e.refused():
+            e = registry.Failed(str(e))
+        if not isinstance(e, (registry.Failed, registry.Incompatible)):
+            raise
+        status = e
+    resident.drop()
+    yield from resident.load("policies").finish(agent, task, status)
+
+
+class Delivery:
+    """One file on its way to the flash; download.py does its part of it.
+
+    item: e.g. "PluginFlyvemdmFile/1"; place: a path, or (with a trailing slash) a folder. have of
+    total bytes are there."""
+
+    def __init__(self, agent, item, place):
+        self._agent = agent
+        self.item = item
+        self.place = place
+        self.ms = idle_ms
+        self.file = None  # the open part
+        self.have = 0
+
+    def run(self):
+        """A job: yields after each piece of at most 4 KiB; at its end the file is in its place.
+
+        Raises Failed when it cannot be had, nothing of it is kept then; NetError and RestError
+        when a new Delivery may go on later, from what is durable."""
+        try:
+            for _ in range(_EDITIONS):
+                try:
+                    self.form = self._describe()
+                    yield
+                    if (yield from resident.load("download").begin(self)):
+                        return
+                    yield from self._fetch()
+                    self._close()
+                    yield
+                    # What came in several answers must all be of one version.
+                    if self.requests > 1 and self._describe() != self.form:
+                        raise EOFError("another version")
+                    yield from resident.load("download").end(self)
+                    return
+                except EOFError as e:
+                    log.info("download", "%s changed on the server: %s", self.item, e)
+                    self._discard()
+            raise registry.Failed("%s does not stay the same" % self.item)
+        except transport.NetError:
+            raise
+        except registry.Failed:
+            self._discard()
+            raise
+        except OSError as e:
+            self._discard()
+            raise registry.Failed("flash: %s" % e)
+        finally:
+            self._close()
+
+    def _close(self):
+        resident.drop("download", "files")
+        if self.file:
+            self.file.close()
+            self.file = None
+
+    def _discard(self):
+        self._close()
+        resident.load("download").discard()
+
+    def _answer(self, headers=None):
+        """(status, headers, socket) of the answer to a GET of the item; the body is not read yet,
+        and what would read it needs the memory that the REST client took."""
+        resident.drop("download", "files")
+        rest = resident.load("rest")
+        try:
+            api = rest.resume(self._agent)
+            answer = api.request("GET", self.item, "", headers, None, 2 * self.ms, True)
+            answer.raw.extend(self.ms)
+            return answer.status_code, answer.headers, answer.raw
+        finally:
+            rest = api = answer = None
+            resident.drop("rest")
+
+    def _describe(self):
+        """What the file's JSON form says, filesize as an int."""
+        sock = self._answer()[2]
+        try:
+            form = resident.load("jsonpick").pick(sock, _FORM)
+            form["filesize"] = self.total = int(form["filesize"])
+            if self.total >= 0:
+                return form
+            text = "below 0"
+        except (KeyError, TypeError, ValueError, OverflowError) as e:
+            text = repr(e)
+        finally:
+            sock.close()
+            resident.drop("jsonpick")
+        text = "no size in the JSON form of %s: %s" % (self.item, text)
+        raise transport.NetError("closed", text)
+
+    def _fetch(self):
+        """Requests one part after the other until all is there."""
+        fixed = self._agent.settings["chunk"]
+        size = fixed or _FIRST
+        misses = 0
+        while self.have < self.total or not self.requests:
+            before = first = self.have
+            left = self.total - first
+            length = min(size, left)
+            if left == 1 and first:
+                first -= 1
+                length = 2
+            while length > 1 and (length % _LOST == 1 or left - length == 1):
+                length -= 1
+            headers = {"Accept": "application/octet-stream"}
+            if length:
+                headers["Range"] = "bytes=%d-%d" % (first, first + length - 1)
+            self.requests += 1
+            failure = None
+            try:
+                answer = self._answer(headers)
+                yield from resident.load("download").take(self, answer, first, length)
+            except Exception as e:
+                status = getattr(e, "status", 0 if isinstance(e, transport.NetError) else 100)
+                if status == 416:
+                    raise EOFError("it ends before byte %d" % before)
+                if status == 404:
+                    raise registry.Failed("the server has lost " + self.item)
+                # Below 100: the status line itself was cut.
+                if 100 <= status < 500 or getattr(e, "kind", 0) == "moved":
+                    raise
+                failure = e
+                log.debug("download", "%s at byte %d", e, self.have)
+            if not fixed:
+                whole = self.have >= first + length
+                size = min(_LARGEST, size * 2) if whole else max(_SMALLEST, size // 2)
+            misses += 1
+            if self.have - before >= _PROGRESS or self.have == self.total:
+                misses = 0
+            elif misses == _TRIES:
+                text = "the server does not send byte %d of %d"
+                raise failure or registry.Failed(text % (self.have, self.total))
+            yield

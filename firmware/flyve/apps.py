@@ -9,7 +9,7 @@ from micropython import const
 from flyve import board, log, resident
 
 _RAISES = const(3)  # after which an application is stopped
-_SAFE = const(5)  # as update.SAFE
+_SAFE = const(5)  # as update.py has it
 
 
 class _App:

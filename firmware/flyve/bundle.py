@@ -1,10 +1,10 @@
 """Bundles: tar archives, checked as a whole before anything is written, unpacked in a stream."""
 
-import os
 import sys
 
 from micropython import const
 
+from flyve import files
 from flyve.registry import Failed, Incompatible
 
 BUFFER = const(4096)  # bytes of the buffer that check() and unpack() want
@@ -36,10 +36,14 @@ def _path(head):
         path = path[2:]
     path = path[:-1] if path.endswith("/") else path
     if path and path != ".":
-        if len(path) > _LONGEST or any(c < " " or c in "\\:\x7f" for c in path):
+        refused = len(path) > _LONGEST
+        for c in path:
+            refused = refused or c < " " or c in "\\:\x7f"
+        if refused:
             raise Failed("refused name")
-        if any(part in ("", ".", "..") for part in path.split("/")):
-            raise Failed("refused path " + path)
+        for part in path.split("/"):
+            if part in ["", ".", ".."]:
+                raise Failed("refused path " + path)
         return path
     return ""
 
@@ -104,13 +108,12 @@ def check(f, buf, wanted=None):
 
 def unpack(f, buf, target):
     """A job: unpacks the checked bundle below the folder target, which it makes."""
-    made = set()
-    _mkdirs(target, made)
+    files.mkdirs(target + "/")
     for path, left, folder in _members(f, buf):
         if not path:
             continue
         path = target + "/" + path
-        _mkdirs(path if folder else path.rsplit("/", 1)[0], made)
+        files.mkdirs(path + "/" if folder else path)
         if not folder:
             with open(path, "wb") as out:
                 while left:
@@ -119,17 +122,3 @@ def unpack(f, buf, target):
                     left -= n
                     yield
         yield
-
-
-def _mkdirs(path, made):
-    at = 0
-    while at >= 0 and path not in made:
-        at = path.find("/", at + 1)
-        part = path if at < 0 else path[:at]
-        if part not in made:
-            try:
-                os.mkdir(part)
-            except OSError as e:
-                if e.errno != 17:  # EEXIST
-                    raise
-            made.add(part)

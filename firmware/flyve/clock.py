@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, resident, transport
+from flyve import log, resident, transport
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
@@ -19,18 +19,20 @@ def _ask(server):
     struct.pack_into("!I", packet, 40, time.ticks_us())
     reply = bytearray(48)
     n = resident.load("dial").datagram(host, int(port or 123), packet, reply, _WAIT_MS)
-    # The server repeats our transmit time stamp: anything else answers somebody else.
-    if n < 48 or reply[0] & 7 != 4 or reply[24:32] != packet[40:48]:
-        raise transport.NetError("clock", "%s sent no NTP answer" % host)
-    if reply[0] >> 6 == 3 or not 0 < reply[1] < 16:
-        raise transport.NetError("clock", "%s does not know the time" % host)
     seconds = struct.unpack_from("!I", reply, 40)[0]
     if seconds < _TO_2000:
         seconds += 1 << 32  # NTP's second era, from 2036 on
     seconds -= _TO_2000
-    if seconds < transport.floor:
-        raise transport.NetError("clock", "%s tells a time in the past" % host)
-    return seconds
+    # The server repeats our transmit time stamp: anything else answers somebody else.
+    if n < 48 or reply[0] & 7 != 4 or reply[24:32] != packet[40:48]:
+        host += " sent no NTP answer"
+    elif reply[0] >> 6 == 3 or not 0 < reply[1] < 16:
+        host += " does not know the time"
+    elif seconds < transport.floor:
+        host += " tells a time in the past"
+    else:
+        return seconds
+    raise transport.NetError("clock", host)
 
 
 def sync(agent):
@@ -44,7 +46,7 @@ def sync(agent):
             log.debug("clock", "%s", e)
             yield
             continue
-        board.set_clock(time.gmtime(seconds)[:6])
+        resident.load("chip").set_clock(time.gmtime(seconds)[:6])
         log.info("clock", "set to %04d-%02d-%02d %02d:%02d:%02d by %s", *time.gmtime()[:6], server)
         break
     else:

@@ -3,50 +3,74 @@
 import json
 import time
 
-from flyve import board, log, registry, resident
+from micropython import const
 
-_UNIX = 946684800  # seconds from 1970 to the board's epoch
+from flyve import log, registry, resident
+
+_UNIX = const(946684800)  # seconds from 1970 to the board's epoch
 
 
 def run(agent, name, message, retained):
     """A job: carries out the command called name (in lower case); message: its JSON object."""
-    command = registry.commands.get(name) or _BUILT_IN.get(name)
-    if command is None:
+    command = registry.commands.get(name)
+    names = ["geolocate", "inventory", "subscribe", "lock", "wipe", "unenroll"]
+    if command is None and name not in names:
         log.warn("commands", "%s is unknown: ignored", name)
         return
     log.info("commands", "%s", name)
-    yield from command(agent, message, retained)
+    word = str(message.get(name)).lower()
+    if command:
+        yield from command(agent, message, retained)
+    elif name == "geolocate":
+        _geolocate(agent)
+    elif name == "inventory":
+        yield from _inventory(agent)
+    elif name == "subscribe":
+        yield from _subscribe(agent, message)
+    elif name == "lock":
+        # The state outlives a restart.
+        if word in ["now", "unlock"]:
+            on = word == "now"
+            agent.rec.save(lock=on or None)
+            if agent.apps:
+                agent.apps.pause(on)
+            if agent.settings["led"] is not None:
+                resident.load("chip").led(agent.settings["led"], on)
+    elif word == "now":
+        if name == "wipe":
+            # All but the firmware goes, at the next start, which has the memory for it.
+            open("/wiping", "w").close()
+            agent.restart("to be wiped", True)
+        else:
+            agent.rec.save(state="leaving")  # leaving.py goes on
 
 
-def _geolocate(agent, message, retained):
+def _geolocate(agent):
     """Tells the position: the board's own if somebody provides one, else the configured one."""
     find = agent.position or registry.position
     position = find() if find else None
-    settings = agent.settings
-    if position is None and settings["latitude"] is not None and settings["longitude"] is not None:
-        position = settings["latitude"], settings["longitude"]
-    answer = {"datetime": int(time.time()) + _UNIX}
     if position is None:
+        position = agent.settings["latitude"], agent.settings["longitude"]
+    answer = {"datetime": int(time.time()) + _UNIX}
+    if None in position:
         answer["gps"] = "off"
     else:
         answer["latitude"], answer["longitude"] = position
     agent.answer("Geolocation", json.dumps(answer).encode(), "geolocation", answer)
-    yield
 
 
-def _inventory(agent, message, retained):
+def _inventory(agent):
     """Sends the inventory's XML, made piece by piece."""
     body = None
     if agent.by_mqtt:
         inventory = resident.load("inventory")
-        facts = inventory.of(agent)
         yield
-        body = resident.load("rest").Body(lambda: inventory.pieces(facts))
+        body = inventory.Body(agent.settings, agent)
         yield
     agent.answer("Inventory", body, "inventory")
 
 
-def _subscribe(agent, message, retained):
+def _subscribe(agent, message):
     """Moves to another fleet, or (null) to none: the old one's policies end."""
     try:
         fleet = message["subscribe"][0]["topic"]
@@ -73,43 +97,3 @@ def _subscribe(agent, message, retained):
         agent.link.move(old, fleet)
     elif moving:
         agent.link.refresh()
-    yield
-
-
-def _lock(agent, message, retained):
-    """Locks or unlocks; the state outlives a restart."""
-    keyword = str(message.get("lock")).lower()
-    if keyword not in ("now", "unlock"):
-        return
-    on = keyword == "now"
-    agent.rec.save(lock=on or None)
-    if agent.apps:
-        agent.apps.pause(on)
-    if agent.settings["led"] is not None:
-        board.led(agent.settings["led"], on)
-    yield
-
-
-def _wipe(agent, message, retained):
-    """Erases all but the firmware, at the next start, which has the memory for it."""
-    if str(message.get("wipe")).lower() == "now":
-        open("/wiping", "w").close()
-        agent.restart("to be wiped", True)
-    yield
-
-
-def _unenroll(agent, message, retained):
-    """Ends the enrollment, by leaving.py."""
-    if str(message.get("unenroll")).lower() == "now":
-        agent.rec.save(state="leaving")
-    yield
-
-
-_BUILT_IN = {
-    "geolocate": _geolocate,
-    "inventory": _inventory,
-    "lock": _lock,
-    "subscribe": _subscribe,
-    "unenroll": _unenroll,
-    "wipe": _wipe,
-}

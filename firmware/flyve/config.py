@@ -2,74 +2,94 @@
 
 import json
 
-PATH = "/config.json"
-LIMIT = 4096  # bytes of the whole file
+from micropython import const
 
-_NUMBER = (int, float)
-# name -> (default, types, lowest, highest); for a list or a str the bounds are its length.
-KEYS = {
-    "serial": (None, str, 1, 64),
-    "uuid": (None, str, 1, 64),
-    "email": (None, str, 3, 128),
-    "firstname": (None, str, 0, 64),
-    "lastname": (None, str, 0, 64),
-    "type": ("android", str, 1, 16),
-    "version": (None, str, 5, 32),
-    "ca": (None, str, 2, 64),
-    "tls_verify": (True, bool, None, None),
-    "broker": (None, str, 1, 128),
-    "port": (None, int, 1, 65535),
-    "tls": (None, bool, None, None),
-    "online_payload": ("auto", ("auto", "string", "bool"), None, None),
-    "keepalive": (60, int, 5, 3600),
-    "chunk": (None, int, 512, 1048576),
-    "roots": (None, dict, 0, 16),
-    "latitude": (None, _NUMBER, -90, 90),
-    "longitude": (None, _NUMBER, -180, 180),
-    "ntp": (["pool.ntp.org", "time.google.com", "time.cloudflare.com"], list, 0, 8),
-    "log_level": ("info", ("debug", "info", "warn", "error"), None, None),
-    "app_token": (None, str, 1, 64),
-    "token_in": ("both", ("both", "header"), None, None),
-    "report": ("mqtt", ("mqtt", "rest", "both"), None, None),
-    "user": (None, dict, 0, 8),
-    "reconnect_spread": (40, int, 0, 3600),
-    "orphan_after": (3600, int, 1, 604800),
-    "unenroll_wait": (86400, int, 1, 2592000),
-    "trial": (600, int, 1, 86400),
-    "erase_on_unenroll": (False, bool, None, None),
-    "wipe_unverified_after": (None, int, 1, 2592000),
-    "keep_wifi": (False, bool, None, None),
-    "led": (None, int, 0, 48),
-    "button": (None, int, 0, 48),
-}
+PATH = "/config.json"
+LIMIT = const(4096)  # bytes of the whole file
+
+# name, type or choices, lowest, highest (of what has a length: its length), default in JSON
+_TABLE = const("""
+serial str 1 64
+uuid str 1 64
+email str 3 128
+firstname str 0 64
+lastname str 0 64
+type str 1 16 "android"
+version str 5 32
+ca str 2 64
+tls_verify bool 0 1 true
+broker str 1 128
+port int 1 65535
+tls bool 0 1
+online_payload auto|string|bool 0 0 "auto"
+keepalive int 5 3600 60
+chunk int 512 1048576
+roots dict 0 16
+latitude number -90 90
+longitude number -180 180
+ntp list 0 8 ["pool.ntp.org","time.google.com","time.cloudflare.com"]
+log_level debug|info|warn|error 0 0 "info"
+app_token str 1 64
+token_in both|header 0 0 "both"
+report mqtt|rest|both 0 0 "mqtt"
+user dict 0 8
+reconnect_spread int 0 3600 40
+orphan_after int 1 604800 3600
+unenroll_wait int 1 2592000 86400
+trial int 1 86400 600
+erase_on_unenroll bool 0 1 false
+wipe_unverified_after int 1 2592000
+keep_wifi bool 0 1 false
+led int 0 48
+button int 0 48
+""")
+
+
+class _Keys:
+    def __init__(self):
+        for line in _TABLE[1:-1].split("\n"):
+            name, kind, low, high, default = (line + " null").split(" ")[:5]
+            # An attribute's name takes half the RAM of a string, for as long as the board is on.
+            setattr(self, name, (json.loads(default), kind, int(low), int(high)))
+
+
+KEYS = _Keys().__dict__  # name -> (default, type or choices, lowest, highest)
 
 
 def check(name, value):
     """Returns value if the setting called name takes it; raises ValueError with what it takes."""
-    if name not in KEYS:
-        raise ValueError("%s: no such setting" % name)
-    default, kind, low, high = KEYS[name]
-    if value is None:
+    default, kind, low, high = KEYS.get(name, (0, "", 0, 0))
+    given = type(value).__name__
+    measured = kind in ["str", "list", "dict"]
+    if not kind:
+        text = "no such setting"
+    elif value is None:
         return default
-    if isinstance(kind, tuple) and isinstance(kind[0], str):
-        if value not in kind:
-            raise ValueError("%s: one of %s" % (name, ", ".join(kind)))
-        return value
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        wanted = "number" if kind is _NUMBER else kind.__name__
-        raise ValueError("%s: must be of type %s" % (name, wanted))
-    if low is not None:
-        size = len(value) if kind in (str, list, dict) else value
-        if not low <= size <= high:
-            what = "length" if kind in (str, list, dict) else "value"
-            raise ValueError("%s: its %s must be in %s..%s" % (name, what, low, high))
-    if name in ("ntp", "roots") and not all(
-        isinstance(v, str) for v in (value if kind is list else value.values())
-    ):
-        raise ValueError("%s: must hold texts only" % name)
-    if name == "serial" and any(c in value for c in '/+#&<>"'):
-        raise ValueError('serial: must not contain any of / + # & < > "')
-    return value
+    elif "|" in kind:
+        if value in kind.split("|"):
+            return value
+        text = "one of " + kind.replace("|", ", ")
+    elif given != kind and (kind != "number" or given not in ["int", "float"]):
+        text = "must be of type " + kind
+    elif not low <= (len(value) if measured else value) <= high:
+        text = "its %s must be in %d..%d" % ("length" if measured else "value", low, high)
+    else:
+        text = ""
+        if name == "serial":
+            for c in '/+#&<>"':
+                if c in value:
+                    text = 'must not contain any of / + # & < > "'
+        elif name in ["ntp", "roots"]:
+            for one in value if kind == "list" else value.values():
+                if not isinstance(one, str):
+                    text = "must hold texts only"
+                elif kind == "dict":
+                    first = (one + "/").split("/")[1].split(".")[0]
+                    if one[:1] != "/" or first in ["", "flyve", "lib", "main", "boot"]:
+                        text = "must hold folders, and none of the agent's"
+        if not text:
+            return value
+    raise ValueError("%s: %s" % (name, text))
 
 
 def load(path=PATH):

@@ -4,9 +4,13 @@ import binascii
 import json
 from collections import namedtuple
 
-LIMIT = 2048  # characters of a whole deeplink
+from micropython import const
+
+LIMIT = const(2048)  # characters of a whole deeplink
 _FIELDS = ("url", "user_token", "invitation_token", "name", "phone", "website", "email")
-_HEX = "0123456789abcdefABCDEF"
+_HEX = const("0123456789abcdefABCDEF")
+_CUT = const(": the link was cut or altered; copy it again")
+_NEW = const("; ask for a new invitation")
 
 
 class DeeplinkError(ValueError):
@@ -31,15 +35,18 @@ def _unquote(text):
 
 
 def _payload(text):
-    """The base64 candidates in a link, the likeliest first."""
+    """Yields the base64 candidates in a link, the likeliest first."""
     mark = text.find("data=")
     if mark >= 0 and (mark == 0 or text[mark - 1] in "?&"):
-        return [text[mark + 5 :].split("&")[0].split("#")[0]]
-    if "://" not in text:
-        return [text]
-    # Standard base64 may itself contain "/": drop leading segments one by one.
-    segments = text.split("://", 1)[1].split("/")[1:]
-    return ["/".join(segments[i:]) for i in range(len(segments))]
+        yield text[mark + 5 :].split("&")[0].split("#")[0]
+    elif "://" not in text:
+        yield text
+    else:
+        # Standard base64 may itself contain "/": drop leading segments one by one.
+        left = text.split("://", 1)[1]
+        while "/" in left:
+            left = left.split("/", 1)[1]
+            yield left
 
 
 def _decode(text):
@@ -47,29 +54,30 @@ def _decode(text):
     # A "+" of the query may have been decoded to a blank; other white space is a mail's line end.
     text = "".join(text.replace(" ", "+").split()).rstrip("=")
     if not text:
-        raise DeeplinkError("not base64: the link was cut or altered; copy it again")
+        raise DeeplinkError("not base64" + _CUT)
     try:
         data = binascii.a2b_base64((text + "=" * (-len(text) % 4)).encode())
         # MicroPython's decoder skips what is not in the alphabet: compare with the way back.
         if binascii.b2a_base64(data).strip().rstrip(b"=")[:-1] != text.encode()[:-1]:
             raise ValueError
     except ValueError:
-        raise DeeplinkError("not base64: the link was cut or altered; copy it again") from None
+        raise DeeplinkError("not base64" + _CUT) from None
     try:
         return data.decode("utf-8")
     except UnicodeError:
-        raise DeeplinkError(
-            "not UTF-8 inside: the link was cut or altered; copy it again"
-        ) from None
+        raise DeeplinkError("not UTF-8 inside" + _CUT) from None
 
 
 def _json_fields(text):
     try:
         found = json.loads(text)
-        names = _FIELDS[:3] + tuple("support_" + n for n in _FIELDS[3:])
-        return [str(found.get(n) or "") for n in names]
-    except ValueError:
-        raise DeeplinkError("its JSON is malformed; ask for a new invitation") from None
+        values = []
+        for name in _FIELDS:
+            name = "support_" + name if len(values) > 2 else name
+            values.append(str(found.get(name) or ""))
+        return values
+    except (ValueError, AttributeError):
+        raise DeeplinkError("its JSON is malformed" + _NEW) from None
 
 
 def _fields(text):
@@ -77,9 +85,7 @@ def _fields(text):
         return _json_fields(text)
     parts = text.split("\\;") if "\\;" in text else text.split(";")
     if len(parts) < 3:
-        raise DeeplinkError(
-            "too few fields: %d of at least 3; ask for a new invitation" % len(parts)
-        )
+        raise DeeplinkError("too few fields: %d of at least 3" % len(parts) + _NEW)
     if len(parts) > 7:
         # A separator inside the helpdesk's name looks like any other.
         parts = parts[:3] + [";".join(parts[3:-3])] + parts[-3:]
@@ -103,7 +109,7 @@ def parse(text):
     if not text:
         raise DeeplinkError("empty: provision a deeplink")
     if len(text) > LIMIT:
-        raise DeeplinkError("longer than %d characters; ask for a new invitation" % LIMIT)
+        raise DeeplinkError("longer than %d characters" % LIMIT + _NEW)
     failure = None
     decoded = None
     for candidate in _payload(text):
@@ -120,11 +126,11 @@ def parse(text):
         raise failure or DeeplinkError("no invitation in it; copy the whole link")
     fields = [f.strip() for f in _fields(decoded)]
     if not (fields[0].startswith("http://") or fields[0].startswith("https://")):
-        raise DeeplinkError("its URL is not http(s); ask for a new invitation")
+        raise DeeplinkError("its URL is not http(s)" + _NEW)
     for name, value in zip(_FIELDS[1:3], fields[1:]):
         if not value or "\\" in value:
-            raise DeeplinkError("no whole %s in it: the link was cut; copy it again" % name)
+            raise DeeplinkError("no whole %s in it" % name + _CUT)
     fields[0] = fields[0].rstrip("/")
     if not fields[0].split("/")[2]:
-        raise DeeplinkError("its URL has no host; ask for a new invitation")
+        raise DeeplinkError("its URL has no host" + _NEW)
     return Invitation(*fields)

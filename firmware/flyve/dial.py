@@ -1,4 +1,4 @@
-"""What transport.py needs only while it opens a connection, and datagrams."""
+"""What transport.py needs only while it opens a connection, or is sent to another; datagrams."""
 
 import errno
 import select
@@ -26,8 +26,16 @@ def resolve(host, port, known):
         return known[key]
     if len(known) > 3:
         known.clear()
-    known[key] = found
+    known[key] = found = found[:1]
     return found
+
+
+def moved(line):
+    """The NetError about the header line of a redirection."""
+    # Not its query: a server that redirects repeats our tokens there.
+    where = repr(line[9:].split(b"?")[0].strip())[2:-1]
+    text = "the server sends us on to %s: correct the URL in GLPI" % where
+    return transport.NetError("moved", text)
 
 
 def connect(sock, address, wait, host):

@@ -1,25 +1,64 @@
 """The jobs of an enrolled agent besides its commands: which is due, and what if it breaks off.
 
-Each duty returns a job or None; `state` is the Online object.
+`state` is the Online object. Retained commands may be stale, even those for a device that had our
+serial before: the backend forgets to clear them. So they are checked against the agent's record
+there.
 """
 
+import time
+
+from micropython import const
+
 from flyve import VERSION, log, resident
+
+_DUTIES = const(7)
+_FRESH_S = const(3600)
 
 
 def find(state):
     """The next job; after one that failed the search begins behind it, so that none starves."""
-    for _ in _DUTIES:
-        job = _DUTIES[state.duty](state)
+    for _ in range(_DUTIES):
+        job = _due(state, state.duty)
         if job:
+            resident.drop("duties")  # most jobs have no use for it
             return job
-        state.duty = (state.duty + 1) % len(_DUTIES)
+        state.duty = (state.duty + 1) % _DUTIES
+
+
+def _due(state, duty):
+    agent = state.agent
+    link = agent.link
+    if duty == 0:
+        if state.update and link.up:
+            return _settle(state)
+    elif duty == 1:
+        if state.failed and link.up:
+            return agent.load("policies", "app_failed", state.failed.pop(0))
+    elif duty == 2:
+        if link.down and getattr(link.reason, "code", 0) in [4, 5]:
+            if link.reason is not state.refusal:
+                state.refusal = link.reason
+                return agent.load("leaving", "doubt")
+    elif not link.up and not state.alone:
+        pass  # no way to the backend's REST API
+    elif duty == 3:
+        if state.guarded:
+            return _verify(state, list(state.guarded)[0])
+    elif duty == 4:
+        if state.inbox.policies:
+            return agent.load("applying", "run", state)
+    elif duty == 5:
+        if agent.reports:
+            return agent.load("report", "send", agent.reports[0])
+    elif agent.user:
+        return agent.load("report", "user")
 
 
 def failed(state, failure):
     """A job broke off: it comes again later, or at once without the link beside it."""
     link = state.agent.link
     was_alone, state.alone = state.alone, False
-    state.duty = (state.duty + 1) % len(_DUTIES)
+    state.duty = (state.duty + 1) % _DUTIES
     if state.entry and state.entry not in state.inbox.policies:
         # Not the task's own failure but trouble on the way.
         state.inbox.policies.append(state.entry)
@@ -34,7 +73,7 @@ def failed(state, failure):
 def _no_memory(e):
     if isinstance(e, MemoryError) or getattr(e, "kind", None) == "memory":
         return True
-    return isinstance(e, OSError) and e.errno in (12, 105)
+    return isinstance(e, OSError) and e.errno in [12, 105]
 
 
 def greet(agent):
@@ -44,29 +83,15 @@ def greet(agent):
     if agent.rec.get("generation") == "A":
         version = b'{"version":"%s"}' % VERSION.encode()
         agent.link.say(agent.link.topic + "/FlyvemdmManifest/Status/Version", version)
-
-
-def _open(state):
-    """Whether there may be a way to the backend's REST API."""
-    return state.agent.link.up or state.alone
+    resident.drop("duties")
 
 
 def _settle(state):
-    if state.update and state.agent.link.up:
-        return _settled(state)
-
-
-def _settled(state):
     yield from state.agent.load("policies", "settle")
     state.update = False
 
 
-def _verify(state):
-    if state.guarded and _open(state):
-        return _checked(state, list(state.guarded)[0])
-
-
-def _checked(state, name):
+def _verify(state, name):
     agent = state.agent
     message, since = state.guarded[name]
     if name == "lock":
@@ -74,50 +99,35 @@ def _checked(state, name):
         if unlock != bool(agent.rec.get("lock")):
             del state.guarded[name]  # it is so already
             return
-    obey = yield from resident.load("guard").check(agent, name, message, since)
+    yield
+    obey = _obeyed(agent, name, message, since)
+    if not obey:
+        log.warn("commands", "retained %s is stale: ignored", name)
     if state.guarded.pop(name, None) and obey:
-        resident.drop("guard", "rest")
+        resident.drop("rest")
         yield from resident.load("commands").run(agent, name, message, False)
 
 
-def _stopped(state):
-    if state.failed and state.agent.link.up:
-        return state.agent.load("policies", "app_failed", state.failed.pop(0))
-
-
-def _policy(state):
-    if state.inbox.policies and _open(state):
-        return resident.load("applying").run(state)
-
-
-def _doubt(state):
-    link = state.agent.link
-    if link.down and getattr(link.reason, "code", 0) in (4, 5):
-        if link.reason is not state.refusal:
-            state.refusal = link.reason
-            return state.agent.load("leaving", "doubt")
-
-
-def _report(state):
-    if state.agent.reports and _open(state):
-        return _tell(state.agent, state.agent.reports[0])
-
-
-def _tell(agent, report):
-    yield from resident.load("report").send(agent, *report)
-    if report in agent.reports:
-        agent.reports.remove(report)
-
-
-def _user(state):
-    if state.agent.user and _open(state):
-        return _put(state.agent, state.agent.user)
-
-
-def _put(agent, wanted):
-    yield from resident.load("user").update(agent, wanted)
-    if agent.user is wanted:
-        agent.user = None
-
-
-_DUTIES = (_settle, _verify, _stopped, _policy, _doubt, _report, _user)
+def _obeyed(agent, name, message, since):
+    """Whether the retained command is to be obeyed. since: uptime in ms when it came. Raises
+    NetError and RestError while that cannot be known."""
+    rest = resident.load("rest")
+    try:
+        item = "PluginFlyvemdmAgent/" + agent.rec.get("agent_id")
+        found = rest.resume(agent).pick("GET", item, ["wipe", "lock", "enroll_status"])
+        if name == "unenroll":
+            return found.get("enroll_status") == "unenrolling"
+        on = str(found.get(name) or 0) != "0"
+        return on != (name == "lock" and str(message.get("lock")).lower() == "unlock")
+    except (OSError, rest.RestError) as e:
+        if rest.is_gone(e):
+            return name == "unenroll"
+        after = agent.settings["wipe_unverified_after"]
+        if (
+            name == "wipe"
+            and after
+            and time.time() - agent.rec.get("since", 0) >= _FRESH_S
+            and log.uptime() - since > after * 1000
+        ):
+            return True
+        raise

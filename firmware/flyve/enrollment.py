@@ -7,24 +7,29 @@ posting (the POST may have reached the backend), agent_id, and with `enrolled` t
 import json
 import time
 
-from flyve import VERSION, board, log, resident, rest
-from flyve.registry import Refused
+from micropython import const
 
-_POST_MS = 120000  # the server lifts its own time limit for this request
-_SESSION_MS = 120000  # a big site's full session: some 100 KB
+from flyve import VERSION, chip, log, resident, rest
 
-_PROFILE = "glpiactiveprofile.id"
-_GUEST = "plugin_flyvemdm_guest_profiles_id"
-_SESSION = (_PROFILE, _GUEST, "glpiname", "glpifirstname", "glpirealname", "glpiID")
-_AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token", "notification_type",
-          "computers_id", "entities_id")  # fmt: skip
+_POST_MS = const(120000)  # the server lifts its own time limit for this request
+_SESSION_MS = const(120000)  # a big site's full session: some 100 KB
+
+_PROFILE = const("glpiactiveprofile.id")
+_GUEST = const("plugin_flyvemdm_guest_profiles_id")
+
+
+def _final(e, text, *statuses):
+    """Marks a RestError as final, with what to do, if GLPI refuses for good: with one of the
+    statuses, if any is given."""
+    if e.refused(*statuses):
+        e.final = "%s %s%s" % (e.code, e.message, text)
+    return e
 
 
 def _profile(api):
     """Makes the guest profile the active one; returns what the session says of the user."""
-    found = api.pick(
-        "GET", "getFullSession", _SESSION, ms=_SESSION_MS, top=("session",)
-    )  # fmt: skip
+    wanted = [_PROFILE, _GUEST, "glpiname", "glpifirstname", "glpirealname", "glpiID"]
+    found = api.pick("GET", "getFullSession", wanted, ms=_SESSION_MS, top=("session",))
     guest = found.get(_GUEST)
     if not guest:
         raise rest.RestError(
@@ -34,19 +39,17 @@ def _profile(api):
         try:
             api.request("POST", "changeActiveProfile", "profiles_id=%s" % guest)
         except rest.RestError as e:
-            if e.refused(400, 404):
-                raise Refused(e.code, e.message + ": the account has no guest profile") from None
-            raise
+            raise _final(e, ": the account has no guest profile", 400, 404)
     return found
 
 
-def _input(settings, invited, user):
-    """The JSON of the POST, in pieces, the inventory streamed into it."""
+def _create(api, rec, settings, invited, user):
+    """Makes the agent in GLPI, by a JSON into which the inventory is streamed."""
     values = {
         "_email": settings["email"] or user.get("glpiname") or invited.email,
         "_invitation_token": invited.invitation_token,
-        "_serial": settings["serial"] or board.serial(),
-        "_uuid": settings["uuid"] or board.uuid(),
+        "_serial": settings["serial"] or chip.serial(),
+        "_uuid": settings["uuid"] or chip.uuid(),
         "csr": "",
         # Both names are overwritten by what is sent, so what the account has is sent back.
         "firstname": settings["firstname"] or user.get("glpifirstname") or "",
@@ -57,59 +60,42 @@ def _input(settings, invited, user):
         "notification_token": "",
         "has_system_permission": 0,
     }
-    head = json.dumps(values)[:-1].encode()
-    inventory = resident.load("inventory")
-    facts = inventory.facts(settings)
+    head = b'{"input":' + json.dumps(values)[:-1].encode() + b',"inventory":"'
     tag = "invitation_" + invited.invitation_token
-
-    def pieces():
-        yield b'{"input":'
-        yield head
-        yield b',"inventory":"'
-        for piece in rest.base64(inventory.pieces(facts, tag)):
-            yield piece
-        yield b'"}}'
-
-    return rest.Body(pieces)
-
-
-def _create(api, rec, settings, invited, user):
-    body = _input(settings, invited, user)
+    body = resident.load("inventory").Body(settings, None, head, tag)
     again = rec.get("posting")
     rec.save(posting=True)
     try:
         found = api.pick("POST", "PluginFlyvemdmAgent", ("id",), data=body, ms=_POST_MS)
     except rest.RestError as e:
-        if not e.refused():
+        if e.code.startswith("ERROR_SESSION_TOKEN"):
             raise
-        if e.code in ("ERROR_SESSION_TOKEN_INVALID", "ERROR_SESSION_TOKEN_MISSING"):
-            raise
+        text = ""
         if again:
-            e.message += (
+            text = (
                 "; an earlier attempt lost its answer and may have used up the invitation: "
                 "delete the device's agent in GLPI, if there is one, and invite again"
             )
         elif e.message == "Enrollment failed":
-            e.message += "; the plugin's option `debug enrolment` tells why"
-        raise Refused(e.code, e.message) from None
-    agent_id = found.get("id")
-    if agent_id is None:
+            text = "; the plugin's option `debug enrolment` tells why"
+        raise _final(e, text)
+    if found.get("id") is None:
         raise rest.RestError(200, "NO_ID", "the backend created an agent without telling its id")
-    rec.save(state="created", agent_id=str(agent_id), posting=None)
+    rec.save(state="created", agent_id=str(found["id"]), posting=None)
 
 
 def _credentials(api, rec, settings, invited, mark, user):
     """Reads the agent's settings; each such GET renews the MQTT password, so the last wins."""
     agent_id = rec.get("agent_id")
+    wanted = [
+        "topic", "mqttpasswd", "broker", "port", "tls", "api_token",
+        "notification_type", "computers_id",
+    ]  # fmt: skip
     try:
-        found = api.pick("GET", "PluginFlyvemdmAgent/" + agent_id, _AGENT)
+        found = api.pick("GET", "PluginFlyvemdmAgent/" + agent_id, wanted)
     except rest.RestError as e:
-        if e.refused(404):
-            raise Refused(
-                e.code, "the agent was deleted in GLPI: ask for a new invitation"
-            ) from None
-        raise
-    for name in ("topic", "mqttpasswd", "api_token"):
+        raise _final(e, ": the agent was deleted in GLPI: ask for a new invitation", 404)
+    for name in ["topic", "mqttpasswd", "api_token"]:
         if not found.get(name):
             raise rest.RestError(
                 200, "WRONG_PROFILE", "no %s for the guest: check the guest profile in GLPI" % name
@@ -140,21 +126,19 @@ def _credentials(api, rec, settings, invited, mark, user):
         error=None,
     )
     resident.load("invitation").discard()
-    resident.drop("invitation")
     log.info("enrollment", "enrolled id=%s", agent_id)
 
 
 def run(rec, settings):
     """A job: enrolls by the deeplink on flash; yields between its steps.
 
-    Raises Refused when only a new deeplink helps; NetError and RestError when it is worth trying
-    again; the record then stands where it can go on."""
+    Raises an exception with the text `final` when only a new deeplink helps; NetError and
+    RestError when it is worth trying again; the record then stands where it can go on."""
     invited, mark = resident.load("invitation").read()
-    resident.drop("invitation")  # a big session needs the memory
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)
-    if rec.get("link") != mark or rec.get("state") not in ("invited", "created"):
-        helpdesk = [getattr(invited, n)[:80] for n in ("name", "phone", "website", "email")]
+    if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
+        helpdesk = " ".join(invited[3:]).strip()[:320]
         rec.save(
             state="invited", link=mark, agent_id=None, posting=None, helpdesk=helpdesk, error=None
         )
@@ -165,15 +149,13 @@ def run(rec, settings):
         try:
             api.open(invited.user_token)
         except rest.RestError as e:
-            if e.refused(401):
-                raise Refused(e.code, e.message + ": ask for a new invitation") from None
-            raise
+            raise _final(e, ": ask for a new invitation", 401)
         yield
         user = _profile(api)
         yield
         if rec.get("state") == "invited":
             _create(api, rec, settings, invited, user)
-            resident.drop("inventory")
+            resident.drop("inventory", "chip")
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield
         _credentials(api, rec, settings, invited, mark, user)

@@ -1,9 +1,10 @@
-"""MQTT's CONNECT and CONNACK, by umqtt.simple, which is in memory only for that."""
+"""Opens the MQTT link: CONNECT by umqtt.simple, which is in memory only for that, the last will,
+and the subscriptions."""
 
 import sys
 
-from flyve import transport
-from flyve.mqtt import LinkError
+from flyve import log, transport
+from flyve.mqtt import Client, LinkError
 
 _REASONS = {
     1: "protocol version refused",
@@ -14,19 +15,60 @@ _REASONS = {
 }
 
 
-def connect(ms, will, client_id, server, port, user, password, keepalive, tls):
-    """Returns the socket of a new MQTT connection. will: (topic, payload), retained and of QoS 1;
-    keepalive in seconds. Raises LinkError and NetError."""
+def presence(generation, form):
+    """(online, offline) payloads. Generation C reads JSON booleans, and the string "true" too;
+    A and B read the strings only. form: the setting online_payload."""
+    if form == "bool":
+        return b'{"online": true}', b'{"online": false}'
+    boolean = form == "auto" and generation == "C"
+    return b'{"online": "true"}', b'{"online": false}' if boolean else b'{"online": "false"}'
+
+
+def filters(rec):
+    """The topic filters to subscribe to."""
+    t = rec.get("topic")
+    if rec.get("generation") == "A":
+        wanted = [t + "/Command/#", t + "/Subscription", "/FlyvemdmManifest/Status/Version"]
+    else:
+        wanted = [t + "/Command/#", t + "/Policy/#", "FlyvemdmManifest/Status/Version"]
+    fleet = rec.get("fleet")
+    return wanted + [fleet + "/#"] if fleet else wanted
+
+
+def connect(rec, settings, status, ms):
+    """Connects within ms milliseconds and subscribes. status: the topic of the presence.
+    Returns the mqtt.Client, what was asked for (packet id -> topic filter, None for the one that
+    may be refused) and presence(). Raises LinkError and NetError."""
+    told = presence(rec.get("generation"), settings["online_payload"])
+    client = connection(rec, settings, (status, told[1]), ms)
+    try:
+        asked = {client.ask(topic): topic for topic in filters(rec)}
+        asked[client.ask(status, 0)] = None
+        return client, asked, told
+    except transport.NetError:
+        client.close()
+        raise
+
+
+def connection(rec, settings, will, ms):
+    """A new MQTT connection, an mqtt.Client. will: (topic, payload), retained and of QoS 1.
+    Raises LinkError and NetError."""
+    tls = settings["tls"] if settings["tls"] is not None else bool(rec.get("tls"))
+    port = settings["port"] or rec.get("port") or (8883 if tls else 1883)
+    host = settings["broker"] or rec.get("broker")
+    user = rec.get("topic").rsplit("/", 1)[1]
+    password = rec.get("mqttpasswd")
+    log.secret("mqtt", password)
     # The library takes its sockets by name.
     sys.modules["usocket"] = sys.modules["ussl"] = transport
     from umqtt import simple
 
     try:
-        client = simple.MQTTClient(client_id, server, port, user, password, keepalive, tls)
+        client = simple.MQTTClient(user, host, port, user, password, settings["keepalive"], tls)
         client.set_last_will(will[0], will[1], retain=True, qos=1)
-        with transport.Exchange(server, ms) as x:
+        with transport.Exchange(host, ms) as x:
             client.connect()
-            return x.detach()
+            return Client(x.detach())
     except simple.MQTTException as e:
         code = e.args[0]
         raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None

@@ -1,53 +1,29 @@
-"""FusionInventory XML about this board, in pieces: never whole in RAM.
+"""FusionInventory XML about this board, sent in pieces.
 
 Values go without & < > " since the backend decodes entities twice at enrollment.
 """
 
+import binascii
 import gc
 import os
 import time
 
-from flyve import VERSION, board, log, resident
+from flyve import VERSION, chip, log, resident
 
 
 def _clean(value):
     text = str(value)
     for c in '&<>"':
         text = text.replace(c, " ")
-    return text
+    return text.encode()
 
 
-def of(agent):
-    """The facts of an agent that is enrolled."""
-    health = {
-        "crashes": agent.crashes,
-        "reconnects": max(0, agent.link.connects - 1),
-        "lowest heap": resident.low,
-        "error": agent.rec.get("error", ""),
-    }
-    return facts(agent.settings, agent.wifi.address(), health)
-
-
-def facts(settings, network=None, health=None):
-    """What there is to tell, read once, so that the pieces are the same each time they are made.
-    settings: of config.load(); network: (address, mask, gateway, dns) or None; health: what
-    else there is to tell, by name."""
-    st = os.statvfs("/")
-    gc.collect()
-    return {
-        "serial": settings["serial"] or board.serial(),
-        "uuid": settings["uuid"] or board.uuid(),
-        "network": network or ("", "", "", ""),
-        "disk": (st[0] * st[2] // 1048576, st[0] * st[3] // 1048576),
-        "heap": (gc.mem_alloc() + gc.mem_free()) // 1024,
-        "free": gc.mem_free() // 1024,
-        "uptime": log.uptime() // 1000,
-        "cause": board.reset_cause(),
-        "error": log.last_error[:120],
-        "time": time.gmtime(),
-        "health": health or {},
-        "software": [("flyve-mdm-esp32", VERSION)] + _applications(),
-    }
+def _section(names, *values):
+    name, *keys = names.encode().split(b" ")
+    out = b"<%s>" % name
+    for key, value in zip(keys, values):
+        out += b"<%s>%s</%s>" % (key, _clean(value), key)
+    return out + b"</%s>\n" % name
 
 
 def _applications():
@@ -55,63 +31,96 @@ def _applications():
         os.stat("/apps")
     except OSError:
         return []
-    found = list(resident.load("packages").installed())
-    resident.drop("packages", "places")
+    found = []
+    for name, path in resident.load("packages").paths():
+        found.append((name, path.rsplit("/", 1)[1].rstrip("~")))
+    resident.drop("packages", "files")
     return found
 
 
-def _section(name, fields):
-    out = "<%s>" % name
-    for key, value in fields:
-        out += "<%s>%s</%s>" % (key, _clean(value), key)
-    return (out + "</%s>\n" % name).encode()
+class Body:
+    """The inventory as a body that is sent piece by piece; with a head (bytes) as the last member
+    of `input` in JSON that begins so. settings: of config.load(); agent: the one that is enrolled;
+    tag: FusionInventory's TAG, which assigns the entity (`invitation_<invitation token>` at
+    enrollment)."""
+
+    def __init__(self, settings, agent=None, head=None, tag=None):
+        self._head = head
+        self._made = self._sections(settings, agent, tag)
+        self._size = 0
+        for piece in self.pieces():
+            self._size += len(piece)
+
+    def __len__(self):
+        return self._size
+
+    def pieces(self):
+        """Yields the body's pieces, the same ones each time."""
+        if not self._head:
+            yield from self._made
+            return
+        yield self._head
+        yield from base64(self._made)
+        yield b'"}}'
+
+    def _sections(self, settings, agent, tag):
+        serial = settings["serial"] or chip.serial()
+        model = chip.model()
+        mac = chip.mac()
+        gc.collect()
+        free = gc.mem_free()
+        heap = (gc.mem_alloc() + free) // 1024
+        st = os.statvfs("/")
+        network = ("", "", "")
+        text = "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; " % (
+            log.uptime() // 1000, chip.reset_cause(), free // 1024, heap,
+            log.last_error[:120] or "none",
+        )  # fmt: skip
+        if agent:
+            network = agent.wifi.address()[:3]
+            text += "crashes %d, error %s, lowest heap %d, reconnects %d" % (
+                agent.crashes, agent.rec.get("error", ""), resident.low,
+                max(0, agent.link.connects - 1),
+            )  # fmt: skip
+        made = [
+            b'<?xml version="1.0" encoding="UTF-8"?>\n<REQUEST>\n<QUERY>INVENTORY</QUERY>\n',
+            # The key under which the backend looks the device up: stable for its life.
+            b"<DEVICEID>%s</DEVICEID>\n<CONTENT>\n" % _clean(serial),
+            b"<VERSIONCLIENT>Flyve-MDM-ESP32_v%s</VERSIONCLIENT>\n" % VERSION.encode(),
+            _section("ACCESSLOG LOGDATE", "%04d-%02d-%02d %02d:%02d:%02d" % time.gmtime()[:6]),
+            _section("BIOS SSN SMANUFACTURER SMODEL", serial, "Espressif", model),
+            _section(
+                "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
+                serial, settings["uuid"] or chip.uuid(), "MicroPython",
+                os.uname()[3] if hasattr(os, "uname") else "", max(1, heap // 1024), text,
+            ),
+            _section("CPUS NAME SPEED", model, chip.frequency()),
+            _section(
+                "NETWORKS DESCRIPTION TYPE STATUS MACADDR IPADDRESS IPMASK IPGATEWAY", "wlan0",
+                "wifi", "Up", ":".join([mac[i : i + 2] for i in range(0, 12, 2)]), *network,
+            ),
+            _section(
+                "DRIVES TYPE FILESYSTEM TOTAL FREE", "/", "littlefs",
+                st[0] * st[2] // 1048576, st[0] * st[3] // 1048576,
+            ),
+            _section("SOFTWARES NAME VERSION", "flyve-mdm-esp32", VERSION),
+        ]  # fmt: skip
+        if tag:
+            made.append(_section("ACCOUNTINFO KEYNAME KEYVALUE", "TAG", tag))
+        for found in _applications():
+            made.append(_section("SOFTWARES NAME VERSION", *found))
+        made.append(b"</CONTENT>\n</REQUEST>\n")
+        return made
 
 
-def pieces(f, tag=None):
-    """Yields the XML (bytes) for the facts f; tag: FusionInventory's TAG, which assigns the
-    entity (`invitation_<invitation token>` at enrollment)."""
-    yield b'<?xml version="1.0" encoding="UTF-8"?>\n<REQUEST>\n<QUERY>INVENTORY</QUERY>\n'
-    # DEVICEID is the key under which the backend looks the device up: stable for its life.
-    yield b"<DEVICEID>%s</DEVICEID>\n<CONTENT>\n" % _clean(f["serial"]).encode()
-    yield b"<VERSIONCLIENT>Flyve-MDM-ESP32_v%s</VERSIONCLIENT>\n" % VERSION.encode()
-    yield _section("ACCESSLOG", (("LOGDATE", "%04d-%02d-%02d %02d:%02d:%02d" % f["time"][:6]),))
-    if tag:
-        yield _section("ACCOUNTINFO", (("KEYNAME", "TAG"), ("KEYVALUE", tag)))
-    yield _section(
-        "BIOS", (("SSN", f["serial"]), ("SMANUFACTURER", "Espressif"), ("SMODEL", board.model()))
-    )
-    yield _section(
-        "HARDWARE",
-        (
-            ("NAME", f["serial"]),
-            ("UUID", f["uuid"]),
-            ("OSNAME", "MicroPython"),
-            ("OSVERSION", os.uname()[3] if hasattr(os, "uname") else ""),
-            ("MEMORY", max(1, f["heap"] // 1024)),
-            ("DESCRIPTION", "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; %s"
-             % (f["uptime"], f["cause"], f["free"], f["heap"], f["error"] or "none",
-                ", ".join("%s %s" % pair for pair in sorted(f["health"].items())))),
-        ),
-    )  # fmt: skip
-    yield _section("CPUS", (("NAME", board.model()), ("SPEED", board.frequency())))
-    mac = board.mac()
-    address, mask, gateway, _ = f["network"]
-    yield _section(
-        "NETWORKS",
-        (
-            ("DESCRIPTION", "wlan0"),
-            ("TYPE", "wifi"),
-            ("STATUS", "Up"),
-            ("MACADDR", ":".join(mac[i : i + 2] for i in range(0, 12, 2))),
-            ("IPADDRESS", address),
-            ("IPMASK", mask),
-            ("IPGATEWAY", gateway),
-        ),
-    )
-    total, free = f["disk"]
-    yield _section(
-        "DRIVES", (("TYPE", "/"), ("FILESYSTEM", "littlefs"), ("TOTAL", total), ("FREE", free))
-    )
-    for name, version in f["software"]:
-        yield _section("SOFTWARES", (("NAME", name), ("VERSION", version)))
-    yield b"</CONTENT>\n</REQUEST>\n"
+def base64(pieces):
+    """Yields the pieces (bytes) in base64, as bytes, a line's worth at a time."""
+    held = b""
+    for piece in pieces:
+        held += piece
+        whole = len(held) // 3 * 3
+        if whole >= 48:
+            yield binascii.b2a_base64(held[:whole])[:-1]
+            held = held[whole:]
+    if held:
+        yield binascii.b2a_base64(held)[:-1]

@@ -4,10 +4,33 @@ import binascii
 import hashlib
 import os
 
-from flyve import log, resident
-from flyve.registry import Refused
+from micropython import const
 
-PATH = "/deeplink"
+from flyve import log, resident
+
+PATH = const("/deeplink")
+_LOOK_MS = const(5000)  # how often to look for a deeplink
+
+
+def run(agent):
+    """A job: enrolls by the deeplink on the flash, or waits for one."""
+    agent.invited.after(_LOOK_MS)
+    rec = agent.rec
+    if not waiting():
+        if not agent.told:
+            agent.told = True
+            if rec.get("state") in ["invited", "created"]:
+                log.error("enrollment", "the deeplink is gone: provision it again")
+            log.info("agent", "waiting for a deeplink")
+        return
+    agent.told = False
+    try:
+        yield from resident.load("enrollment").run(rec, agent.settings)
+    except Exception as e:
+        if not hasattr(e, "final"):
+            raise
+        refuse(rec, e.final)
+    agent.invited.after(0)
 
 
 def waiting():
@@ -28,7 +51,7 @@ def discard():
 
 def read():
     """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
-    secret. Raises Refused when the deeplink cannot be used."""
+    secret. Raises DeeplinkError, with `final`, when the deeplink cannot be used."""
     deeplink = resident.load("deeplink")
     with open(PATH, "rb") as f:
         text = f.read(deeplink.LIMIT + 1)
@@ -36,7 +59,8 @@ def read():
     try:
         return deeplink.parse(text), mark
     except deeplink.DeeplinkError as e:
-        raise Refused("DEEPLINK", str(e)) from None
+        e.final = "DEEPLINK " + str(e)
+        raise
     finally:
         deeplink = None
         resident.drop("deeplink")
@@ -46,12 +70,12 @@ def settle(rec):
     """Finishes what a power cut may have interrupted once the record had moved on: a deeplink
     that served its purpose is removed."""
     link = rec.get("link")
-    if rec.get("state") not in ("enrolled", "refused") or link is None:
+    if rec.get("state") not in ["enrolled", "refused"] or link is None:
         return
     if waiting():
         try:
             used = read()[1] == link
-        except Refused:
+        except ValueError:
             used = True
         if used:
             discard()
@@ -62,14 +86,13 @@ def settle(rec):
 
 def refuse(rec, why):
     """Makes the refusal durable: the reason is kept, the deeplink is not."""
-    log.error("enrollment", "refused %s %s", why.code, why.message)
-    helpdesk = rec.get("helpdesk")
-    if helpdesk:
-        log.error("enrollment", "helpdesk: %s", " ".join(helpdesk))
-    error = "%s %s" % (why.code, why.message[:160])
+    log.error("enrollment", "refused %s", why)
+    if rec.get("helpdesk"):
+        log.error("enrollment", "helpdesk: %s", rec.get("helpdesk"))
+    error = why[:200]
     try:
         mark = read()[1]
-    except (Refused, OSError):
+    except (ValueError, OSError):
         mark = "-"
     rec.save(scrub=True, state="refused", link=mark, posting=None, agent_id=None, error=error)
     discard()

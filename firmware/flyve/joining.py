@@ -29,7 +29,6 @@ class Joining:
         self._since = None
         self._rest = time.ticks_ms()
         self._pause = 0
-        self._failed = 0
         if not self._networks:
             log.warn("wifi", "no network is configured: flyve provision --wifi SSID --psk -")
 
@@ -39,33 +38,24 @@ class Joining:
             return
         now = time.ticks_ms()
         if self._since is None:
-            if time.ticks_diff(now, self._rest) >= self._pause:
-                self._begin(now)
-        else:
-            status = self._sta.status()
-            late = time.ticks_diff(now, self._since) > _TRY_MS
-            if late or status not in (board.IDLE, board.CONNECTING, 1010):
-                self._failure(now, status)
-
-    def _begin(self, now):
-        self._index %= len(self._networks)
-        ssid, psk = self._networks[self._index]
-        log.info("wifi", "connecting to %s", ssid)
-        try:
-            if psk:
-                self._sta.connect(ssid, psk)
-            else:
-                self._sta.connect(ssid)
-        except OSError as e:
-            log.debug("wifi", "%s", e)
-        self._since = now
-
-    def joined(self):
-        """It is connected: remembers the network that worked."""
-        if self._networks and self._index != self._good:
-            board.nvs_set_int("net", self._index)
-
-    def _failure(self, now, status):
+            if time.ticks_diff(now, self._rest) < self._pause:
+                return
+            self._index %= len(self._networks)
+            ssid, psk = self._networks[self._index]
+            log.info("wifi", "connecting to %s", ssid)
+            try:
+                if psk:
+                    self._sta.connect(ssid, psk)
+                else:
+                    self._sta.connect(ssid)
+            except OSError as e:
+                log.debug("wifi", "%s", e)
+            self._since = now
+            return
+        status = self._sta.status()
+        if status in (board.IDLE, board.CONNECTING, 1010):
+            if time.ticks_diff(now, self._since) <= _TRY_MS:
+                return
         ssid = self._networks[self._index][0]
         log.warn("wifi", "%s: %s", ssid, _REASONS.get(status, "no connection (%s)" % status))
         try:
@@ -74,8 +64,12 @@ class Joining:
             pass
         self._since = None
         self._index += 1
-        self._failed += 1
-        if self._failed % len(self._networks) == 0:
+        if (self._index - self._good) % len(self._networks) == 0:
             self._pause *= 2
         self._pause = max(_REST_MS, min(_ROUND_MS, self._pause))
         self._rest = now
+
+    def joined(self):
+        """It is connected: remembers the network that worked."""
+        if self._networks and self._index != self._good:
+            board.nvs_set_int("net", self._index)

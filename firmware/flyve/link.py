@@ -8,7 +8,7 @@ import time
 
 from micropython import const
 
-from flyve import log, mqtt
+from flyve import log, mqtt, resident
 from flyve.backoff import Backoff, uniform
 from flyve.outbox import Outbox
 from flyve.transport import NetError
@@ -24,15 +24,6 @@ _UP = const(2)
 _CLOSING = const(3)
 
 
-def presence(generation, form):
-    """(online, offline) payloads. Generation C reads JSON booleans, and the string "true" too;
-    A and B read the strings only. form: the setting online_payload."""
-    if form == "bool":
-        return b'{"online": true}', b'{"online": false}'
-    boolean = form == "auto" and generation == "C"
-    return b'{"online": "true"}', b'{"online": false}' if boolean else b'{"online": "false"}'
-
-
 def _is_network(e):
     return getattr(e, "kind", None) == "network"
 
@@ -40,7 +31,8 @@ def _is_network(e):
 class Link:
     """The connection of an enrolled agent; rec and settings as everywhere.
 
-    on_message(topic, payload, retained): see mqtt.Client; called from pump()."""
+    on_message(topic, payload, retained): see mqtt.Client; called from pump(). What was published
+    is in `outbox` until the broker has acknowledged it."""
 
     def __init__(self, rec, settings, on_message):
         self.topic = rec.get("topic")
@@ -52,10 +44,10 @@ class Link:
         self._on_message = on_message
         self._client = None
         self._status = self.topic + "/Status/Online"
-        self._online, self._offline = presence(rec.get("generation"), settings["online_payload"])
+        self._told = None  # the payloads of the presence: online, offline
         self._backoff = Backoff(settings["reconnect_spread"] * 1000, uniform)
         self._next = time.ticks_ms()
-        self._outbox = Outbox(self._send, rec.get("agent_id"))
+        self.outbox = Outbox(self._send, rec.get("agent_id"))
         self._asked = {}  # packet id -> topic filter, None for the one that may be refused
         self._refused = []
         self._since = 0
@@ -72,16 +64,6 @@ class Link:
         """Not connected at all."""
         return self._state == _DOWN
 
-    def filters(self):
-        """The topic filters to subscribe to."""
-        t = self.topic
-        if self._rec.get("generation") == "A":
-            wanted = [t + "/Command/#", t + "/Subscription", "/FlyvemdmManifest/Status/Version"]
-        else:
-            wanted = [t + "/Command/#", t + "/Policy/#", "FlyvemdmManifest/Status/Version"]
-        fleet = self._rec.get("fleet")
-        return wanted + [fleet + "/#"] if fleet else wanted
-
     def move(self, old, new):
         """Changes the fleet's subscription."""
         if self._client and not self.down:
@@ -93,8 +75,9 @@ class Link:
     def refresh(self):
         """Subscribes to the policies again, which brings the retained ones."""
         if self._client and self.up:
-            for topic in self.filters()[1:]:
+            for topic in resident.load("handshake").filters(self._rec)[1:]:
                 self._asked[self._client.ask(topic)] = topic
+            resident.drop("handshake")
 
     def due(self):
         """Milliseconds until the next try to connect; 0 or less: now."""
@@ -102,35 +85,24 @@ class Link:
 
     def connect(self):
         """Opens the connection; True when it is open. A failure schedules the next try."""
-        rec, settings = self._rec, self._settings
-        tls = settings["tls"] if settings["tls"] is not None else bool(rec.get("tls"))
-        port = settings["port"] or rec.get("port") or (8883 if tls else 1883)
-        host = settings["broker"] or rec.get("broker")
-        user = self.topic.rsplit("/", 1)[1]
-        log.secret("mqtt", rec.get("mqttpasswd"))
-        client = mqtt.Client()
-        client.on_message = self._message
-        client.on_puback = self._outbox.acked
-        client.on_suback = self._suback
-        self._outbox.acked(self._birth, True)  # it comes after the subscriptions
-        self._outbox.rewind()
+        self.outbox.acked(self._birth, True)  # it comes after the subscriptions
+        self.outbox.rewind()
         self._birth = self._pinged = None
         self._refused = []
         try:
-            client.open(
-                _CONNECT_MS, (self._status, self._offline), user, host, port, user,
-                rec.get("mqttpasswd"), settings["keepalive"], tls,
-            )  # fmt: skip
-            self._client = client
-            self._asked = {}
-            for topic in self.filters():
-                self._asked[client.ask(topic)] = topic
-            self._asked[client.ask(self._status, 0)] = None
+            made = resident.load("handshake").connect(
+                self._rec, self._settings, self._status, _CONNECT_MS
+            )
         except (mqtt.LinkError, NetError) as e:
-            client.close()
-            self._client = None
             self._lost(e)
             return False
+        finally:
+            resident.drop("handshake")
+        client, self._asked, self._told = made
+        client.on_message = self._message
+        client.on_puback = self.outbox.acked
+        client.on_suback = self._suback
+        self._client = client
         self._state = _OPENING
         self._since = time.ticks_ms()
         self.connects += 1
@@ -165,7 +137,7 @@ class Link:
     def _message(self, topic, payload, retained):
         if topic != self._status:
             self._on_message(topic, payload, retained)
-        elif payload == self._offline and self.up:
+        elif payload == self._told[1] and self.up:
             self._birth = -1  # the will of a connection before this one
 
     def _suback(self, pid, code):
@@ -183,7 +155,7 @@ class Link:
     def publish(self, topic, payload, retain=False, durable=False):
         """Queues a QoS 1 message; returns its packet id, or 0 when the outbox is full. durable: a
         reboot does not lose it either; else it may be dropped when it is ten minutes old."""
-        return self._outbox.add(topic, payload, retain, durable)
+        return self.outbox.add(topic, payload, retain, durable)
 
     def say(self, topic, payload):
         """Sends a QoS 0 message now, or drops it when there is no connection."""
@@ -193,22 +165,8 @@ class Link:
                 return True
             except NetError as e:
                 self.drop(e)
-        self._outbox.dropped += 1
+        self.outbox.dropped += 1
         return False
-
-    def delivered(self, what):
-        """True when nothing is left to be acknowledged of what: a packet id or, also after a
-        reboot, a topic."""
-        return what not in self._outbox
-
-    @property
-    def dropped(self):
-        """How many messages were dropped, since boot."""
-        return self._outbox.dropped
-
-    def forget(self):
-        """Drops all that is queued, on flash too."""
-        self._outbox.clear()
 
     def pump(self):
         """Handles what came in and sends what is due; never waits. Safe to call at any time."""
@@ -220,7 +178,7 @@ class Link:
             if self._client is client:
                 self._presence()
                 self._keepalive(client)
-                if self._outbox.pump():
+                if self.outbox.pump():
                     client.flush()
         except (mqtt.LinkError, NetError) as e:
             if self._client is client:
@@ -228,7 +186,7 @@ class Link:
 
     def _presence(self):
         age = time.ticks_diff(time.ticks_ms(), self._since)
-        if self._outbox.waiting() > _ANSWER_MS:
+        if self.outbox.waiting() > _ANSWER_MS:
             raise mqtt.LinkError("the broker does not acknowledge messages")
         if self._state == _OPENING:
             if self._asked:
@@ -236,14 +194,14 @@ class Link:
                     raise mqtt.LinkError("the broker does not acknowledge subscriptions")
             elif self._birth is None:
                 # None again while the outbox is full.
-                self._birth = self.publish(self._status, self._online, True) or None
-            elif self.delivered(self._birth):
+                self._birth = self.publish(self._status, self._told[0], True) or None
+            elif self._birth not in self.outbox:
                 self._state = _UP
                 self._since = time.ticks_ms()
                 self.reason = None
                 log.info("link", "online topic=%s", self.topic)
         elif self._birth and age > _REBIRTH_MS:
-            if self.publish(self._status, self._online, True):
+            if self.publish(self._status, self._told[0], True):
                 self._birth = None
         elif self._refused and age > _RETRY_MS:
             for topic in self._refused:
@@ -282,14 +240,14 @@ class Link:
         pid = 0
         until = time.ticks_add(time.ticks_ms(), ms)
         while self._client:
-            pid = pid or self.publish(self._status, self._offline, True)
-            if pid and self.delivered(pid):
+            pid = pid or self.publish(self._status, self._told[1], True)
+            if pid and pid not in self.outbox:
                 break
             self.pump()
             if time.ticks_diff(until, time.ticks_ms()) <= 0:
                 break
             self.wait(50)
-        self._outbox.acked(pid, True)
+        self.outbox.acked(pid, True)
         if self._client:
             self._client.close(goodbye=True)
             self._client = None

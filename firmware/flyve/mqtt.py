@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from flyve import resident, transport
+from flyve import transport
 
 LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
 _BUFFER = const(512)
@@ -34,8 +34,10 @@ class Client:
     on_message(topic: str, payload: bytes or None when over LIMIT, retained: bool),
     on_puback(pid), on_suback(pid, code) are called from pump() and must not wait."""
 
-    def __init__(self):
-        self.sock = None
+    def __init__(self, sock):
+        """sock: a transport.Socket, after CONNACK."""
+        sock.setblocking(False)
+        self.sock = sock
         self._pid = 0
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
@@ -43,15 +45,6 @@ class Client:
         self._start = 0
         self._end = 0
         self._skip = 0
-        self.ponged = 0
-        self.sent = 0
-
-    def open(self, ms, *how):
-        """Connects within ms milliseconds; how: see handshake.connect(). Raises LinkError and
-        NetError."""
-        self.sock = resident.load("handshake").connect(ms, *how)
-        resident.drop("handshake")
-        self.sock.setblocking(False)
         self.sent = time.ticks_ms()
 
     def _next_pid(self):
@@ -109,7 +102,7 @@ class Client:
         return pid
 
     def ping(self):
-        """Sends a PINGREQ; `ponged` shows when its answer came."""
+        """Sends a PINGREQ."""
         self._begin(0xC0, 0)
         self.flush()
 
@@ -219,8 +212,6 @@ class Client:
         kind = op & 0xF0
         if kind == 0x30:
             self._publish(op, body, cut)
-        elif kind == 0xD0:
-            self.ponged = time.ticks_ms()
         elif kind in (0x40, 0x90) and len(body) >= 2:
             pid = body[0] << 8 | body[1]
             if kind == 0x40:
@@ -229,7 +220,7 @@ class Client:
                 self.on_suback(pid, body[2])
             else:
                 raise LinkError("malformed SUBACK")
-        elif kind != 0xB0:
+        elif kind not in (0xB0, 0xD0):
             raise LinkError("unexpected packet of type %d" % (op >> 4))
 
     def _publish(self, op, body, cut):

@@ -132,11 +132,11 @@ class Online:
         except Exception as e:  # a command's failure is its own
             self.agent.report("commands", e)
         self._command = None
-        resident.drop("commands", "inventory")
+        resident.drop("commands", "inventory", "chip")
         return False
 
     def idle(self):
         """Gives up what is at hand, for want of memory; the retained messages come again."""
         self._command = None
         self.inbox.overflow = True
-        resident.drop("commands", "inventory")
+        resident.drop("commands", "inventory", "chip")

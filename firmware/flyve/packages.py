@@ -7,25 +7,27 @@ garbage, which the next installation removes.
 
 import os
 
-from flyve import log, places, resident
+from micropython import const
+
+from flyve import files, log, resident
 from flyve.registry import Failed
 
-AGENT = "flyve-mdm-esp32"  # the package that is the agent itself
+AGENT = const("flyve-mdm-esp32")  # the package that is the agent itself
 
-_ROOT = "/apps"
+_ROOT = const("/apps")
 
 
 def _names():
     try:
-        return [name for name in os.listdir(_ROOT) if not name.startswith(".")]
+        return os.listdir(_ROOT)
     except OSError:
         return []
 
 
 def _base(name):
-    if name.startswith("."):
+    if name[:1] == ".":
         raise Failed("refused name")
-    return _ROOT + "/" + places.segment(name)
+    return _ROOT + "/" + files.segment(name)
 
 
 def _read(name):
@@ -60,14 +62,9 @@ def _delete(path):
     yield
 
 
-def installed():
-    """Yields (name, version) of each application."""
-    for name, path in paths():
-        yield name, path.rsplit("/", 1)[1].rstrip("~")
-
-
 def paths():
-    """Yields (name, folder) of each application."""
+    """Yields (name, folder) of each application; the folder's name is its version, and maybe a
+    "~"."""
     for name in _names():
         folders = _read(name)
         if folders:
@@ -77,6 +74,8 @@ def paths():
 def reclaim(bare=None):
     """A job: removes garbage, and the old version of the application bare (True: of all)."""
     for name in _names():
+        if name[0] == ".":
+            continue
         base = _ROOT + "/" + name
         keep = _read(name)
         if bare in (True, name):
@@ -108,27 +107,29 @@ def rollback(name):
         return folders[1].rstrip("~")
 
 
-def restarts(path, name):
-    """True for a package that a restart makes current: firmware, or the agent itself."""
-    with open(path, "rb") as f:
-        return name == AGENT or f.read(1) == b"\xe9"
-
-
-def install(path, name, version):
+def install(path, name, version, task=None):
     """A job: installs the package in the file at path, which is gone then; returns True when a
-    restart makes it current. Raises Failed or Incompatible, and nothing has changed."""
+    restart makes it current, being firmware or the agent itself: then the task is "trial" before.
+    Raises Failed or Incompatible, and nothing has changed."""
     try:
         with open(path, "rb") as f:
             head = f.read(512)
-        if head[:1] == b"\xe9":
-            restart = True
-            yield from resident.load("image").install(path)
-        elif name == AGENT:
-            restart = True
-            yield from _install_agent(path)
-        else:
-            restart = False
+        image = head[:1] == b"\xe9"
+        restart = image or name == AGENT
+        if restart and task:
+            # A cut after the installation must find out how it has ended.
+            task[4] = "trial"
+            files.put(task)
+        if not restart:
             yield from _install(path, head, name, version)
+        else:
+            update = resident.load("update")
+            if image:
+                yield from update.install_image(path)
+            else:
+                number, target = update.spare()
+                yield from _unpack(path, target, None, "flyve/agent.mpy")
+                update.try_slot(number)
     except OSError as e:
         yield from reclaim()
         raise Failed("flash: %s" % e)
@@ -137,6 +138,32 @@ def install(path, name, version):
             os.remove(path)
     log.info("packages", "%s %s installed", name, version)
     return restart
+
+
+def _install(path, head, name, version):
+    base = _base(name)
+    folder = files.segment(version)
+    if folder[0] == "." or folder.split() != [folder]:
+        raise Failed("refused version")
+    new = base + "/.new"
+    if head[257:262] == b"ustar":
+        yield from _unpack(path, new, name)
+    else:
+        module = "/app.py"
+        if head[:1] == b"M" and len(head) > 4 and head[1] < 32:
+            resident.load("bundle").check_mpy(head)
+            module = "/app.mpy"
+        elif not head or min(head) < 9:
+            raise Failed("neither bundle, module nor image")
+        yield from reclaim(name)
+        files.mkdirs(new + "/")
+        os.rename(path, new + module)
+    folders = _read(name)[:1]
+    if folder in folders:
+        folder += "~"
+    os.rename(new, base + "/" + folder)
+    _write(base, [folder] + folders)
+    yield from reclaim()
 
 
 def _unpack(path, target, bare, wanted=None):
@@ -157,43 +184,3 @@ def _unpack(path, target, bare, wanted=None):
 def _free():
     st = os.statvfs("/")
     return st[0] * max(0, st[3] - 6)  # folders and .current need blocks, too
-
-
-def _install_agent(path):
-    update = resident.load("update")
-    number, target = update.spare()
-    yield from _unpack(path, target, None, "flyve/agent.mpy")
-    update.try_slot(number)
-
-
-def _install(path, head, name, version):
-    base = _base(name)
-    folder = places.segment(version)
-    if folder.startswith(".") or folder.split() != [folder]:
-        raise Failed("refused version")
-    new = base + "/.new"
-    if head[257:262] == b"ustar":
-        yield from _unpack(path, new, name)
-    else:
-        module = _module(head)
-        yield from reclaim(name)
-        for made in (_ROOT, base, new):
-            if not _exists(made):
-                os.mkdir(made)
-        os.rename(path, new + module)
-    folders = _read(name)[:1]
-    if folder in folders:
-        folder += "~"
-    os.rename(new, base + "/" + folder)
-    _write(base, [folder] + folders)
-    yield from reclaim()
-
-
-def _module(head):
-    """The file name for a single module that starts with head."""
-    if head[:1] == b"M" and len(head) > 4 and head[1] < 32:
-        resident.load("bundle").check_mpy(head)
-        return "/app.mpy"
-    if not head or any(byte < 9 for byte in head):
-        raise Failed("neither bundle, module nor image")
-    return "/app.py"

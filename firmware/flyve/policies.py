@@ -6,15 +6,24 @@ import os
 
 from micropython import const
 
-from flyve import board, log, places, registry, resident, tasks
+from flyve import files, log, registry, resident
 from flyve.registry import Failed, Incompatible
 
 LIMIT = const(4096)  # bytes of a policy's message
 
-# More than one task of these may hold at a time; of any other symbol the agent's own beats the
-# fleet's.
-_MANY = ("deployfile", "removefile", "deployapp", "removeapp")
-_BEATEN = "overriden"
+_ID = const(0)  # in a task, see files.py
+_SYMBOL = const(1)
+_ORIGIN = const(2)
+_STATUS = const(4)
+_VALUE = const(5)
+
+_BEATEN = const("overriden")
+
+
+def _many(symbol):
+    """True when more than one task of this symbol may hold at a time; of any other symbol the
+    agent's own beats the fleet's."""
+    return symbol in ["deployfile", "removefile", "deployapp", "removeapp"]
 
 
 def _tell(agent, task_id, status):
@@ -30,7 +39,7 @@ def _tell(agent, task_id, status):
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
     # The others come again with the retained message.
-    final = status not in ("received", "waiting")
+    final = status not in ["received", "waiting"]
     while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=final):
         yield 50
 
@@ -45,7 +54,7 @@ def _parse(payload):
     if not isinstance(task_id, (int, str)):
         raise Failed("malformed taskId")
     for symbol in message:
-        if symbol not in ("taskId", "id", "version", "versionCode"):
+        if symbol not in ["taskId", "id", "version", "versionCode"]:
             return symbol, message[symbol], message
     raise Failed("no symbol in the message")
 
@@ -55,20 +64,19 @@ def begin(agent, again, fleet, symbol, task_id, payload):
     fleet: the topic of the fleet it is for, or None; payload: bytes, empty to remove the policy,
     None when it was too long to be received.
 
-    Returns None when that was all, else (task, plan): what deploy.run() is to do, and the task
-    that finish() is for."""
+    Returns None when that was all, else (task, plan): the task that finish() is for, and what
+    applying.py is to do, see _built_in()."""
     if fleet and fleet != agent.rec.get("fleet"):
         return None
-    known = tasks.find(task_id)
+    known = files.task(_ID, task_id)
     if payload == b"":
         yield from _remove(agent, known)
         return None
     symbol = symbol.lower()
     task = [task_id, symbol, "fleet" if fleet else "agent", binascii.crc32(payload or b""), "", 0]
-    if known and known[:4] == task[:4]:
-        status = known[tasks.STATUS]
-        if status != tasks.TRIAL:
-            yield from _tell(agent, task_id, status)
+    if known and known[:_STATUS] == task[:_STATUS]:
+        if known[_STATUS] != "trial":
+            yield from _tell(agent, task_id, known[_STATUS])
             return None
         if resident.load("update").status():
             return None  # settle() tells how it ended
@@ -82,61 +90,77 @@ def begin(agent, again, fleet, symbol, task_id, payload):
             yield from _remove(agent, known)
             return None
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
-            task[tasks.VALUE] = value
+            task[_VALUE] = value
         if not again:
             yield from _tell(agent, task_id, "received")
-            if symbol in _MANY:
+            if _many(symbol):
                 yield from _tell(agent, task_id, "waiting")
-        done = yield from _apply(agent, task, value, message)
-        if isinstance(done, tuple):
-            return task, done
-        status = done or "done"
+        status = yield from _apply(agent, task, value, message)
+        if isinstance(status, tuple):
+            return task, status
     except (OSError, MemoryError):
         raise
     except Exception as e:  # of what a firmware author has added, too
         if not isinstance(e, (Failed, Incompatible)):
             e = Failed(repr(e))
-        status = registry.told(task, e)
-    yield from finish(agent, task, status)
+        status = e
+    yield from finish(agent, task, status or "done")
 
 
 def finish(agent, task, status):
-    """A job: makes the task's status durable and tells it."""
-    task[tasks.STATUS] = status
-    tasks.put(task)
-    if status == tasks.TRIAL:
+    """A job: makes the task's status durable and tells it; status: or the Failed or Incompatible
+    with which it ended."""
+    if not isinstance(status, str):
+        failed = isinstance(status, Failed)
+        write = log.error if failed else log.warn
+        write("policies", "task %s %s: %s", task[_ID], task[_SYMBOL], status)
+        status = "failed" if failed else "incompatible"
+    task[_STATUS] = status
+    files.put(task)
+    if status == "trial":
         agent.restarting = True
     else:
-        yield from _tell(agent, task[tasks.ID], status)
+        yield from _tell(agent, task[_ID], status)
 
 
 def _apply(agent, task, value, message):
-    symbol = task[tasks.SYMBOL]
-    handler = registry.policies.get(symbol) or _BUILT_IN.get(symbol)
-    if handler is None:
+    """A job: puts a policy into force; returns the task's status if that is not "done", or a
+    plan."""
+    symbol = task[_SYMBOL]
+    handler = registry.policies.get(symbol)
+    others = ["periodicgeolocation", "disablewifi", "disablebluetooth"]
+    if not handler and not _many(symbol) and symbol not in others:
         raise Incompatible("not for this kind of device")
-    if symbol not in _MANY:
-        origin = task[tasks.ORIGIN]
-        other = tasks.first(lambda t: t[1] == symbol and t[4] == "done" and t[2] != origin)
-        if other and origin == "fleet":
+    if not _many(symbol):
+        by_fleet = task[_ORIGIN] == "fleet"
+        rival = "agent" if by_fleet else "fleet"
+        other = files.task(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
+        if other and by_fleet:
             return _BEATEN
         if other:
-            yield from _end(agent, other, _BEATEN)
-    return (yield from handler[0](agent, value, message, task))
+            yield from finish(agent, other, _BEATEN)
+    return (yield from (handler[0] if handler else _built_in)(agent, value, message, task))
 
 
 def _remove(agent, task):
-    """Forgets a task and reverts its setting; the backend has no status for that."""
+    """A job: forgets a task and reverts its setting; the backend has no status for that."""
     if task is None:
         return
-    symbol = task[tasks.SYMBOL]
-    beaten = [t for t in tasks.each() if t[tasks.SYMBOL] == symbol and t[tasks.STATUS] == _BEATEN]
-    handler = registry.policies.get(symbol) or _BUILT_IN.get(symbol)
-    if handler and handler[1] and task[tasks.STATUS] == "done":
-        handler[1](agent, task[tasks.VALUE])
-    tasks.rewrite(lambda t: t[tasks.ID] != task[tasks.ID] and t not in beaten)
-    log.info("policies", "task %s removed", task[tasks.ID])
-    if beaten:
+    symbol = task[_SYMBOL]
+    gone = [task[_ID]]
+    for other in files.tasks():
+        if other[_SYMBOL] == symbol and other[_STATUS] == _BEATEN:
+            gone.append(other[_ID])
+    handler = registry.policies.get(symbol)
+    if task[_STATUS] == "done":
+        if handler:
+            if handler[1]:
+                handler[1](agent, task[_VALUE])
+        elif symbol == "periodicgeolocation":
+            agent.rec.save(locate=None)
+    files.rewrite(gone)
+    log.info("policies", "task %s removed", gone[0])
+    if len(gone) > 1:
         agent.link.refresh()  # now the fleet's counts
     yield
 
@@ -144,7 +168,7 @@ def _remove(agent, task):
 def forget_fleet(agent):
     """A job: drops all tasks of the fleet that the agent has left."""
     while True:
-        task = tasks.first(lambda t: t[tasks.ORIGIN] == "fleet")
+        task = files.task(_ORIGIN, "fleet")
         if task is None:
             return
         yield from _remove(agent, task)
@@ -155,58 +179,58 @@ def settle(agent):
     update = resident.load("update")
     update.confirm()
     ended = update.status()
-    if ended not in ("confirmed", "failed"):
+    if ended not in ["confirmed", "failed"]:
         return
     log.info("policies", "update %s", ended)
     while True:
-        task = tasks.first(lambda t: t[tasks.STATUS] == tasks.TRIAL)
+        task = files.task(_STATUS, "trial")
         if task is None:
             break
-        yield from _end(agent, task, "done" if ended == "confirmed" else "failed")
+        yield from finish(agent, task, "done" if ended == "confirmed" else "failed")
     update.forget()
 
 
 def app_failed(agent, name):
     """A job: the task that installed this application has failed after all."""
-    task = tasks.first(lambda t: t[1] == "deployapp" and t[5] == name and t[4] == "done")
+    task = files.task(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
     if task:
-        yield from _end(agent, task, "failed")
+        yield from finish(agent, task, "failed")
 
 
-def _end(agent, task, status):
-    task[tasks.STATUS] = status
-    tasks.put(task)
-    yield from _tell(agent, task[tasks.ID], status)
-
-
-def _deploy_file(agent, value, message, task):
-    place = places.resolve(str(value), agent.settings["roots"])
-    return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), place, None
-    yield  # a job like the others
-
-
-def _remove_file(agent, value, message, task):
-    path = places.resolve(str(value), agent.settings["roots"])
-    try:
-        os.remove(path)
-    except OSError as e:
-        if e.errno != 2:  # ENOENT: it need not be there
-            raise Failed("flash: %s" % e)
+def _built_in(agent, value, message, task):
+    """A job, as registry.policies has them. What needs a download is only planned: (item, place,
+    version), place being a path, or with a version the name of an application."""
+    symbol = task[_SYMBOL]
+    text = str(value)
     yield
-
-
-def _deploy_app(agent, value, message, task):
-    version = message.get("versionCode", message.get("version", ""))
-    item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
-    return item, places.segment(str(value)), str(version)
-    yield
-
-
-def _remove_app(agent, value, message, task):
-    name = places.segment(str(value))
-    job = resident.load("packages").remove(name)
-    agent.refresh_apps(name)
-    yield from job
+    if symbol.endswith("file"):
+        path = files.resolve(text, agent.settings["roots"])
+        if symbol == "deployfile":
+            return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), path, None
+        try:
+            os.remove(path)
+        except OSError as e:
+            if e.errno != 2:  # ENOENT: it need not be there
+                raise Failed("flash: %s" % e)
+    elif symbol.endswith("app"):
+        name = files.segment(text)
+        if symbol == "deployapp":
+            item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
+            return item, name, str(message.get("versionCode", message.get("version", "")))
+        job = resident.load("packages").remove(name)
+        agent.refresh_apps(name)
+        yield from job
+    elif symbol == "periodicgeolocation":
+        agent.rec.save(locate=_number(value, "number of seconds") or None)
+    else:
+        text = text.lower()
+        if text not in ["true", "false"]:
+            raise Failed("neither true nor false")
+        if text == "true":
+            if symbol == "disablewifi":
+                raise Incompatible("it would cut the agent off")
+            if not resident.load("chip").bluetooth_off():
+                raise Incompatible("no Bluetooth")
 
 
 def _number(value, what):
@@ -217,37 +241,3 @@ def _number(value, what):
     except (ValueError, TypeError, OverflowError):
         pass
     raise Failed("no usable " + what)
-
-
-def _geolocation(agent, value, message, task):
-    agent.rec.save(locate=_number(value, "number of seconds") or None)
-    yield
-
-
-def _true(value):
-    if str(value).lower() not in ("true", "false"):
-        raise Failed("neither true nor false")
-    return str(value).lower() == "true"
-
-
-def _wifi(agent, value, message, task):
-    if _true(value):
-        raise Incompatible("it would cut the agent off")
-    yield
-
-
-def _bluetooth(agent, value, message, task):
-    if _true(value) and not board.bluetooth_off():
-        raise Incompatible("no Bluetooth")
-    yield
-
-
-_BUILT_IN = {
-    "deployfile": (_deploy_file, None),
-    "removefile": (_remove_file, None),
-    "deployapp": (_deploy_app, None),
-    "removeapp": (_remove_app, None),
-    "periodicgeolocation": (_geolocation, lambda agent, value: agent.rec.save(locate=None)),
-    "disablewifi": (_wifi, None),
-    "disablebluetooth": (_bluetooth, None),
-}

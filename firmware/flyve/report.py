@@ -1,62 +1,84 @@
-"""Answers over REST, for generation C beside or instead of MQTT."""
+"""What is told over REST: answers, for generation C beside or instead of MQTT, and the user's data
+in GLPI."""
 
+import binascii
 import json
 
-from flyve import resident, rest
+from micropython import const
 
-_SEARCH = (
-    "criteria[0][field]=5&criteria[0][searchtype]=equals&criteria[0][value]=%s"
-    "&criteria[1][field]=6&criteria[1][searchtype]=equals&criteria[1][value]=%s&forcedisplay=2"
+from flyve import log, resident, rest
+
+FIELDS = const(("firstname", "realname", "phone", "phone2", "_useremails", "_default_email"))
+
+# Of generic search: number, field, number, number, value.
+_CRITERION = const(
+    "criteria[%d][field]=%d&criteria[%d][searchtype]=equals&criteria[%d][value]=%s&"
 )
 
 
-def send(agent, kind, *facts):
-    """A job: tells "online", "pong", "inventory", "geolocation" (facts: the answer as over MQTT)
-    or "task" (facts: id, status). Raises NetError and RestError."""
+def send(agent, report):
+    """A job: tells what agent.tell() has put into agent.reports, and takes it out there: "online",
+    "pong", "inventory", "geolocation" and the answer as over MQTT, or "task", id and status.
+    Raises NetError and RestError."""
+    kind, *facts = report
     api = rest.resume(agent)
     yield
     agent_id = agent.rec.get("agent_id")
+    item = "PluginFlyvemdmAgent/" + agent_id
     try:
         if kind == "task":
-            _task(api, agent_id, *facts)
+            query = _CRITERION % (0, 5, 0, 0, agent_id)
+            query += _CRITERION % (1, 6, 1, 1, facts[0]) + "forcedisplay=2"
+            found = api.pick("GET", "search/PluginFlyvemdmTaskstatus", ("data.0.2",), query)
+            row = found.get("data.0.2")
+            if row is not None:
+                _tell(api, "PUT", "PluginFlyvemdmTaskstatus/%s" % row, {"status": facts[1]})
         elif kind == "geolocation":
-            position = {"_" + k if k in ("datetime", "gps") else k: v for k, v in facts[0].items()}
-            position["_agents_id"] = agent_id
-            position["computers_id"] = agent.rec.get("computer")
-            body = json.dumps({"input": position})
-            api.request("POST", "PluginFlyvemdmGeolocation", data=body)
+            position = {"_agents_id": agent_id, "computers_id": agent.rec.get("computer")}
+            for key, value in facts[0].items():  # datetime, gps, latitude, longitude
+                position[key if key[0] == "l" else "_" + key] = value
+            _tell(api, "POST", "PluginFlyvemdmGeolocation", position)
+        elif kind == "inventory":
+            inventory = resident.load("inventory")
+            body = inventory.Body(agent.settings, agent, b'{"input":{"_inventory":"')
+            api.request("PUT", item, data=body)
         else:
-            if kind == "online":
-                body = json.dumps({"input": {"is_online": True}})
-            elif kind == "pong":
-                body = json.dumps({"input": {"_pong": "!"}})
-            else:
-                body = _inventory(agent)
-            api.request("PUT", "PluginFlyvemdmAgent/" + agent_id, data=body)
+            _tell(api, "PUT", item, {"is_online": True} if kind == "online" else {"_pong": "!"})
     except rest.RestError as e:
         if e.status >= 500 or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise
         agent.report("report", e)  # the backend does not want it: trying again is no use
-    finally:
-        agent.session = api.session
+    if report in agent.reports:
+        agent.reports.remove(report)
 
 
-def _task(api, agent_id, task_id, status):
-    query = _SEARCH % (agent_id, task_id)
-    row = api.pick("GET", "search/PluginFlyvemdmTaskstatus", ("data.0.2",), query).get("data.0.2")
-    if row is not None:
-        body = json.dumps({"input": {"status": status}})
-        api.request("PUT", "PluginFlyvemdmTaskstatus/%s" % row, data=body)
+def _tell(api, method, item, values):
+    api.request(method, item, data=json.dumps({"input": values}))
 
 
-def _inventory(agent):
-    inventory = resident.load("inventory")
-    facts = inventory.of(agent)
-
-    def pieces():
-        yield b'{"input":{"_inventory":"'
-        for piece in rest.base64(inventory.pieces(facts)):
-            yield piece
-        yield b'"}}'
-
-    return rest.Body(pieces)
+def user(agent):
+    """A job: brings the user's data in GLPI up to date with agent.user, a dict with some of
+    FIELDS. "Not permitted" is an answer. Raises NetError and RestError when it is worth a
+    retry."""
+    wanted = agent.user
+    user_id = agent.rec.get("user_id")
+    sums = agent.rec.get("user", {}).copy()  # of what was sent
+    changed = {}
+    for name in FIELDS:
+        if name in wanted:
+            crc = binascii.crc32(json.dumps(wanted[name]).encode())
+            if sums.get(name) != crc:
+                sums[name] = crc
+                changed[name] = wanted[name]
+    if changed and user_id:
+        yield
+        try:
+            _tell(rest.resume(agent), "PUT", "User/%s" % user_id, changed)
+            log.info("user", "updated: %s", ", ".join(sorted(changed)))
+        except rest.RestError as e:
+            if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
+                raise
+            log.warn("user", "not permitted: %s", e)
+        agent.rec.save(user=sums)
+    if agent.user is wanted:
+        agent.user = None

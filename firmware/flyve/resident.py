@@ -3,43 +3,15 @@
 import gc
 import sys
 
+from micropython import const
+
 import flyve
 
 low = 1 << 30  # bytes of heap that were free at the tightest collection
 
-_PHASES = (
-    "accepting",
-    "applying",
-    "bundle",
-    "commands",
-    "deploy",
-    "dial",
-    "download",
-    "duties",
-    "enrollment",
-    "joining",
-    "image",
-    "invitation",
-    "deeplink",
-    "erase",
-    "guard",
-    "handshake",
-    "inventory",
-    "leaving",
-    "packages",
-    "places",
-    "policies",
-    "report",
-    "rest",
-    "startup",
-    "tasks",
-    "jsonpick",
-    "clock",
-    "config",
-    "trust",
-    "update",
-    "user",
-)
+# All other modules are dropped. `online` and what it imports come with the enrollment.
+_KEPT = const(("agent", "apps", "backoff", "board", "inbox", "link", "log", "mqtt", "online",
+               "outbox", "record", "registry", "resident", "transport", "wifi"))  # fmt: skip
 
 
 def _collect():
@@ -57,7 +29,9 @@ def load(name):
 def drop(*names):
     """Forgets the named modules, or all that only a phase needs. Nothing of them may be in use;
     they hold no native code, which is freed only by a reset."""
-    for name in names or _PHASES:
+    for name in names or [n[6:] for n in sys.modules if n[:6] == "flyve."]:
+        if not names and name in _KEPT:
+            continue
         # Both references count: the module stays in RAM while one is left.
         if sys.modules.pop("flyve." + name, None) and hasattr(flyve, name):
             delattr(flyve, name)

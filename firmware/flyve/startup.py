@@ -2,7 +2,7 @@
 
 import os
 
-from flyve import BUILD, VERSION, board, log, resident, transport
+from flyve import BUILD, VERSION, chip, log, resident, transport
 from flyve.record import Record, RecordError
 
 
@@ -14,16 +14,17 @@ def _exists(path):
 
 
 def prepare():
-    """(settings, record) for the agent, or None when there is no record to work with."""
+    """What the Agent is made of: settings and record, whether an update is on trial, how many of
+    the last starts have crashed, and the button; None when there is no record to work with."""
     settings, problems = resident.load("config").load()
     log.level = ("debug", "info", "warn", "error").index(settings["log_level"])
-    log.info("agent", "flyve %s starts after %s", VERSION, board.reset_cause())
+    log.info("agent", "flyve %s starts after %s", VERSION, chip.reset_cause())
     for problem in problems:
         log.warn("config", "%s", problem)
-    erase = resident.load("erase")
-    if _exists(erase.WIPING):
-        erase.wipe(settings)
-    erase.settle()
+    leaving = resident.load("leaving")
+    if _exists(leaving.WIPING):
+        leaving.wipe(settings)
+    leaving.settle()
     try:
         rec = Record()
     except RecordError as e:
@@ -34,7 +35,7 @@ def prepare():
     if rec.problems and not rec.values:
         log.error("record", "both slots are unreadable: run `flyve reset` and enroll again")
     if rec.get("state") == "erasing":
-        erase.enrollment(rec, settings, rec.get("next"))
+        leaving.enrollment(rec, settings, rec.get("next"))
     transport.ca = settings["ca"]
     for path in ("/ca.der", "/ca.pem"):
         if not transport.ca and _exists(path):
@@ -42,7 +43,7 @@ def prepare():
     transport.verify = settings["tls_verify"]
     transport.floor = max(BUILD, rec.get("time", 0))
     if settings["led"] is not None:
-        board.led(settings["led"], bool(rec.get("lock")))
+        chip.led(settings["led"], bool(rec.get("lock")))
     log.secret("app", settings["app_token"])
     log.secret("api", rec.get("api_token"))
     invitation = resident.load("invitation")
@@ -50,4 +51,8 @@ def prepare():
     if rec.get("state") == "enrolled" and invitation.waiting():
         log.info("agent", "another deeplink: leaving first")
         rec.save(state="leaving")
-    return settings, rec
+    update = resident.load("update")
+    crashes = update.crashes()
+    if update.safe_mode():
+        log.error("agent", "safe mode after %d crashes: no applications", crashes)
+    return settings, rec, update.on_trial(), crashes, chip.button(settings["button"])

@@ -106,12 +106,6 @@ def _tls_error(e):
     return NetError(*resident.load("trust").explain(e))
 
 
-def reset_tls():
-    """Forgets the loaded CA, after `ca` or `verify` changed."""
-    global _context
-    _context = None
-
-
 class Socket:
     """A stream with the methods of a MicroPython socket that the libraries use."""
 
@@ -243,11 +237,7 @@ class Socket:
         if line[:5] == b"HTTP/":
             self._moved = line[9:10] == b"3"
         elif self._moved and line[:9].lower() == b"location:":
-            # Not its query: a server that redirects repeats our tokens there.
-            where = repr(line[9:].split(b"?")[0].strip())[2:-1]
-            raise NetError(
-                "moved", "the server sends us on to %s: correct the URL in GLPI" % where
-            )
+            raise resident.load("dial").moved(line)
         return line
 
     def write(self, data, size=None):

@@ -3,11 +3,21 @@
 import binascii
 
 import tls
+from micropython import const
 
-_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_BEGIN = const(b"-----BEGIN CERTIFICATE-----")
 # ENOMEM, and what mbedTLS says for it: of SSL, X.509, PK, bignum, ASN.1.
-_NO_MEMORY = (12, -0x7F00, -0x2880, -0x3F80, -0x10, -0x6A)
-LIMIT = 16384  # bytes of a CA file
+_NO_MEMORY = const((12, -0x7F00, -0x2880, -0x3F80, -0x10, -0x6A))
+LIMIT = const(16384)  # bytes of a CA file
+_PROVISION = const(": flyve provision --ca FILE")
+# What an error's text has in it, and what it means.
+_MEANINGS = const((
+    "future", "is not yet valid: check the clocks of server and board",
+    "expired", "has expired: renew it",
+    "common name", "is for another host name: correct the URL or the certificate",
+    "not correctly signed", "is not signed by our CA, or comes without an intermediate",
+    "ca_chain", "cannot be checked",
+))  # fmt: skip
 
 
 class TrustError(ValueError):
@@ -22,7 +32,7 @@ def context(ca, verify):
         made.verify_mode = tls.CERT_NONE
         return made
     if not ca:
-        raise TrustError("no CA certificate on the board: flyve provision --ca FILE")
+        raise TrustError("no CA certificate on the board" + _PROVISION)
     try:
         with open(ca, "rb") as f:
             data = f.read(LIMIT + 1)
@@ -37,9 +47,7 @@ def context(ca, verify):
             made.load_verify_locations(binascii.a2b_base64(data[at + len(_BEGIN) : end]))
             at = data.find(_BEGIN, end)
     except (OSError, ValueError):
-        raise TrustError(
-            "%s is no usable CA certificate: flyve provision --ca FILE" % ca
-        ) from None
+        raise TrustError("%s is no usable CA certificate" % ca + _PROVISION) from None
     return made
 
 
@@ -48,25 +56,18 @@ def explain(e):
     code = e.args[0] if e.args else 0
     if code in _NO_MEMORY:
         return "memory", "no memory for another TLS connection"
-    return "tls", str(e) if isinstance(e, TrustError) else _explain(e, code)
-
-
-def _explain(e, code):
-    if code == -0x7200:
-        return "TLS failed: no TLS server answers at this port: check http or https, and the port"
-    if code == -0x7280:
-        return "TLS failed: the server closed the connection"
-    text = str(e).lower()
-    for sign, meaning in (
-        ("future", "is not yet valid: check the clocks of server and board"),
-        ("expired", "has expired: renew it"),
-        ("common name", "is for another host name: correct the URL or the certificate"),
-        (
-            "not correctly signed",
-            "is not signed by our CA, or comes without an intermediate: flyve provision --ca FILE",
-        ),
-        ("ca_chain", "cannot be checked: flyve provision --ca FILE"),
-    ):
-        if sign in text:
-            return "the server's certificate " + meaning
-    return "TLS failed: %s" % e
+    text = str(e)
+    if not isinstance(e, TrustError):
+        if code == -0x7200:
+            text = "no TLS server answers at this port: check http or https, and the port"
+        elif code == -0x7280:
+            text = "the server closed the connection"
+        found = "TLS failed: " + text
+        for i in range(0, 10, 2):
+            if _MEANINGS[i] in text.lower():
+                found = "the server's certificate " + _MEANINGS[i + 1]
+                if i > 5:
+                    found += _PROVISION
+                break
+        text = found
+    return "tls", text

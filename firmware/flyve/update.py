@@ -5,16 +5,21 @@ in use (0 /flyve, 1 /flyve.a, 2 /flyve.b), 2-3 the slot on trial, 4-5 how often 
 6-7 how the last trial ended, 8-15 the subtype of the partition on trial. boot.py changes it, too.
 """
 
+import os
+import struct
+
 from micropython import const
 
-from flyve import board
-from flyve.registry import Failed
+from flyve import board, chip
+from flyve.registry import Failed, Incompatible
 
-WINDOW_MS = const(600000)  # without being online in that time, an update has failed
-SAFE = const(5)  # crashes in a row, after which applications are not started
-
+_SAFE = const(5)  # crashes in a row, after which applications are not started
 _CONFIRMED = const(64)
 _FAILED = const(128)
+_BLOCK = const(4096)
+# Of esp_app_desc_t, which a boot loader and so the image of a whole flash have not.
+_DESCRIPTION = const(0xABCD5432)
+_PIECE = const(512)
 
 
 def _get():
@@ -28,7 +33,7 @@ def status():
     if bits & _CONFIRMED:
         return "confirmed"
     # The boot loader has rolled back, or never got to know of the image.
-    if bits & _FAILED or (bits >> 8 and board.running().info()[1] != bits >> 8):
+    if bits & _FAILED or (bits >> 8 and chip.running().info()[1] != bits >> 8):
         return "failed"
     return "trial" if bits & 48 or bits >> 8 else None
 
@@ -38,17 +43,12 @@ def on_trial():
     return status() == "trial"
 
 
-def expired(uptime_ms, window_ms=WINDOW_MS):
-    """True when the agent on trial has to reset the board, to fall back to the one before it."""
-    return uptime_ms >= window_ms and on_trial()
-
-
 def confirm():
     """Keeps what runs, if it is on trial: it is online."""
     if on_trial():
         bits = _get()
         if bits >> 8:
-            board.running().mark_app_valid_cancel_rollback()
+            chip.running().mark_app_valid_cancel_rollback()
         board.nvs_set_int("update", (bits >> 2 & 3 or bits & 3) | _CONFIRMED)
 
 
@@ -71,8 +71,38 @@ def try_slot(number):
     board.nvs_set_int("update", _get() & 3 | number << 2)
 
 
-def try_image(partition):
-    """Lets the next start be that of the image on a partition; raises Failed if it is damaged."""
+def install_image(path):
+    """A job: writes the application image in the file at path to the OTA partition that does not
+    run; the next reset starts it on trial. Raises Failed, and Incompatible for another chip or a
+    board without OTA slots."""
+    spare()
+    running = chip.running()
+    try:
+        partition = running.get_next_update()
+    except OSError:
+        raise Incompatible("no OTA partition")
+    size = os.stat(path)[6]
+    buf = memoryview(bytearray(_BLOCK))
+    back = memoryview(bytearray(_PIECE))
+    with open(path, "rb") as f:
+        if f.readinto(buf) < 288 or struct.unpack_from("<I", buf, 32)[0] != _DESCRIPTION:
+            raise Failed("no application image (.app-bin)")
+        running.readblocks(0, back)
+        if buf[12:14] != back[12:14]:
+            raise Incompatible("image for another chip")
+        if size > partition.info()[3]:
+            raise Failed("image too big")
+        f.seek(0)
+        for block in range((size + _BLOCK - 1) // _BLOCK):
+            n = f.readinto(buf)
+            for i in range(n, _BLOCK):
+                buf[i] = 255
+            partition.writeblocks(block, buf)
+            for at in range(0, _BLOCK, _PIECE):
+                partition.readblocks(block, back, at)
+                if back != buf[at : at + _PIECE]:
+                    raise Failed("flash error")
+            yield
     bits = _get() & 3
     board.nvs_set_int("update", bits | partition.info()[1] << 8)
     try:
@@ -89,7 +119,7 @@ def crashes():
 
 def safe_mode():
     """True when that is too many for applications; ask before stable()."""
-    return crashes() >= SAFE
+    return crashes() >= _SAFE
 
 
 def stable():

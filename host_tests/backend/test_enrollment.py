@@ -48,8 +48,8 @@ def test_post_answers_201_with_a_number_and_a_location(backend, device):
     assert answer.headers["location"] == f"{backend.url}/PluginFlyvemdmAgent/17"
 
 
-def test_mission_samples(start, device):
-    backend = start(mission=True, deeplink="path")
+def test_documented_samples(start, device):
+    backend = start(documented=True, deeplink="path")
     link = backend.invite("bob@example.org")
     assert "?" not in link
     one = device(start(), email="x@example.org")  # only for its tools

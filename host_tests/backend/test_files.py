@@ -1,4 +1,4 @@
-"""Files and ranges: protocol notes, 2.8."""
+"""Files and ranges, as the real code serves them and as RFC 9110 has them."""
 
 import pytest
 

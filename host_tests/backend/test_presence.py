@@ -7,7 +7,7 @@ import pytest
 
 from tools.backend.listener import online_state
 
-# Protocol notes, 3.4: value, A and B on PHP 8, the same on PHP 7, C.
+# Value, and what it means: A and B on PHP 8, the same on PHP 7, C.
 TRUTH = [
     ("true", True, True, True),
     ("false", False, False, True),

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from host_tests.bench.rig import KIB, Rig, kib, smallest
 from tools.bench import Row
-from tools.board.board import BoardEnded, VirtualBoard
+from tools.board.board import VirtualBoard
+from tools.board.log import BoardEnded
 
 _HEAP = 80 * KIB
 _DOCUMENT = 1_000_000  # bytes of getFullSession

@@ -10,7 +10,7 @@ from host_tests.bench.rig import SCRIPTS, Rig, broker
 from host_tests.interpreter import Interpreter
 from host_tests.virtual_board import VirtualBoard
 from tools.bench import Row
-from tools.board.board import Run
+from tools.board.run import Run
 
 _RUNS = 5
 _MESSAGES = 20_000

@@ -25,7 +25,8 @@ from host_tests.interpreter import Interpreter
 from tools import firmware
 from tools.backend.server import Backend
 from tools.bench import Row
-from tools.board.board import BoardEnded, VirtualBoard
+from tools.board.board import VirtualBoard
+from tools.board.log import BoardEnded
 
 _DOCUMENT = 1_000_000  # bytes of getFullSession
 _SWITCHES = {"full_session_size": _DOCUMENT, "full_session_seed": 1, "default_profile": 4}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from host_tests.bench.rig import Rig
-from tools.board.board import Run
+from tools.board.run import Run
 from tools.board.supervisor import Counters
 
 HEAP = 256 * 1024  # more than any phase needs, so that none is disturbed by a want of memory

@@ -4,79 +4,67 @@ import gc
 import hashlib
 import json
 import os
+import sys
 import time
 
-from flyve import download, log, transport
-from flyve.download import DownloadError
-from flyve.rest import Rest, RestError
+from flyve import applying, log, resident, transport
 
 with open("/params.json") as f:
     params = json.load(f)
 
 
-class Counted:
-    # A socket that says what came, before anything is done with it.
+class Counted(transport.Socket):
+    # Says what came of a file, before anything is done with it.
 
-    def __init__(self, sock):
-        self._sock = sock
-        self.extend = sock.extend
-        self.close = sock.close
-
-    def readinto(self, buf):
-        n = self._sock.readinto(buf)
-        if n:
+    def readinto(self, buf, size=None):
+        n = super().readinto(buf, size)
+        if n and "flyve.download" in sys.modules:
             print("got", n)
         return n
 
 
-class Api(Rest):
-    def stream(self, endpoint, headers, ms):
-        answer = super().stream(endpoint, headers, ms)
-        if headers and params.get("count"):
-            answer.raw = Counted(answer.raw)
-        return answer
+class Agent:
+    # What a delivery wants of the agent.
+    session = None
+    settings = {"token_in": "both", "app_token": None, "chunk": params.get("chunk")}
+    rec = {"url": params["url"], "api_token": params["token"]}
 
 
-class Refused(Exception):
-    pass
-
-
-def place(form):
-    if params.get("refuse"):
-        raise Refused("not " + form["name"])
-    return path
-
-
-def attempt(api, endpoint):
+def attempt(endpoint):
     longest = 0
-    job = download.Download(api, endpoint, place, params.get("chunk"))
+    job = applying.Delivery(agent, endpoint, path)
     last = time.ticks_ms()
     try:
         for _ in job.run():
             now = time.ticks_ms()
             longest = max(longest, time.ticks_diff(now, last))
             last = now
-            pieces.append(job.have) if params.get("pieces") else None
+            pieces.append(getattr(job, "have", 0)) if params.get("pieces") else None
         print("whole", longest)
         return True
-    except (transport.NetError, RestError, DownloadError, Refused) as e:
-        print("failed", type(e).__name__, e)
-        return not isinstance(e, (transport.NetError, RestError))
+    except Exception as e:
+        name = type(e).__name__
+        if name not in ("NetError", "RestError", "Failed"):
+            raise
+        print("failed", name, e)
+        return name == "Failed"
 
 
 log.level = params.get("level", 1)
-download.idle_ms = params.get("idle_ms", 5000)
+applying.idle_ms = params.get("idle_ms", 5000)
 transport.ca = params.get("ca")
+if params.get("count"):
+    transport.socket = Counted
 if "clock" in params:
-    from flyve import board
+    from flyve import chip
 
-    board.set_clock(params["clock"])
+    chip.set_clock(params["clock"])
 pieces = []
 path = params["path"]
-api = Api(params["url"], {"token_in": "both", "app_token": None}, params["token"])
+agent = Agent()
 for endpoint in params["endpoints"]:
     for _ in range(params.get("attempts", 1)):
-        if attempt(api, endpoint):
+        if attempt(endpoint):
             break
     if params.get("pieces"):
         print("pieces", json.dumps(pieces))
@@ -95,5 +83,5 @@ for endpoint in params["endpoints"]:
         except OSError:
             print("file none")
     gc.collect()
-api.close()
+resident.load("rest").resume(agent).close()
 print("over")

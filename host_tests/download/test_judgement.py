@@ -86,7 +86,7 @@ def test_200_that_always_loses_the_last_byte_fails_with_the_reason(offered):
     assert offered.leftovers() == []
 
 
-def test_an_end_off_by_one_as_the_mission_shows_it(offered):
+def test_an_end_off_by_one_as_documented(offered):
     def change(_, answer):
         span, total = answer.headers["content-range"].split("/")
         begin, end = span.split("-")
@@ -96,7 +96,7 @@ def test_an_end_off_by_one_as_the_mission_shows_it(offered):
     assert offered.fetch(chunk=32768) == DATA
 
 
-def test_the_mission_s_own_headers(offered):
+def test_the_documented_headers(offered):
     def change(_, answer):
         answer.status = "200 OK"
         answer.headers["content-range"] = "bytes 0-70000/70000"
@@ -404,7 +404,7 @@ def test_a_server_that_fails_once_is_asked_again(offered):
 def test_a_file_without_bytes_on_the_server_fails_with_the_reason(offered):
     offered.file.data = None
     assert offered.fetch() is None
-    assert offered.failure() == "DownloadError the server has lost PluginFlyvemdmFile/1"
+    assert offered.failure() == "Failed the server has lost PluginFlyvemdmFile/1"
     assert offered.leftovers() == []
 
 

@@ -96,9 +96,9 @@ def test_the_old_file_is_replaced(site):
 
 
 def test_a_refused_place_costs_no_byte(site):
-    site.offer(content(100))
-    site.fetch(refuse=True)
-    assert site.failure() == "Refused not b.bin"
+    site.offer(content(100), "a\\b.bin")
+    site.fetch(path="/files/")
+    assert site.failure() == "Failed refused file name"
     assert site.proxy.parts == []
 
 
@@ -107,5 +107,5 @@ def test_a_directory_in_the_files_place_is_a_failure_that_leaves_nothing(site):
     site.offer(content(100))
     site.prepare()
     site.finish()
-    assert "DownloadError flash: " in site.failure()
+    assert "Failed flash: " in site.failure()
     assert site.leftovers() == []

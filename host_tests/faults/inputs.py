@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from flyve import board, bundle, config, deeplink, inbox, log, policies, registry, tasks
+from flyve import board, bundle, config, deeplink, files, inbox, log, policies, registry
 from flyve.record import Record, RecordError
 
 log.sink = lambda line: None
@@ -241,7 +241,7 @@ def messages(data):
             for _, text in agent.link.said:
                 if not any(status in text for status in _FINAL):
                     return "a strange status: " + repr(text)
-        for task in tasks.each():
+        for task in files.tasks():
             if len(task) != 6:
                 return "a strange task: " + repr(task)
 

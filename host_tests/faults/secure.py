@@ -2,7 +2,7 @@
 
 import time
 
-from flyve import log, mqtt, rest, transport
+from flyve import handshake, log, rest, transport
 
 log.sink = lambda line: None
 
@@ -14,7 +14,7 @@ def trust(ca, clock):
     transport.ca = "/ca.der"
     transport.verify = True
     transport.floor = 0 if clock else time.time() + 1000
-    transport.reset_tls()
+    transport._context = None
 
 
 def _report(work):
@@ -33,9 +33,7 @@ def https(host, port, secret):
 
 def broker(host, port, secret):
     """Connects with a password."""
-    client = mqtt.Client()
+    rec = {"topic": "t/SN1", "mqttpasswd": secret, "broker": host, "port": port}
+    settings = {"tls": True, "port": None, "broker": None, "keepalive": 60}
     will = "76/agent/SN1/Status/Online", b"{}"
-    try:
-        return _report(lambda: client.open(5000, will, "SN1", host, port, "SN1", secret, 60, True))
-    finally:
-        client.close()
+    return _report(lambda: handshake.connection(rec, settings, will, 5000).close())

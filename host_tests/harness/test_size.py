@@ -42,7 +42,7 @@ def test_a_life_tells_what_each_phase_holds():
     assert 0 < phases["imported"].heap < phases["idle"].heap < phases["downloading"].heap
     for modules in phases["idle"].modules:
         assert "flyve/link" in modules and "flyve/download" not in modules
-    assert all("flyve/download" in modules for modules in phases["downloading"].modules)
+    assert any("flyve/download" in modules for modules in phases["downloading"].modules)
 
 
 def test_a_table_goes_between_its_marks(tmp_path):

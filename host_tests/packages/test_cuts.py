@@ -103,16 +103,16 @@ def test_the_power_fails_at_any_write_of_an_application(ground, step, torn):
 AGENT_SOURCE = """
 import machine
 import os
-from flyve import board, log, packages, registry, update
+from flyve import board, chip, log, packages, registry, update
 
 NAME, GOOD, PACKAGE = %r
 
 def main():
-    name = NAME + " in " + board.running().info()[4]
+    name = NAME + " in " + chip.running().info()[4]
     print("works:", name)
     status = update.status()
     if status == "trial":
-        bad = board.running().info()[4] == BAD_SLOT and "good" not in os.listdir("/")
+        bad = chip.running().info()[4] == BAD_SLOT and "good" not in os.listdir("/")
         if bad or not GOOD:
             machine.reset()
         update.confirm()

@@ -10,7 +10,7 @@ APP = b"def start(agent):\n    yield\n"
 MODULE = mpy("def start(agent):\n    yield\n")
 INSTALLED = """
 from flyve import packages
-print(list(packages.installed()))
+print([(name, path.rsplit("/", 1)[1].rstrip("~")) for name, path in packages.paths()])
 """
 
 

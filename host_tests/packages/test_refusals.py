@@ -172,14 +172,14 @@ def test_an_image_that_is_too_big_is_refused(ground):
     board = ground.board(ota=True, staged=appimage.build(size=20000))
     # A partition of four blocks, instead of a flash that holds an image of megabytes.
     script = """
-        from flyve import board
+        from flyve import chip
         class Small:
             def __init__(self, part): self.part = part
             def get_next_update(self): return Small(self.part.get_next_update())
             def info(self): return (0, 17, 0x190000, 16384, "ota_1", False)
             def readblocks(self, *args): self.part.readblocks(*args)
-        running = Small(board.running())
-        board.running = lambda: running
+        running = Small(chip.running())
+        chip.running = lambda: running
         install('firmware', '2')
         """
     assert ground.run(board, script) == ["failed: image too big"]

@@ -67,12 +67,6 @@ def test_the_spare_slot_is_not_the_one_in_use(ground, update, spare):
     assert lines[1] == str(spare)
 
 
-def test_a_trial_expires_at_the_end_of_its_window(ground):
-    script = "print(update.expired(9, 10), update.expired(10, 10))" + ASKED
-    assert ask(ground, STARTED, script)[1] == ["trial", "False True"]
-    assert ask(ground, 1, script)[1] == ["None", "False False"]
-
-
 def test_five_crashes_are_safe_mode_until_the_agent_is_stable(ground):
     script = "print(update.safe_mode())\nupdate.stable()\nprint(update.safe_mode())" + ASKED
     assert ask(ground, 0, script, crashes=4)[1][1:] == ["False", "False"]

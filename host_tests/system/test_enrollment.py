@@ -14,8 +14,8 @@ def test_each_generation_enrolls_and_comes_online(make_device, generation, tls):
     assert device.posts() == [201]
 
 
-def test_the_missions_samples_taken_literally(make_device):
-    device = make_device(mission=True)
+def test_the_documented_samples_taken_literally(make_device):
+    device = make_device(documented=True)
     device.provision()
     device.start()
     device.enrolled()

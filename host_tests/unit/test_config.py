@@ -75,6 +75,13 @@ def test_a_serial_must_fit_into_a_topic_and_into_xml():
     assert check("serial", "ESP32-A0B1") == "ESP32-A0B1"
 
 
+def test_a_root_is_a_folder_and_not_one_of_the_agents_own():
+    for path in ("", "/", "files", "/flyve", "/flyve.a/x", "/lib", "/main.py", "/boot.py"):
+        assert "folders" in refused("roots", {"X": path}), path
+    for path in ("/files", "/data/logs", "/maintenance", "/library"):
+        assert check("roots", {"X": path}) == {"X": path}
+
+
 def test_time_servers_and_roots_are_texts():
     for name, value in (("ntp", ["a", 5]), ("ntp", [None]), ("roots", {"SDCARD": 5})):
         assert "texts" in refused(name, value)

@@ -7,7 +7,7 @@ from flyve.deeplink import DeeplinkError, parse
 URL = "https://glpi.example.org/apirest.php"
 USER = "45erjbudklq5865sdkjhjks"
 INVITATION = "lkhjfkgsdf546634s"
-MISSION = (
+DOCUMENTED = (
     "http://api.domain.com/aHR0cDovL2FwaS5kb21haW4uY29tLzs0NWVyamJ1ZGtscTU4NjVzZGtqaGprcztsa2hqZm"
     "tnc2RmNTQ2NjM0cztjb21wYW55J3MgaGVscGRlc2s7MDMzMTIzNDU2Nzg5O2h0dHBzOi8vc3VwcG9ydC5jb21wYW55Lm"
     "NvbTtzdXBwb3J0QGNvbXBhbnkuY29t"
@@ -36,8 +36,8 @@ def refused(link, part):
     raise AssertionError("accepted: %r" % link)
 
 
-def test_the_missions_sample():
-    assert fields(MISSION) == [
+def test_the_documented_sample():
+    assert fields(DOCUMENTED) == [
         "http://api.domain.com",
         USER,
         INVITATION,

@@ -60,7 +60,7 @@ def bad_value(text, part):
     assert part in str(e) and type(e) is JsonError, str(e)
 
 
-def test_the_missions_session():
+def test_the_documented_session():
     text = """{
   "glpi_plugins": {
     "1": "flyvemdm",
@@ -87,7 +87,7 @@ def test_the_missions_session():
     }
 
 
-def test_the_missions_agent():
+def test_the_documented_agent():
     text = """{
   "id": 65,
   "last_report": null,
@@ -122,7 +122,7 @@ def test_the_missions_agent():
     assert found(text, *expected) == expected
 
 
-def test_the_missions_other_answers():
+def test_the_other_documented_answers():
     assert found('{\n  "id": "17"\n}', "id") == {"id": "17"}
     assert found('{"session_token": "83af7e"}', "session_token") == {"session_token": "83af7e"}
     error = '[\n  "ERROR_GLPI_ADD",\n  "wrong email address"\n]\n'

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from tools.board import folder
-from tools.board.board import BoardEnded, VirtualBoard
+from tools.board.board import VirtualBoard
+from tools.board.log import BoardEnded
 
 FLYVE = [sys.executable, "-c", "from tools.cli import main; main()"]
 

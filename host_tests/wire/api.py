@@ -5,7 +5,7 @@ import os
 
 import net
 
-from flyve import rest, transport
+from flyve import inventory, rest, transport
 
 api = None
 
@@ -13,7 +13,8 @@ api = None
 def start(url, token_in="both", app_token=None, session=None, token=None):
     global api
     net.start()
-    api = rest.Rest(url, {"token_in": token_in, "app_token": app_token}, token, session)
+    api = rest.Rest(url, {"token_in": token_in, "app_token": app_token}, token)
+    api.session = session
 
 
 def _report(work):
@@ -31,39 +32,51 @@ def _report(work):
     return result
 
 
-def _read(answer):
+def _read(*request):
+    """Status, the kept headers and the body of an answer, read after the exchange is over."""
+    answer = api.request(*request, keep=True)
     data = b""
-    while True:
-        piece = answer.raw.read(512)
-        if not piece:
-            return [answer.status_code, answer.headers, data]
-        data += piece
+    try:
+        while True:
+            piece = answer.raw.read(512)
+            if not piece:
+                return [answer.status_code, answer.headers, data]
+            data += piece
+    finally:
+        answer.close()
 
 
 def get(endpoint, query="", headers=None, method="GET", data=None, ms=1000):
     """A request, with status, the kept headers and the body of its answer."""
-    return _report(lambda: api.request(method, endpoint, query, headers, data, ms, _read))
+    return _report(lambda: _read(method, endpoint, query, headers, data, ms))
 
 
 def call(method, endpoint, data=None, ms=1000):
     """A request whose answer nobody reads."""
-    return _report(lambda: api.request(method, endpoint, data=data, ms=ms))
+    return _report(lambda: api.request(method, endpoint, data=data, ms=ms) and None)
 
 
 def pick(endpoint, paths, ms=1000):
     return _report(lambda: api.pick("GET", endpoint, tuple(paths), ms=ms))
 
 
-def pieces(method, endpoint, size):
-    """Sends a body of size bytes that is made in pieces."""
+class _Body:
+    def __init__(self, size):
+        self._size = size
 
-    def made():
-        left = size
+    def __len__(self):
+        return self._size
+
+    def pieces(self):
+        left = self._size
         while left > 0:
             yield b"0123456789abcdef" * 16 if left >= 256 else b"z" * left
             left -= 256
 
-    return _report(lambda: api.request(method, endpoint, data=rest.Body(made), ms=5000))
+
+def pieces(method, endpoint, size):
+    """Sends a body of size bytes that is made in pieces."""
+    return _report(lambda: api.request(method, endpoint, data=_Body(size), ms=5000) and None)
 
 
 def open_session(token):
@@ -75,19 +88,6 @@ def close_session():
     return _report(lambda: [api.close(), api.session])
 
 
-def stream(endpoint):
-    """The bytes of a stream, read after the exchange is over."""
-
-    def work():
-        answer = api.stream(endpoint, {"Accept": "application/octet-stream"}, 1000)
-        try:
-            return _read(answer)
-        finally:
-            answer.close()
-
-    return _report(work)
-
-
 def base64_differs():
     """The lengths of 0 to 200 for which base64() of some pieces is not what binascii gives."""
     wrong = []
@@ -96,7 +96,7 @@ def base64_differs():
         want = binascii.b2a_base64(data)[:-1]
         for step in (1, 7, 48, 64, 201):
             parts = [data[i : i + step] for i in range(0, length, step)]
-            found = list(rest.base64(parts))
+            found = list(inventory.base64(parts))
             if b"".join(found) != want or any(len(part) % 4 for part in found):
                 wrong.append([length, step])
     return wrong

@@ -4,7 +4,7 @@ import time
 
 import net
 
-from flyve import board, clock, transport
+from flyve import chip, clock, transport
 from flyve.backoff import Retry
 from flyve.record import Record
 
@@ -23,7 +23,7 @@ class Agent:
 def sync(servers, floor=0):
     """Runs the job; how often it yielded, and how the clock stands after it."""
     net.start()
-    board.set_clock(_START)
+    chip.set_clock(_START)
     transport.floor = floor
     result = {"yields": 0}
     begin = time.ticks_ms()

@@ -6,8 +6,8 @@ import time
 
 import net
 
+from flyve import handshake, log, outbox, transport
 from flyve import link as link_module
-from flyve import log, outbox, transport
 
 link = None
 messages = []
@@ -55,7 +55,7 @@ def run(ms, want="time"):
         link.pump()
         if want == "up" and link.up or want == "down" and link.down:
             break
-        if want == "sent" and not len(link._outbox):
+        if want == "sent" and not len(link.outbox):
             break
         link.wait(20)
     return state()
@@ -72,8 +72,8 @@ def state():
         "down": link.down,
         "reason": str(link.reason),
         "due": link.due(),
-        "queued": len(link._outbox),
-        "dropped": link.dropped,
+        "queued": len(link.outbox),
+        "dropped": link.outbox.dropped,
         "lines": [line.split(" ", 1)[1] for line in net.lines],
         "messages": list(messages),
     }
@@ -84,11 +84,11 @@ def publish(count, topic="76/agent/SN1/Status/Ping", durable=False):
 
 
 def delivered(what):
-    return link.delivered(what)
+    return what not in link.outbox
 
 
 def forget():
-    link.forget()
+    link.outbox.clear()
 
 
 def say(topic, payload):
@@ -103,12 +103,12 @@ def keepalive(seconds):
 def later():
     """Five minutes pass."""
     link._since = time.ticks_add(link._since, -300100)
-    link._outbox._moved = time.ticks_add(link._outbox._moved, -300100)
+    link.outbox._moved = time.ticks_add(link.outbox._moved, -300100)
 
 
 def aged(ms):
     """What is queued was so ms milliseconds ago."""
-    for message in link._outbox._queue:
+    for message in link.outbox._queue:
         if message[-1] is not None:
             message[-1] = time.ticks_add(message[-1], -ms)
 
@@ -120,7 +120,7 @@ def close(ms=1000):
 
 
 def presence(generation, form):
-    return list(link_module.presence(generation, form))
+    return list(handshake.presence(generation, form))
 
 
 def lose_and_return(times, ms=300):
@@ -129,7 +129,7 @@ def lose_and_return(times, ms=300):
     for _ in range(times):
         link.connect()
         run(ms, "down")
-        found.append(len(link._outbox))
+        found.append(len(link.outbox))
     return found
 
 
@@ -170,7 +170,7 @@ def storm(count, durable):
                 break
             sent += 1
         net.lines.clear()
-        if sent == count and not len(link._outbox):
+        if sent == count and not len(link.outbox):
             return link.connects
         if link.down:
             link.connect()  # whatever is due

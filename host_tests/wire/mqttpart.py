@@ -5,7 +5,7 @@ import time
 
 import net
 
-from flyve import mqtt, transport
+from flyve import handshake, mqtt, transport
 
 client = None
 events = []
@@ -47,13 +47,17 @@ def _report(work):
 def connect(
     port, ms=1000, will=("t/Status/Online", b"off"), keepalive=60, user="SN1", password="secret"
 ):
-    global client
-    client = mqtt.Client()
-    client.on_message = _message
-    client.on_puback = lambda pid: events.append(["puback", pid])
-    client.on_suback = lambda pid, code: events.append(["suback", pid, code])
-    peer = "SN1", net.HOST, port, user, password, keepalive, False
-    return _report(lambda: client.open(ms, will[:2], *peer))
+    rec = {"topic": "t/" + user, "mqttpasswd": password, "broker": net.HOST, "port": port}
+    settings = {"tls": False, "port": None, "broker": None, "keepalive": keepalive}
+
+    def work():
+        global client
+        client = handshake.connection(rec, settings, will, ms)
+        client.on_message = _message
+        client.on_puback = lambda pid: events.append(["puback", pid])
+        client.on_suback = lambda pid, code: events.append(["suback", pid, code])
+
+    return _report(work)
 
 
 def pump(ms=0, want=0):
@@ -100,10 +104,6 @@ def unask(topic):
 
 def ping():
     return _report(client.ping)
-
-
-def ponged():
-    return client.ponged
 
 
 def set_pid(pid):

@@ -82,7 +82,7 @@ def start(ca=None, verify=True, floor=0, name="/ca.test"):
     transport.hook = None
     transport.floor = floor
     transport.verify = verify
-    transport.reset_tls()
+    transport._context = None
     names.__init__()
     dog.__init__()
     board._wdt = dog

@@ -35,7 +35,7 @@ def _sent(peer):
     return line, found, body
 
 
-def test_every_request_carries_the_mission_s_headers(upy, api):
+def test_every_request_carries_the_documented_headers(upy, api):
     peer = api(app_token="app1")
     upy.call("api", "call", "GET", "getFullSession")
     line, headers, body = _sent(peer)
@@ -158,6 +158,25 @@ def test_an_error_of_another_form_keeps_its_status(upy, api):
     api(answer(b'{"message": "x"}', "503 Service Unavailable"))
     found = _refusal(upy)
     assert (found["status"], found["code"]) == (503, "ERROR")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 2000, b'["ERROR_X", "' + b"x" * 3000 + b'"]', b'["ERROR_X", ', b'{"a": [}'],
+    ids=["deep", "long", "cut", "wrong"],
+)
+def test_an_error_that_cannot_be_read_keeps_its_status(upy, api, body):
+    api(answer(body, "500 Oops"))
+    found = _refusal(upy)
+    assert (found["status"], found["code"]) == (500, "BAD_JSON")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 2000, b"[]", b'"text"', b"12", b'{"session_token": ["x"]}']
+)
+def test_an_answer_without_a_session_opens_none(upy, api, body):
+    api(answer(body), session=None)
+    assert upy.call("api", "open_session", USER)["code"] in ("BAD_JSON", "NOT_JSON", "NO_SESSION")
 
 
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oops"])
@@ -312,7 +331,8 @@ def test_no_token_is_in_any_line_of_the_log(upy, api):
 def test_a_stream_outlives_its_exchange(upy, api):
     data = bytes(range(256)) * 9
     peer = api(answer(data))
-    assert upy.call("api", "stream", "PluginFlyvemdmFile/1")["value"][2] == data
+    wanted = {"Accept": "application/octet-stream"}
+    assert upy.call("api", "get", "PluginFlyvemdmFile/1", "", wanted)["value"][2] == data
     assert _sent(peer)[1]["Accept"] == "application/octet-stream"
 
 
@@ -331,7 +351,7 @@ def test_a_stream_renews_an_expired_session_once(upy, serve):
 
     peer = serve(script)
     upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, "old", USER)
-    assert upy.call("api", "stream", "f")["value"][2] == b"data"
+    assert upy.call("api", "get", "f")["value"][2] == b"data"
     assert [line.split("?")[0] for line in seen] == ["/f", "/initSession", "/f"]
 
 

@@ -1,4 +1,4 @@
-"""What an administrator does to agents: commands, fleets, unenrollment, deletion (3.3, 3.6)."""
+"""What an administrator does to agents: commands, fleets, unenrollment, deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET and PUT PluginFlyvemdmAgent: settings, credentials, answers by REST (2.6, 2.10)."""
+"""GET and PUT PluginFlyvemdmAgent: settings, credentials, answers by REST."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECRET_FIELDS = ("topic", "mqttpasswd", "broker", "port", "tls")
 
 
 def rights(agent: Agent, generation: str, fleet_topic: str | None = None) -> Rights:
-    """What the broker lets an agent do (3.1)."""
+    """What the broker lets an agent do."""
     topic = agent.topic
     slash = "/" if topic.startswith("/") else ""
     allowed = [
@@ -64,8 +64,8 @@ def read(backend: Backend, session: Session, agent_id: int) -> Answer:
         # Resets the rights, so a fleet's are lost too.
         backend.broker.set_user(agent.serial, password, rights(agent, generation))
         backend.events.add("credentials given", agent=agent.id, topic=agent.topic)
-    if backend.options.mission:
-        return Answer(200, _mission_sample(fields), {"Content-Type": JSON_TYPE})
+    if backend.options.documented:
+        return Answer(200, _documented_sample(fields), {"Content-Type": JSON_TYPE})
     return Answer.of(fields)
 
 
@@ -115,13 +115,13 @@ def _fields(backend: Backend, agent: Agent) -> dict[str, Any]:
     columns = ("notification_type", "notification_token", "has_system_permission", "mdm_type")
     for name in columns[: newer or 0]:
         fields.pop(name)
-    if options.mission:
+    if options.documented:
         for name in ("users_id", "is_online"):
             fields.pop(name)
     return fields
 
 
-def _mission_sample(fields: dict[str, Any]) -> bytes:
+def _documented_sample(fields: dict[str, Any]) -> bytes:
     fields = (
         {**fields, "port": int(fields["port"]), "tls": int(fields["tls"])}
         if ("port" in fields)

@@ -37,7 +37,7 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--mqtt-port", default=0, type=click.IntRange(0, 65535), help="MQTT; 0: any.")
 @click.option("--tls", is_flag=True, help="HTTPS and MQTT over TLS, with a CA of its own.")
 @click.option("--generation", type=click.Choice("ABC"), default="C", show_default=True)
-@click.option("--mission", is_flag=True, help="The samples of the mission's document.")
+@click.option("--documented", is_flag=True, help="The samples of Flyve MDM's documentation.")
 @click.option("--develop", is_flag=True, help="Generation C as of 2020.")
 @click.option("--debug", is_flag=True, help="Tell why an enrollment is refused.")
 @click.option(

@@ -1,4 +1,4 @@
-"""Files, applications and policies that an administrator gives to agents or fleets (3.5)."""
+"""Files, applications and policies that an administrator gives to agents or fleets."""
 
 from __future__ import annotations
 

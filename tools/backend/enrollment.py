@@ -1,4 +1,4 @@
-"""POST PluginFlyvemdmAgent: who may enroll, with what, and what it leaves behind (2.5)."""
+"""POST PluginFlyvemdmAgent: who may enroll, with what, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def enroll(backend: Backend, session: Session, fields: dict[str, Any]) -> Agent:
         if invitation is not None:
             invitation.log.append(str(reason))
         backend.events.add("agent refused", reason=str(reason))
-        shown = backend.options.debug or backend.options.mission
+        shown = backend.options.debug or backend.options.documented
         message = str(reason) if shown else "Enrollment failed"
         raise GlpiError(400, "ERROR_GLPI_ADD", message) from None
     backend.events.add("agent created", agent=agent.id, serial=agent.serial, name=agent.name)
@@ -117,7 +117,7 @@ def _validate(backend: Backend, fields: dict[str, Any], invitation: Invitation) 
         raise Refused("Device inventory XML is mandatory")
     else:
         device = parse_inventory(fields["inventory"])
-    _check_version(fields, old=backend.options.mission)
+    _check_version(fields, old=backend.options.documented)
     if invitation.status != "pending":
         raise Refused("Invitation is not pending")
     if invitation.expires is None:
@@ -126,7 +126,9 @@ def _validate(backend: Backend, fields: dict[str, Any], invitation: Invitation) 
         raise Refused("Invitation token expired")
     user = backend.state.users[invitation.user_id]
     if str(fields["_email"]) not in user.emails:
-        raise Refused("wrong email address" if backend.options.mission else "Wrong email address")
+        raise Refused(
+            "wrong email address" if backend.options.documented else "Wrong email address"
+        )
     return device
 
 

@@ -1,4 +1,4 @@
-"""GET PluginFlyvemdmFile and PluginFlyvemdmPackage: the record, the bytes and ranges (2.8)."""
+"""GET PluginFlyvemdmFile and PluginFlyvemdmPackage: the record, the bytes and ranges."""
 
 from __future__ import annotations
 

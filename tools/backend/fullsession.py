@@ -136,7 +136,7 @@ def _filler(size: int) -> bytes:
     return b'"' + _FILLER * whole + b"x" * rest + b'"'
 
 
-def mission_sample(session: Session, options: Options) -> bytes:
+def documented_sample(session: Session, options: Options) -> bytes:
     """The document's sample, trailing comma included."""
     guest = {"given": "9", "empty": '""'}.get(options.guest_key)
     last = f',\n\n  "plugin_flyvemdm_guest_profiles_id": {guest}' if guest else ""

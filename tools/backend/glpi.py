@@ -17,7 +17,7 @@ _PREFIXES = ("apirest.php", "api")
 
 
 def numeric_check(value: Any) -> Any:
-    """PHP's JSON_NUMERIC_CHECK: each string that looks like a number becomes one (2.1)."""
+    """PHP's JSON_NUMERIC_CHECK: each string that looks like a number becomes one."""
     if isinstance(value, dict):
         return {key: numeric_check(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -144,7 +144,7 @@ class Call:
         return value
 
     def credential(self, name: str, header_only: bool) -> str | None:
-        """A token: the header beats the JSON body, which beats the query (2.1)."""
+        """A token: the header beats the JSON body, which beats the query."""
         header = self.headers.get(name.replace("_", "-"))
         if name == "user_token":
             scheme, _, header = self.headers.get("authorization", "").partition(" ")

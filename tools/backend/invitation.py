@@ -1,4 +1,4 @@
-"""Invitations and the forms of their deeplink (section 1)."""
+"""Invitations and the forms of their deeplink."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def invite(
         )
     backend.events.add("invited", email=email, invitation=invitation.id)
     fields = [user.api_token, invitation.token, name, phone, website, support_email]
-    return deeplink(backend.url, fields, backend.options.deeplink, backend.options.mission)
+    return deeplink(backend.url, fields, backend.options.deeplink, backend.options.documented)
 
 
-def deeplink(url: str, fields: list[str], form: str, mission: bool = False) -> str:
+def deeplink(url: str, fields: list[str], form: str, documented: bool = False) -> str:
     """Write a deeplink in one of its historical forms."""
-    if mission or form == "path":
+    if documented or form == "path":
         text = ";".join([url.rstrip("/") + "/", *fields])
         host = url.split("/")[2]
         return f"{url.split(':')[0]}://{host}/{_base64(text)}"

@@ -1,4 +1,4 @@
-"""The backend's own MQTT client: publishes to agents, and takes what they say (3.4)."""
+"""The backend's own MQTT client: publishes to agents, and takes what they say."""
 
 from __future__ import annotations
 

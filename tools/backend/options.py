@@ -50,8 +50,8 @@ class Fault:
 class Options:
     """Generation and quirks; each may be changed at any time (those marked "start" before it)."""
 
-    generation: str = "C"  # A, B or C: protocol notes, section 0
-    mission: bool = False  # the samples of the mission's document, to the letter
+    generation: str = "C"  # A, B or C, see docs/protocol.md
+    documented: bool = False  # the samples of Flyve MDM's "Use Cases", to the letter
     develop: bool = False  # generation C as of 2020 instead of v2.0.0
     debug: bool = False  # "debug enrolment": the real reason instead of "Enrollment failed"
     php: int = 7  # generations A and B compare loosely; PHP 8 differs
@@ -115,5 +115,5 @@ class Options:
 
     @property
     def rules(self) -> str:
-        """The generation whose rules hold: the mission's document describes A."""
-        return "A" if self.mission else self.generation
+        """The generation whose rules hold: its documentation describes A."""
+        return "A" if self.documented else self.generation

@@ -54,7 +54,7 @@ class Rest:
     def _check_call(self, call: Call) -> None:
         options = self._backend.options
         call.payload()
-        if options.mission and "application/json" not in call.headers.get("content-type", ""):
+        if options.documented and "application/json" not in call.headers.get("content-type", ""):
             raise GlpiError(400, "ERROR", "Bad Request")  # "the header is required"
         if options.app_token:
             given = call.credential("app_token", options.header_only)
@@ -124,8 +124,8 @@ class Rest:
     def _get_full_session(self, call: Call) -> Answer:
         session, options = self._session(call), self._backend.options
         self._backend.events.add("full session read", login=session.user.login)
-        if options.mission and not options.full_session_size:
-            body = fullsession.mission_sample(session, options)
+        if options.documented and not options.full_session_size:
+            body = fullsession.documented_sample(session, options)
             return Answer(200, body, {"Content-Type": JSON_TYPE})
         _, stream = fullsession.document(session, options)
         return Answer(200, stream(), {"Content-Type": JSON_TYPE})
@@ -170,7 +170,7 @@ class Rest:
                 backend.events.add("agent refused", reason=enrollment.DENIED)
                 raise GlpiError(400, "ERROR_GLPI_ADD", enrollment.DENIED)
             agent = enrollment.enroll(backend, session, fields)
-            if backend.options.mission:
+            if backend.options.documented:
                 body = f'{{\n  "id": "{agent.id}"\n}}\n'.encode()
                 return Answer(200, body, {"Content-Type": JSON_TYPE})
             place = f"{backend.url.rstrip('/')}/PluginFlyvemdmAgent/{agent.id}"

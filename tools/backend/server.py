@@ -110,7 +110,7 @@ class Backend(Administration, Deployments):
     @property
     def url(self) -> str:
         """The base of the REST interface, as deeplinks hold it."""
-        return f"{self.origin}/" if self.options.mission else f"{self.origin}/apirest.php"
+        return f"{self.origin}/" if self.options.documented else f"{self.origin}/apirest.php"
 
     @property
     def admin_url(self) -> str:

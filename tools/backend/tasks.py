@@ -1,4 +1,4 @@
-"""REST answers of generation C besides MQTT: positions and task statuses (2.10)."""
+"""REST answers of generation C besides MQTT: positions and task statuses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _agent(backend: Backend, session: Session, code: str) -> Agent:
 
 
 def set_status(backend: Backend, agent: Agent, task_id: int, status: Any) -> bool:
-    """Store what an agent says about a task; False when the backend drops it (3.4)."""
+    """Store what an agent says about a task; False when the backend drops it."""
     with backend.state.changed:
         task = backend.state.tasks.get(task_id)
         reason = None

@@ -1,4 +1,4 @@
-"""PUT User/:id: names, telephones and e-mail addresses (2.9)."""
+"""PUT User/:id: names, telephones and e-mail addresses."""
 
 from __future__ import annotations
 

@@ -1,19 +1,12 @@
 """VirtualBoard: the Python API to a virtual ESP32, for tests and for the `flyve` command."""
 
-import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools import BUILD, build
-from tools.board import folder, image, nvs, supervisor
-
-Progress = Callable[[str, int, int], None]
-
-
-class BoardEnded(AssertionError):
-    """The board went off while its log was waited for."""
+from tools.board import folder, image, nvs
+from tools.board.run import Run
 
 
 class VirtualBoard:
@@ -137,7 +130,7 @@ class VirtualBoard:
         once: bool = False,
         nvs: str = "eager",
         port: Path | None = None,
-    ) -> "Run":
+    ) -> Run:
         """Switches the power on. Use the result in a `with`, or stop() it.
 
         `port`: where its serial port shall be, for mpremote; with one it comes to its prompt.
@@ -151,128 +144,3 @@ class VirtualBoard:
             nvs=nvs,
             port=port,
         )
-
-
-class Run:
-    """A running board. `log` has all its lines, also after its end."""
-
-    def __init__(self, board: folder.Folder, **options):
-        self.log: list[str] = []
-        self._changed = threading.Condition()
-        self._partial = b""
-        self._ended = False
-        self._final: supervisor.Counters | None = None
-        self._port, self._code = options.get("port"), None
-        self._error: BaseException | None = None
-        self._supervisor = supervisor.Supervisor(board, self._receive, **options)
-        self._thread = threading.Thread(target=self._supervise, name=f"board {board.path.name}")
-        self._thread.start()
-
-    def __enter__(self) -> "Run":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.stop()
-
-    def wait_log(self, pattern: str, timeout: float = 10, since: int = 0) -> re.Match:
-        """Waits for a line that contains the pattern and returns the match.
-
-        `since` is the number of the first line to look at: len(run.log) for new ones only.
-        Raises TimeoutError, BoardEnded when the board went off without such a line.
-        """
-        regex, deadline, at = re.compile(pattern), time.monotonic() + timeout, since
-        with self._changed:
-            while True:
-                while at < len(self.log):
-                    found = regex.search(self.log[at])
-                    if found:
-                        return found
-                    at += 1
-                if self._ended:
-                    self._raise()
-                    raise BoardEnded(f"the board is off, and never said {pattern!r}{self._tail()}")
-                if not self._changed.wait(deadline - time.monotonic()):
-                    raise TimeoutError(f"no {pattern!r} in {timeout} s{self._tail()}")
-
-    def wait(self, timeout: float = 30) -> int:
-        """Waits until the board is off and returns the exit code. Raises TimeoutError."""
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            raise TimeoutError(f"the board still runs after {timeout} s{self._tail()}")
-        self._raise()
-        return self._code
-
-    def wait_port(self, timeout: float = 10) -> str:
-        """Waits until the serial port is there and returns its name."""
-        deadline = time.monotonic() + timeout
-        while not self._port.exists():
-            if self._ended or time.monotonic() > deadline:
-                self._raise()
-                raise TimeoutError(f"no port {self._port}{self._tail()}")
-            time.sleep(0.005)
-        return str(self._port)
-
-    def kill(self) -> int:
-        """Cuts the power and waits until it is off; returns the exit code."""
-        self._supervisor.power_off()
-        return self.wait()
-
-    stop = kill
-
-    def reset(self) -> None:
-        """Releases the EN button: the board starts anew. Does not wait."""
-        self._supervisor.reset()
-
-    def hold(self) -> None:
-        """Holds the EN button until reset(). Does not wait."""
-        self._supervisor.hold()
-
-    @property
-    def running(self) -> bool:
-        return not self._ended
-
-    @property
-    def resets(self) -> list[int]:
-        """The cause of each reset so far."""
-        return list(self._supervisor.resets)
-
-    @property
-    def flash_ops(self) -> int:
-        """Writes and erases of flash and NVS since power on, what --cut-after counts."""
-        return self.wear.ops
-
-    @property
-    def wear(self) -> supervisor.Counters:
-        """All counters of flash and NVS since power on; the last ones of this run at its end."""
-        return self._final or self._supervisor.counters()
-
-    @property
-    def pins(self) -> dict[int, int]:
-        """The level of each pin that the firmware drives; 0 for all others."""
-        return self._supervisor.pins()
-
-    def _supervise(self) -> None:
-        try:
-            self._code = self._supervisor.run()
-            self._final = self._supervisor.counters()
-        except BaseException as error:
-            self._error = error
-        with self._changed:
-            if self._partial:
-                self.log.append(self._partial.decode(errors="replace"))
-            self._ended = True
-            self._changed.notify_all()
-
-    def _receive(self, data: bytes) -> None:
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        if lines:
-            with self._changed:
-                self.log += [line.decode(errors="replace").rstrip("\r") for line in lines]
-                self._changed.notify_all()
-
-    def _raise(self) -> None:
-        if self._error:
-            raise self._error
-
-    def _tail(self) -> str:
-        return "".join(f"\n  {line}" for line in self.log[-20:])

@@ -5,26 +5,15 @@ the next reset, the slot before it starts again, as ESP-IDF's rollback has it. T
 are those of boards/virtual/ota.py.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import ROOT
-from tools.board import image
+from tools.board import image, twin
 from tools.board.folder import BoardError, Folder
 
 _CHIP = 0  # ESP32
 
-
-def _load():
-    path = ROOT / "boards" / "virtual" / "ota.py"
-    spec = importlib.util.spec_from_file_location("tools.board.ota", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ota = _load()
+ota = twin.load("ota")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from esptool import cmds
 from esptool.logger import TemplateLogger, log
+from esptool.reset import ResetStrategy
 from esptool.targets import CHIP_DEFS
 from esptool.util import FatalError
 from serial import SerialException
@@ -87,3 +88,4 @@ class _Quiet(TemplateLogger):
 
 _quiet = _Quiet()
 log.set_logger(_quiet)  # it can be set once
+ResetStrategy.print_once = _quiet.print  # bound to the logger that was there when it was made

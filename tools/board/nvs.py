@@ -2,24 +2,13 @@
 boards/virtual/nvs_store.py."""
 
 import contextlib
-import importlib.util
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import ROOT
-from tools.board import image
+from tools.board import image, twin
 
-
-def _load():
-    path = ROOT / "boards" / "virtual" / "nvs_store.py"
-    spec = importlib.util.spec_from_file_location("tools.board.nvs_store", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-store = _load()
+store = twin.load("nvs_store")
 _KINDS = {store.I32: "i32", store.BLOB: "blob"}
 
 

@@ -17,7 +17,7 @@ _CA_LIMIT = 16384  # what the firmware reads of a CA file
 _NVS_LIMIT = 4096  # what it reads of a blob
 _PEM = b"-----BEGIN CERTIFICATE-----"
 _RECORDS = ("rec.a", "rec.b")
-# What an agent remembers outside its record, as firmware/flyve/erase.py has it.
+# What an agent remembers outside its record, as firmware/flyve/leaving.py has it.
 _MEMORY = (
     "/tasks.json", "/tasks.new", "/outbox.json", "/part", "/part.json", "/apps.new", "/wiping",
     "/keep.json",

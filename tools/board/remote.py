@@ -19,7 +19,9 @@ from tools.board import fit
 from tools.board.folder import BoardError
 
 _ANSWER = 10  # seconds
-_TRIES = 3  # a Ctrl-C that comes while the board starts is lost
+# Shares of it: a Ctrl-C that comes while the board starts is lost, and the next one is soon
+# heard.
+_TRIES = (0.1, 0.2, 0.5)
 _CHUNK = 1024
 _GONE = (errno.EIO, errno.ENXIO, errno.EBADF)
 _PART = "/deploy.part"
@@ -169,7 +171,7 @@ class SerialBoard:
                 ) from None
             transport.serial.timeout = self._answer
             try:
-                _interrupt(transport, self._answer / 2)
+                _interrupt(transport, self._answer)
             except (TransportError, OSError):
                 transport.close()
                 raise BoardError(
@@ -242,13 +244,13 @@ class SerialBoard:
             raise BoardError(f"{self.port}: the board went away ({error.strerror})") from None
 
 
-def _interrupt(transport: SerialTransport, wait: float) -> None:
+def _interrupt(transport: SerialTransport, answer: float) -> None:
     # mpremote prints what it did not understand.
     with contextlib.redirect_stdout(io.StringIO()):
-        for left in reversed(range(_TRIES)):
+        for share in _TRIES:
             try:
-                transport.enter_raw_repl(soft_reset=True, timeout_overall=wait)
+                transport.enter_raw_repl(soft_reset=True, timeout_overall=answer * share)
                 return
             except TransportError:
-                if not left:
+                if share == _TRIES[-1]:
                     raise

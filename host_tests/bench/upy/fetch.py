@@ -9,19 +9,23 @@ with open("/params.json") as f:
     params = json.load(f)
 
 
+class Agent:
+    session = None
+    settings = {"token_in": "both", "app_token": None, "chunk": None}
+    rec = {"url": params["url"], "api_token": params["token"]}
+
+
 def agent():
     """The firmware's download, its JSON form included."""
-    from flyve import download
-    from flyve.rest import Rest
+    from flyve import applying, resident
 
-    api = Rest(params["url"], {"token_in": "both", "app_token": None})
-    api.open(params["token"])
-    job = download.Download(api, params["endpoint"], lambda form: "/bench.bin")
+    resident.load("rest").resume(Agent).open(params["token"])
+    job = applying.Delivery(Agent, params["endpoint"], "/bench.bin")
     begin = time.ticks_us()
     for _ in job.run():
         pass
     took = time.ticks_diff(time.ticks_us(), begin)
-    api.close()
+    resident.load("rest").resume(Agent).close()
     return took
 
 

@@ -11,9 +11,11 @@ _PHASES = (
     ("startup", "config", "invitation"),
     ("clock", "trust"),
     ("commands", "inventory", "report"),
-    ("policies", "tasks", "places"),
-    ("deploy", "places", "rest", "download"),
-    ("packages", "bundle"),
+    ("applying", "policies", "files"),
+    ("applying", "rest"),
+    ("applying", "jsonpick"),
+    ("applying", "download", "files"),
+    ("applying", "packages", "files", "bundle"),
     ("update",),
 )
 

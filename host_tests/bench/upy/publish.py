@@ -81,7 +81,7 @@ def link(host, port, count, durable=False):
         if not it.up:
             raise OSError(str(it.reason))
         it.wait(50)
-    while not it.delivered(newest):
+    while newest in it.outbox:
         it.pump()
         it.wait(50)
     took = time.ticks_diff(time.ticks_us(), begin)

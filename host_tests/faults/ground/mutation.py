@@ -6,6 +6,8 @@ import random
 import re
 from collections.abc import Callable
 
+from host_tests.wire.peers.broker import packet
+
 Damage = Callable[[bytes, random.Random], bytes]
 
 _NUMBERS = (b"0", b"-1", b"1", b"007", b"4294967296", b"99999999999999999999", b"1e9", b"0x10",
@@ -142,15 +144,6 @@ def packets(stream: bytes) -> list[bytes]:
         found.append(stream[: at + size])
         stream = stream[at + size :]
     return found
-
-
-def packet(op: int, body: bytes = b"") -> bytes:
-    """An MQTT packet."""
-    size, length = len(body), b""
-    while size > 127:
-        length += bytes([size & 127 | 128])
-        size >>= 7
-    return bytes([op]) + length + bytes([size]) + body
 
 
 def renamed(stream: bytes, old: bytes, new: bytes) -> bytes:

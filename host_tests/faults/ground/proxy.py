@@ -45,15 +45,24 @@ class Passage:
     over: bool = False
     frozen: threading.Event = field(default_factory=threading.Event, repr=False)
     ends: tuple = ()
+    relays: list = field(default_factory=lambda: [UP, DOWN], repr=False)
 
     def freeze(self) -> None:
         """From now on nothing passes any more; both ends stay open."""
         self.frozen.set()
 
     def cut(self) -> None:
-        """Closes both ends."""
+        """Ends both ends."""
         for sock in self.ends:
-            _close(sock)
+            _end(sock, socket.SHUT_RDWR)
+
+    def leave(self, direction: str) -> None:
+        """A relay has ended; with the last one the sockets go. Before, the other might wait for a
+        number that by then belongs to another connection."""
+        self.relays.remove(direction)
+        if not self.relays:
+            for sock in self.ends:
+                sock.close()
 
 
 class Proxy:
@@ -68,7 +77,6 @@ class Proxy:
         self._target = port
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._socks: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._listener.getsockname()[1]
         self._run(self._accept)
@@ -79,8 +87,8 @@ class Proxy:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for sock in self._socks:
-            _close(sock)
+        for passage in list(self.passages):
+            passage.cut()
         for thread in list(self._threads):
             thread.join(10)
 
@@ -108,15 +116,22 @@ class Proxy:
                 passage.over = True
                 client.close()
                 continue
-            self._socks += [client, server]
             for sock in (client, server):
                 sock.settimeout(_PATIENCE)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             passage.ends = client, server
+            if self._over.is_set():
+                passage.cut()
             self._run(self._relay, passage, UP, client, server)
             self._run(self._relay, passage, DOWN, server, client)
 
     def _relay(self, passage, direction, source, sink) -> None:
+        try:
+            self._carry(passage, direction, source, sink)
+        finally:
+            passage.leave(direction)
+
+    def _carry(self, passage, direction, source, sink) -> None:
         fault = passage.fault if passage.fault and passage.fault.direction == direction else None
         passed, frozen = getattr(passage, direction), passage.frozen
         with contextlib.suppress(OSError):
@@ -144,7 +159,7 @@ class Proxy:
                         passage.struck = True
                         if not self._strike(passage, passed, source, sink):
                             return
-        if not frozen.is_set():
+        if not frozen.is_set() and not passage.over:
             # The end of one half is the end of both: HTTP/1.0 and MQTT know no other.
             passage.over = True
             passage.cut()
@@ -159,19 +174,17 @@ class Proxy:
         elif fault.kind == "freeze":
             passage.freeze()
         elif fault.kind in ("cut", "reset"):
+            passage.over = True
             for sock in (source, sink):
-                if fault.kind == "reset":
+                if fault.kind == "reset":  # as soon as both relays have left it
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                    with contextlib.suppress(OSError):
-                        sock.shutdown(socket.SHUT_RD)  # wakes the other direction's thread
-                    sock.close()
+                    _end(sock, socket.SHUT_RD)
                 else:
-                    _close(sock)
+                    _end(sock, socket.SHUT_RDWR)
             return False
         return True
 
 
-def _close(sock: socket.socket) -> None:
+def _end(sock: socket.socket, how: int) -> None:
     with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
-    sock.close()
+        sock.shutdown(how)

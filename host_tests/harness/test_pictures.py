@@ -1,0 +1,118 @@
+"""The pictures in docs/ show the code as it is, and are drawn from the texts as they are."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+from tools import ROOT, demo
+
+DOCS = ROOT / "docs"
+MODULES = {path.stem: path for path in (ROOT / "firmware" / "flyve").glob("[!_]*.py")}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _source(name):
+    return (DOCS / "pictures" / f"{name}.d2").read_text()
+
+
+def _texts(path):
+    return sorted("".join(t.itertext()) for t in ElementTree.parse(path).iter(f"{SVG}text"))
+
+
+def _floors():
+    """The floor of each module in the picture; 0 is the highest."""
+    found, floor = {}, -1
+    for line in _source("architecture").splitlines():
+        if re.fullmatch(r" +class: floor", line):
+            floor += 1
+        module = re.fullmatch(r' +"?(\w+)"?\.class: module', line)
+        if module:
+            found[module[1]] = floor
+    return found
+
+
+def _imported(path):
+    """The modules of the firmware that this one imports, at once or when a job needs them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module, *(alias.name for alias in node.names)]
+            yield from (name.removeprefix("flyve.") for name in names if name)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "load":
+            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+
+
+def _states():
+    """The states that the firmware writes to its record or reads from it."""
+    for path in MODULES.values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "state":
+                yield from _strings(node.value)
+            elif isinstance(node, ast.Compare) and "'state'" in ast.dump(node.left):
+                yield from (text for other in node.comparators for text in _strings(other))
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "end":
+                yield from (text for arg in node.args for text in _strings(arg))
+
+
+def _strings(node):
+    found = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return [value for value in found if isinstance(value, str)]
+
+
+def test_each_module_has_a_floor_in_the_architecture():
+    assert _floors().keys() == MODULES.keys()
+
+
+def test_imports_never_point_to_a_higher_floor():
+    floors = _floors()
+    upwards = [
+        f"{name} imports {other}"
+        for name, path in MODULES.items()
+        for other in _imported(path)
+        if floors.get(other, 99) < floors[name]
+    ]
+    assert not upwards
+
+
+def test_the_states_in_the_picture_are_those_of_the_record():
+    drawn = set(
+        re.findall(r"^(\w+)(?:\.class|: \{\n  class): (?:state|help)", _source("states"), re.M)
+    )
+    assert drawn == {"blank", *_states()}
+
+
+def test_the_states_in_the_picture_are_those_that_the_operator_reads_of():
+    table = (DOCS / "operation.md").read_text().split("## States")[1].split("## ")[0]
+    listed = set(re.findall(r"^\| (\w+) \|", table, re.M)) - {"state"}
+    assert listed == {"blank", *_states()}
+
+
+@pytest.mark.parametrize("name", ["architecture", "states"])
+def test_a_picture_is_drawn_from_its_text_as_it_is_now(name, tmp_path):
+    now = tmp_path / "now.svg"
+    argv = [
+        Path(sys.executable).with_name("d2"),
+        "--layout=dagre",
+        DOCS / "pictures" / f"{name}.d2",
+    ]
+    subprocess.run([*argv, now], check=True, capture_output=True, timeout=30)
+    assert _texts(DOCS / f"{name}.svg") == _texts(now), "make pictures"
+
+
+def test_the_demo_draws_the_timeline_that_it_prints(tmp_path):
+    picture = tmp_path / "demo.svg"
+    result = CliRunner().invoke(demo.demo, ["--svg", str(picture)])
+    assert result.exit_code == 0, result.output
+    drawn = " ".join(_texts(picture)).replace("\xa0", " ")
+    for line in (
+        "backend opens a session for ada@example.org",
+        "every step was seen by the backend",
+    ):
+        assert line in " ".join(result.stdout.split())
+        assert line.split(" ", 1)[1] in drawn
+    assert "@font-face" not in picture.read_text()  # it would come from elsewhere
