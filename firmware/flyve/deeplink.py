@@ -76,7 +76,7 @@ def _json_fields(text):
             name = "support_" + name if len(values) > 2 else name
             values.append(str(found.get(name) or ""))
         return values
-    except (ValueError, AttributeError):
+    except ValueError:
         raise DeeplinkError("its JSON is malformed" + _NEW) from None
 
 
