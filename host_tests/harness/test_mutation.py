@@ -1,11 +1,11 @@
-"""The faults that tools/mutation.py puts into a module, and how it sees that they were found."""
+"""The faults of tools/mutants.py, and how tools/mutation.py sees that they were found."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from tools import ROOT, mutation
+from tools import ROOT, mutants, mutation
 
 SOURCE = """def f(x):
     if x < 1 and x:
@@ -20,12 +20,13 @@ def tree(tmp_path, monkeypatch):
     source = tmp_path / "tree" / "firmware" / "flyve" / "clamp.py"
     source.parent.mkdir(parents=True)
     source.write_text(SOURCE)
-    monkeypatch.setattr(mutation, "ROOT", tmp_path / "tree")
+    for module in (mutants, mutation):
+        monkeypatch.setattr(module, "ROOT", tmp_path / "tree")
     return tmp_path / "tree"
 
 
 def test_the_faults_are_those_that_a_slip_of_the_hand_makes(tree):
-    found = {(fault.line, fault.after) for fault in mutation.mutants("clamp")}
+    found = {(fault.line, fault.after) for fault in mutants.mutants("clamp")}
     assert found == {
         (2, "if not x < 1 and x:"),
         (2, "if x <= 1 and x:"),
@@ -40,7 +41,7 @@ def test_the_faults_are_those_that_a_slip_of_the_hand_makes(tree):
 
 
 def test_a_sample_is_the_same_for_the_same_seed(tree):
-    first, again, other = (mutation.sample("clamp", 4, seed) for seed in (1, 1, 2))
+    first, again, other = (mutants.sample("clamp", 4, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert len(set(first)) == 4
 
@@ -57,7 +58,7 @@ def test_how_the_tests_end_with_a_fault(tree, tmp_path, test, end):
     head = "from firmware.flyve.clamp import f\n\n\ndef test_it():\n"
     (tree / "test_it.py").write_text(head + test)
     copy = mutation.Copy(tmp_path, 0)
-    fault = next(one for one in mutation.mutants("clamp") if one.after == "if x <= 1 and x:")
+    fault = next(one for one in mutants.mutants("clamp") if one.after == "if x <= 1 and x:")
     seconds = 3 if end == "hung" else 60
     assert copy.run(fault, ["test_it.py"], seconds) == end
     assert (copy.root / "firmware" / "flyve" / "clamp.py").read_text() == SOURCE
