@@ -428,6 +428,42 @@ def test_a_part_survives_a_server_that_is_away_for_long(offered):
     assert [part.begin for part in offered.proxy.parts] == [40_000]
 
 
+def test_a_part_of_one_byte_is_gone_on_with(offered):
+    def change(request, answer):
+        answer.limit = 0
+        if not request.begin:
+            answer.cut_body(1)
+
+    edit_parts(offered, change)
+    assert offered.fetch() is None
+    offered.proxy.edit = None
+    assert offered.fetch() == DATA
+    assert any("download: goes on at byte 1 of 70000" in line for line in offered.log)
+
+
+def test_an_old_file_of_the_same_size_is_not_taken_for_the_new_one(offered):
+    offered.board.write(PATH, content(70_000, 1))
+
+    # The headers come once; no byte ever does.
+    def change(_, answer):
+        answer.limit = len(answer.head) if len(offered.proxy.parts) == 1 else 0
+
+    edit_parts(offered, change)
+    offered.fetch()
+    assert offered.leftovers() == ["/part.json"]
+    offered.proxy.edit = None
+    assert offered.fetch() == DATA
+
+
+@pytest.mark.parametrize(
+    "journal", [b"", b'{"file": [', b"\xff" * 40], ids=["empty", "cut", "noise"]
+)
+def test_a_damaged_journal_is_as_good_as_none(offered, journal):
+    offered.board.write("/part.json", journal)
+    offered.board.write("/part", b"of another file")
+    assert offered.fetch() == DATA
+
+
 def test_the_old_file_stays_until_the_new_one_is_whole(offered):
     offered.board.write(PATH, b"old")
     edit_parts(offered, lambda _, answer: answer.cut_body(10))

@@ -85,6 +85,17 @@ def test_a_file_that_nearly_fills_the_flash_arrives(site):
     free = (2 << 20) - sum((size + 8191) // 4096 * 4096 for _, size in site.board.files())
     data = content(free - 40 * 4096)
     site.offer(data)
+
+    def edit(request, answer):
+        if request.bytes_wanted and not request.begin:
+            answer.limit = len(answer.head) + len(data) * 2 // 3
+        elif request.bytes_wanted:
+            answer.limit = 0
+
+    # What has come is no longer to come: the second life needs space only for the rest.
+    site.proxy.edit = edit
+    assert site.fetch(chunk=len(data)) is None
+    site.proxy.edit = None
     assert site.fetch() == data
 
 
