@@ -1,6 +1,7 @@
 """Files of the sizes at which servers and filesystems trip, from both modes of the backend."""
 
 import json
+import re
 import time
 
 import pytest
@@ -79,6 +80,19 @@ def test_no_space_is_told_before_the_first_byte(site):
     assert "no space: 2200000 bytes to come" in site.failure()
     assert site.proxy.parts == []
     assert site.leftovers() == []
+
+
+def test_space_is_what_other_files_leave_less_a_margin(site):
+    site.board.write("/other", content(1_500_000))
+    site.offer(content(1_000_000))
+    site.fetch()
+    free = int(re.search(r"no space: 1000000 bytes to come, (\d+) free", site.failure())[1])
+    assert (2 << 20) - 1_500_000 - 300_000 < free < (2 << 20) - 1_500_000
+    blocks = free // 4096
+    for size, fits in (((blocks - 2) * 4088, False), ((blocks - 10) * 4088, True)):
+        site.offer(content(size))
+        assert (site.fetch() == site.file.data) == fits
+        assert ("no space" in site.failure()) != fits
 
 
 def test_a_file_that_nearly_fills_the_flash_arrives(site):
