@@ -299,6 +299,15 @@ def test_a_dripping_body_ends_at_its_deadline(offered):
     assert len(offered.proxy.parts) == 4
 
 
+def test_a_slow_body_that_keeps_coming_is_read_to_its_end(offered):
+    def change(_, answer):
+        answer.pace = (4096, 0.1)
+
+    edit_parts(offered, change)
+    assert offered.fetch(idle_ms=600, chunk=70_000) == DATA
+    assert len(offered.proxy.parts) == 1
+
+
 def test_a_stalled_body_goes_on_after_its_deadline(offered):
     def change(request, answer):
         if request.begin == 0:
@@ -428,17 +437,19 @@ def test_a_part_survives_a_server_that_is_away_for_long(offered):
     assert [part.begin for part in offered.proxy.parts] == [40_000]
 
 
-def test_a_part_of_one_byte_is_gone_on_with(offered):
+@pytest.mark.parametrize("size", [1, 4096, 4096 + 4092])  # the latter: where blocks end
+def test_a_part_of_any_size_is_gone_on_with(offered, size):
     def change(request, answer):
         answer.limit = 0
         if not request.begin:
-            answer.cut_body(1)
+            answer.cut_body(size)
 
     edit_parts(offered, change)
     assert offered.fetch() is None
     offered.proxy.edit = None
     assert offered.fetch() == DATA
-    assert any("download: goes on at byte 1 of 70000" in line for line in offered.log)
+    assert offered.proxy.parts[-1].begin >= size
+    assert any(f"download: goes on at byte {size} of 70000" in line for line in offered.log)
 
 
 def test_an_old_file_of_the_same_size_is_not_taken_for_the_new_one(offered):
