@@ -50,6 +50,14 @@ def test_over_https(make_site):
     assert site.fetch(ca="/ca.der", clock=clock) == data
 
 
+def test_each_block_of_the_flash_is_written_once(site):
+    # Blocks that are flushed half full are copied when they go on.
+    data = content(200_000)
+    site.offer(data)
+    site.fetch()
+    assert site.run.wear.programmed < 1.05 * len(data)
+
+
 def test_few_connections_are_made_for_a_large_file(site):
     site.offer(content(LARGE))
     site.fetch()
