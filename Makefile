@@ -29,7 +29,7 @@ test: $(READY) ## All tests, with a sample of the long ones
 	@$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 soak: $(READY) ## The long tests, whole
-	@$(BIN)/pytest $(PARALLEL) -m soak $(PYTEST_ARGS)
+	@$(BIN)/pytest $(PARALLEL) --dist worksteal -m soak $(PYTEST_ARGS)
 
 lint: $(READY) ## Style and spelling
 	@$(BIN)/ruff check .

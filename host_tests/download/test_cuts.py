@@ -189,8 +189,11 @@ def test_the_power_fails_at_a_write(site, torn):
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("torn", [None, 1, 7, 64], ids=["whole", "torn1", "torn7", "torn64"])
+@pytest.mark.parametrize(
+    ("mode", "torn"),
+    # What of a torn write is left does not depend on the server.
+    [("quirky", None), ("strict", None), ("strict", 1), ("strict", 7), ("strict", 64)],
+)
 @pytest.mark.parametrize("size", [size for size in SIZES if size != 1])
 def test_the_power_fails_at_any_write(make_site, size, torn, mode):
     power_cuts(make_site(range=mode), size, torn)

@@ -67,6 +67,10 @@ class Ground:
         self._count += 1
         return VirtualBoard(shutil.copytree(board.path, self._folder / f"board{self._count}"))
 
+    def scrap(self, board: VirtualBoard) -> None:
+        """Removes a board that is off: there may be hundreds in a test."""
+        shutil.rmtree(board.path)
+
     def script(self, board: VirtualBoard, script: str) -> None:
         """Replaces /main.py."""
         board.write("/main.py", _PREAMBLE + textwrap.dedent(script))

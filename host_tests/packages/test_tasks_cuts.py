@@ -37,6 +37,7 @@ def sweep(ground, torn, choose):
         ground.run(cut)
         assert stored(cut) == NEW, place
         assert "/tasks.new" not in dict(cut.files()), place
+        ground.scrap(cut)
 
 
 @pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
@@ -46,6 +47,6 @@ def test_the_power_fails_at_a_write_of_the_tasks(ground, torn):
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("torn", [None, 1, 64], ids=["whole", "torn1", "torn64"])
+@pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
 def test_the_power_fails_at_any_write_of_the_tasks(ground, torn):
     sweep(ground, torn, list)
