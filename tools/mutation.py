@@ -117,6 +117,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-n", type=int, default=os.cpu_count(), help="how many run at once")
     chosen = parser.parse_args()
+    # A job in the background ignores it, and so would the tests that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for module in chosen.modules:
         if module not in TESTS:
             parser.error(f"no tests are named for {module}; there are {', '.join(TESTS)}")
