@@ -39,7 +39,7 @@ lint: $(READY) ## Style and spelling
 bench: $(READY) ## Speed and memory, each beside its peer
 	@$(BIN)/flyve bench
 
-size: $(READY) ## Bytes of the compiled agent, against the budgets
+size: $(READY) ## Flash, RAM and wear of the agent, against the budgets
 	@$(BIN)/flyve size
 
 coverage: $(READY) ## The tests with the firmware's lines counted: 95 % must have run
@@ -54,7 +54,7 @@ hil: $(READY) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= (no PORT
 	@$(PYTEST) host_tests/hil host_tests/system --hil $(if $(PORT),--port=$(PORT)) \
 	    $(if $(WIFI_SSID),--wifi-ssid='$(WIFI_SSID)') $(if $(HOST),--host=$(HOST))
 
-firmware: $(READY) ## A firmware image with the agent in it: BOARD= MICROPYTHON_SRC= IDF_PATH=
+firmware: $(READY) ## A firmware image with the agent in it: BOARD= VARIANT= MICROPYTHON_SRC= IDF_PATH=
 	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD)) $(if $(VARIANT),--variant=$(VARIANT))
 
 pictures: $(patsubst docs/pictures/%.d2,docs/%.svg,$(wildcard docs/pictures/*.d2)) ## The pictures in docs/, from texts and from a run of the demo
