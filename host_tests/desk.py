@@ -17,6 +17,7 @@ from tools.board.board import VirtualBoard
 
 SSID, PSK = "flyve", "flyve-demo"
 FLASH = 4 << 20
+JOIN_MS = 20  # a chip takes 1 to 3 s, which would be most of many a test
 
 
 class Folders:
@@ -31,11 +32,9 @@ class Folders:
         """A new board with the firmware on it, off."""
         self._count += 1
         board = VirtualBoard.create(
-            self._folder / f"board{self._count}",
-            aps=aps or {SSID: PSK},
-            flash_size=flash_size,
-            ota=ota,
+            self._folder / f"board{self._count}", flash_size=flash_size, ota=ota
         )
+        board.set_air(aps or {SSID: PSK}, JOIN_MS)
         board.deploy()
         return board
 
@@ -68,7 +67,7 @@ class Wired:
             self._boards[flash_size] = WiredBoard(lines)
         board = self._boards[flash_size]
         if not self._port:
-            board.set_air(aps or {SSID: PSK})
+            board.set_air(aps or {SSID: PSK}, JOIN_MS)
         started = time.monotonic()
         board.blank()
         board.deploy()

@@ -18,7 +18,7 @@ class Inputs:
         self._values = {"aps": {}}
 
     def get(self):
-        """The file's contents: `aps`, `connect_ms`, `boot_until`."""
+        """The file's contents: `aps`, `boot_until`, and what network.py tells of."""
         self._file.seek(0)
         size = self._file.readinto(self._now)
         if size < _SIZE:

@@ -19,6 +19,15 @@ EXT1_WAKE, TIMER_WAKE = 3, 4
 _RTC, _PINS, _MEMORY = 40, 48, 112
 _MEMORY_MAX = 2048
 
+# The GPIOs of each chip, from-to, as MicroPython's stock images have them, and the first one that
+# is an input only.
+_GPIOS = {
+    "ESP32": (((0, 23), (25, 27), (32, 39)), 34),
+    "ESP32-S3": (((0, 18), (21, 21), (26, 26), (33, 48)), 99),
+    "ESP32-C3": (((0, 13), (20, 21)), 99),
+}
+_OUTPUT = 2  # this bit of a mode
+
 _power = _state = _inputs = _board = None
 
 
@@ -140,14 +149,19 @@ class Pin(PinBase):
     PULL_DOWN, PULL_UP = 1, 2
     IRQ_RISING, IRQ_FALLING = 1, 2
 
-    def __init__(self, id, mode=-1, pull=-1, value=None, drive=0, hold=None):
-        if not 0 <= id < 64:
+    def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=0, hold=None):
+        if isinstance(id, Pin):
+            id = id._id
+        ranges, self._inputs_from = _GPIOS[_board.get("chip", "ESP32")]
+        if not isinstance(id, int) or not any(low <= id <= high for low, high in ranges):
             raise ValueError("invalid pin")
         self._id, self._mode, self._pull, self._byte = id, self.IN, None, bytearray(1)
-        self.init(mode, pull, value)
+        self.init(mode, pull, value=value)
 
-    def init(self, mode=-1, pull=-1, value=None, drive=0, hold=None):
-        if mode != -1:
+    def init(self, mode=-1, pull=-1, *, value=None, drive=0, hold=None):
+        if mode not in (-1, None):
+            if mode & _OUTPUT and self._id >= self._inputs_from:
+                raise ValueError("pin can only be input")
             self._mode = mode
         if pull != -1:
             self._pull = pull

@@ -1,4 +1,9 @@
-"""How the station joins one of several networks, the last that worked first."""
+"""How the station joins one of several networks, the last that worked first.
+
+The driver keeps the reason of its last failure until an address is there: neither connect() nor
+disconnect() clears it. So a reason is the outcome of a try only if it is news in it, or still
+stands after a time in which a sound access point would have let us in.
+"""
 
 import json
 import time
@@ -8,9 +13,40 @@ from micropython import const
 from flyve import board, log
 
 _TRY_MS = const(20000)  # one network's chance
+_LATE_MS = const(1500)  # what is told so soon may be about the try before: a scan takes longer
+_OLD_MS = const(6000)  # a reason from before is believed then, unless we are let in by then
 _REST_MS = const(1000)  # the driver wants a pause after a failure
 _ROUND_MS = const(60000)  # longest pause after a round in which no network worked
-_REASONS = {201: "not found", 202: "wrong passphrase", 204: "wrong passphrase"}
+# What the driver, or the access point, gives as the reason.
+_REASONS = const((
+    (2, "wrong passphrase, or a weak signal"),
+    (5, "it takes no more devices"),
+    (15, "wrong passphrase"),
+    (200, "its signal was lost"),
+    (201, "not found"),
+    (202, "wrong passphrase"),
+    (203, "it refuses this device: see its list of devices, or whether it is full"),
+    (204, "wrong passphrase"),
+    (205, "wrong passphrase"),
+    (210, "it wants another security: was it provisioned without its passphrase, or has it WPA3?"),
+    (211, "its security is weaker than wanted: is it an open network, or one with WEP?"),
+    (212, "its signal is too weak"),
+))  # fmt: skip
+
+
+def _meaning(status):
+    for code, text in _REASONS:
+        if code == status:
+            return "%s (%d)" % (text, code)
+    return "no connection (%s)" % status
+
+
+def _networks():
+    found = json.loads(board.nvs_get("wifi") or b"[]")
+    for ssid, psk in found:
+        if not isinstance(ssid, str) or not isinstance(psk, str):
+            raise ValueError
+    return found
 
 
 class Joining:
@@ -18,15 +54,18 @@ class Joining:
 
     def __init__(self, sta):
         self._sta = sta
+        self._index = 0
         try:
-            self._networks = json.loads(board.nvs_get("wifi") or b"[]")
-        except ValueError:
+            self._networks = _networks()
+            self._index = board.nvs_get_int("net") or 0
+        except (ValueError, TypeError, OSError):
             self._networks = []
             log.error("wifi", "its settings are unreadable: flyve provision --wifi")
         for i, network in enumerate(self._networks):
             log.secret("wifi%d" % i, network[1])
-        self._index = self._good = board.nvs_get_int("net") or 0
-        self._since = None
+        self._good = self._index
+        self._since = None  # while a try is under way
+        self._old = None  # the reason that was there at its beginning
         self._rest = time.ticks_ms()
         self._pause = 0
         if not self._networks:
@@ -38,26 +77,49 @@ class Joining:
             return
         now = time.ticks_ms()
         if self._since is None:
-            if time.ticks_diff(now, self._rest) < self._pause:
-                return
-            self._index %= len(self._networks)
-            ssid, psk = self._networks[self._index]
-            log.info("wifi", "connecting to %s", ssid)
-            try:
-                if psk:
-                    self._sta.connect(ssid, psk)
-                else:
-                    self._sta.connect(ssid)
-            except OSError as e:
-                log.debug("wifi", "%s", e)
-            self._since = now
+            if time.ticks_diff(now, self._rest) >= self._pause:
+                self._begin(now)
             return
+        age = time.ticks_diff(now, self._since)
         status = self._sta.status()
-        if status in (board.IDLE, board.CONNECTING, 1010):
-            if time.ticks_diff(now, self._since) <= _TRY_MS:
-                return
-        ssid = self._networks[self._index][0]
-        log.warn("wifi", "%s: %s", ssid, _REASONS.get(status, "no connection (%s)" % status))
+        if age > _TRY_MS:
+            text = "no connection in %d s" % (_TRY_MS // 1000)
+        elif status in (board.IDLE, board.CONNECTING, 1010):
+            self._old = None  # cleared: the next reason is news
+            return
+        elif age < _LATE_MS:
+            self._old = status
+            return
+        elif status == self._old and (age < _OLD_MS or self._let_in()):
+            return
+        else:
+            text = _meaning(status)
+        self._failed(text)
+
+    def _begin(self, now):
+        self._index %= len(self._networks)
+        ssid, psk = self._networks[self._index]
+        log.info("wifi", "connecting to %s", ssid)
+        self._since = now
+        self._old = None
+        try:
+            if psk:
+                self._sta.connect(ssid, psk)
+            else:
+                self._sta.connect(ssid)
+        except OSError as e:
+            # It is busy with a try from before a soft reset, or dislikes what it got.
+            self._failed("no connection (%s)" % e)
+
+    def _let_in(self):
+        """Only an address is wanting: the driver knows the signal of whom it is linked to."""
+        try:
+            return self._sta.status("rssi") is not None
+        except (OSError, ValueError):
+            return False
+
+    def _failed(self, text):
+        log.warn("wifi", "%s: %s", self._networks[self._index][0], text)
         try:
             self._sta.disconnect()
         except OSError:
@@ -67,7 +129,7 @@ class Joining:
         if (self._index - self._good) % len(self._networks) == 0:
             self._pause *= 2
         self._pause = max(_REST_MS, min(_ROUND_MS, self._pause))
-        self._rest = now
+        self._rest = time.ticks_ms()
 
     def joined(self):
         """It is connected: remembers the network that worked."""

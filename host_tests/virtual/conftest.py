@@ -16,6 +16,7 @@ class Bench:
     def __init__(self, folder):
         self._folder = folder
         self._runs = []
+        self.boards = []
         self._count = 0
 
     def board(self, main="", **how) -> VirtualBoard:
@@ -26,6 +27,7 @@ class Bench:
         )
         if main:
             board.write("/main.py", textwrap.dedent(main))
+        self.boards.append(board)
         return board
 
     def copy(self, board: VirtualBoard) -> VirtualBoard:

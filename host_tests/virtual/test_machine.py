@@ -3,6 +3,8 @@
 import time
 from textwrap import dedent
 
+import pytest
+
 from tools.board.life import DEEP_SLEEP, POWER_ON, RESET, SOFT_RESET, WATCHDOG
 
 HANG_IN_C = """
@@ -133,6 +135,42 @@ def test_the_host_sees_outputs_and_presses_boot(bench):
     assert run.pins[2] == 0
     run.wait_log("released 1")
     assert run.pins[2] == 1
+
+
+# A8
+@pytest.mark.parametrize(
+    ("chip", "outputs", "inputs"),
+    [
+        ("ESP32", [0, 2, 23, 25, 27, 32, 33], [34, 35, 39]),
+        ("ESP32-S3", [0, 18, 21, 26, 33, 38, 48], []),
+        ("ESP32-C3", [0, 2, 8, 13, 20, 21], []),
+    ],
+)
+def test_a_chip_has_pins_of_its_own(bench, chip, outputs, inputs):
+    board = bench.board(
+        """
+        from machine import Pin
+        found = {}
+        for n in range(-1, 64):
+            try:
+                Pin(n, Pin.IN)
+                Pin(n, Pin.OUT, value=1)
+                kind = "outputs"
+            except ValueError as e:
+                kind = str(e)
+            found.setdefault(kind, []).append(n)
+        for kind in found: print(kind, found[kind])
+        """,
+        chip=chip,
+    )
+    run = bench.start(board)
+    run.wait(10)
+    found = dict(line.rsplit(" [") for line in run.log if line.endswith("]"))
+    found = {kind: [int(n) for n in pins[:-1].split(", ")] for kind, pins in found.items()}
+    assert set(outputs) <= set(found["outputs"])
+    assert set(inputs) <= set(found.get("pin can only be input", []))
+    missing = {"ESP32": [-1, 24, 28, 31, 40], "ESP32-S3": [19, 22, 49], "ESP32-C3": [18, 22]}
+    assert set(missing[chip]) <= set(found["invalid pin"])
 
 
 def test_deep_sleep_takes_its_time_and_the_power_switch_ends_it(bench):

@@ -17,8 +17,13 @@ def attempt(what, *args):
 """
 
 
-def started(bench, main, **how):
-    return bench.start(bench.board(PRELUDE + main, **how))
+AIR = {"flyve": "flyve-demo"}
+
+
+def started(bench, main, aps=AIR, **air):
+    board = bench.board(PRELUDE + main)
+    board.set_air(aps, **{"connect_ms": 20, "scan_ms": 20, **air})
+    return bench.start(board)
 
 
 def test_it_joins_a_network(bench):
@@ -79,10 +84,79 @@ attempt(w.connect, "open")
     ]
 
 
-def test_an_access_point_goes_and_comes_back(bench):
-    board = bench.board(
+# A2
+def test_connect_does_not_clear_the_last_reason(bench):
+    run = started(
+        bench,
+        """
+w.config(reconnects=0)
+w.connect("nobody", "x")
+until(201)
+attempt(w.disconnect)
+w.connect("flyve", "flyve-demo")
+print("at once", w.status())
+attempt(w.status, "rssi")
+time.sleep_ms(80)
+print("linked", w.status(), w.status("rssi"))
+until(1010)
+""",
+        connect_ms=110,
+    )
+    assert run.wait() == 0
+    assert run.log[:5] == [
+        "status 201 False",
+        "at once 201",
+        "OSError Wifi Not Connected",
+        "linked 201 -55",
+        "status 1010 True",
+    ]
+
+
+# A2
+def test_a_scan_and_joining_take_as_long_as_on_a_chip(bench):
+    run = bench.run(
         PRELUDE
         + """
+now = 0
+def ticks():  # instead of waiting
+    global now
+    now += 5
+    return now
+time.ticks_ms = ticks
+w.config(reconnects=0)
+for ssid, status in (("nobody", 201), ("flyve", 1010)):
+    begun = now
+    w.connect(ssid, "flyve-demo")
+    while w.status() != status: pass
+    print("took", now - begun)
+"""
+    )
+    scan, join = (int(line.split()[1]) for line in run.log[:2])
+    assert 2500 <= scan < 3000
+    assert 1000 <= join < 3500
+
+
+def test_an_access_point_has_reasons_of_its_own(bench):
+    run = started(
+        bench,
+        """
+w.config(reconnects=0)
+for ssid, key in (("a", "wrong"), ("b", "right"), ("c", "right"), ("d", None)):
+    w.connect(ssid, key)
+    while w.status() == 1001: time.sleep_ms(5)
+    print(w.status())
+""",
+        aps={"a": {"psk": "right", "wrong": 15}, "b": {"psk": "right", "refuses": 203}, "c": "",
+             "d": "right"},
+    )  # fmt: skip
+    assert run.wait() == 0
+    assert run.log[:2] == ["15", "203"]
+
+
+def test_an_access_point_goes_and_comes_back(bench):
+    run = started(
+        bench,
+        """
 w.config(reconnects=0)
 w.connect("flyve", "flyve-demo")
 until(1010)
@@ -95,22 +169,20 @@ while not w.isconnected():
     time.sleep_ms(50)
     if not w.isconnected(): attempt(w.connect)
 print("back", w.status())
-"""
+""",
     )
-    run = bench.start(board)
     run.wait_log("status 1010")
-    board.set_air({})
+    bench.boards[-1].set_air({})
     run.wait_log("lost 200")
     run.wait_log("status 201")
-    board.set_air({"flyve": "flyve-demo"}, connect_ms=5)
+    bench.boards[-1].set_air(AIR, connect_ms=5)
     run.wait_log("back 1010")
 
 
 def test_by_default_it_tries_for_ever(bench):
-    board = bench.board(PRELUDE + 'w.connect("later", "password")\nuntil(201)\nuntil(1010)\n')
-    run = bench.start(board)
+    run = started(bench, 'w.connect("later", "password")\nuntil(201)\nuntil(1010)\n')
     run.wait_log("status 201")
-    board.set_air({"later": "password"})
+    bench.boards[-1].set_air({"later": "password"})
     run.wait_log("status 1010 True")
 
 

@@ -24,9 +24,10 @@ class VirtualBoard:
         flash_size: int = folder.DEFAULT_FLASH,
         ota: bool = False,
         aps: Mapping | None = None,
+        chip: str = "ESP32",
     ) -> "VirtualBoard":
         """Makes a new board, without firmware. Raises folder.BoardError, ValueError."""
-        folder.create(Path(path), mac, flash_size, ota, aps)
+        folder.create(Path(path), mac, flash_size, ota, aps, chip)
         return cls(path)
 
     @property
@@ -112,10 +113,12 @@ class VirtualBoard:
                         else:
                             store.set(namespace, key, value)
 
-    def set_air(self, aps: Mapping, connect_ms: int | None = None) -> None:
+    def set_air(self, aps: Mapping, connect_ms: int | None = None, **more: int) -> None:
         """Sets the access points, also while the board runs: ssid -> passphrase ("": open)
-        or {"psk": ..., "rssi": ...}; `connect_ms` is how long it takes to join one."""
-        more = {} if connect_ms is None else {"connect_ms": connect_ms}
+        or {"psk": ..., "rssi": ...}; `connect_ms` is how long it takes to join one [1 to 3 s].
+        What else there is, boards/virtual/network.py tells."""
+        if connect_ms is not None:
+            more["connect_ms"] = connect_ms
         self._folder.set_inputs(aps=dict(aps), **more)
 
     def press_boot(self, seconds: float) -> None:

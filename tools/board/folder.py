@@ -14,6 +14,7 @@ from tools.board import appimage, image
 INPUTS_SIZE = 2048
 DEFAULT_APS = {"flyve": "flyve-demo"}
 DEFAULT_FLASH = 2 * 1024 * 1024
+BOOT_PINS = {"ESP32": 0, "ESP32-S3": 0, "ESP32-C3": 9}  # by chip
 _APP, _DATA = 0, 1
 # Type, subtype, address, size, label, encrypted: the tables of MicroPython's 4 MiB builds.
 _STOCK = [
@@ -68,7 +69,7 @@ class Folder:
         return files
 
     def set_inputs(self, **values) -> None:
-        """Changes what is around the board: `aps`, `connect_ms`, `boot_until`."""
+        """Changes what is around the board: `boot_until`, and what network.py tells of."""
         _write_inputs(self.inputs, {**json.loads(self.inputs.read_text()), **values})
 
     @contextlib.contextmanager
@@ -94,22 +95,26 @@ def create(
     flash: int = DEFAULT_FLASH,
     ota: bool = False,
     aps: Mapping | None = None,
+    chip: str = "ESP32",
 ) -> Folder:
     """Makes the folder of a new board with an empty filesystem and blank NVS.
 
-    Raises BoardError when there is one already, ValueError for a bad MAC or size.
+    Raises BoardError when there is one already, ValueError for a bad MAC, size or chip.
     """
     path = Path(path)
     mac = check_mac(mac) if mac else "02" + secrets.token_hex(5)
     if flash < 16 * image.BLOCK or flash % image.BLOCK:
         raise ValueError(f"flash must be a multiple of {image.BLOCK} and at least 64K")
+    if chip not in BOOT_PINS:
+        raise ValueError(f"chip must be one of {', '.join(BOOT_PINS)}")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise BoardError(f"{path} is not a folder") from None
     if (path / "board.json").exists():
         raise BoardError(f"{path} is a board already: choose another folder, or remove it")
-    settings = {"mac": mac, "flash": flash, "ota": ota, "boot_pin": 0, "freq": 160_000_000}
+    settings = {"mac": mac, "flash": flash, "ota": ota, "freq": 160_000_000}
+    settings.update(chip=chip, boot_pin=BOOT_PINS[chip])
     _write_inputs(path / "inputs.json", {"aps": dict(DEFAULT_APS if aps is None else aps)})
     image.replace(path / "flash.img", image.blank(flash))
     # The settings come last: a folder without them is not a board yet.

@@ -11,6 +11,7 @@ from tools.backend.server import Backend
 from tools.board.board import VirtualBoard
 
 SSID, PSK = "flyve", "flyve-demo"
+JOIN_MS = 20
 
 
 class Site:
@@ -23,7 +24,8 @@ class Site:
         self.mqtt = Proxy(self.backend.mqtt_port)
         self.backend.front = self.rest
         self.backend.options.broker_port = self.mqtt.port
-        self.board = VirtualBoard.create(folder, aps={SSID: PSK})
+        self.board = VirtualBoard.create(folder)
+        self.board.set_air({SSID: PSK}, JOIN_MS)
         self.board.deploy()
         self.run = None
 
