@@ -7,13 +7,17 @@ a virtual one on a pseudo-terminal.
 
 import os
 import random
+import signal
 
 import pytest
 
 from host_tests import upy
 from host_tests.desk import PSK, SSID, Folders, Wired
+from tools.backend.broker import find_mosquitto
 from tools.board.folder import BoardError
 from tools.board.target import find_port
+
+_MOSQUITTO = "shows what only mosquitto does, and it is not installed"
 
 
 def pytest_addoption(parser):
@@ -26,6 +30,11 @@ def pytest_addoption(parser):
 
 # In the environment, so that all workers of pytest-xdist draw the same samples.
 os.environ["FLYVE_SEED"] = os.environ.get("FLYVE_SEED") or str(random.randrange(1 << 32))
+
+
+# A job in the background of a script ignores it, and so would the children that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):
@@ -47,6 +56,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    if not find_mosquitto():
+        for item in items:
+            if item.get_closest_marker("mosquitto"):
+                item.add_marker(pytest.mark.skip(reason=_MOSQUITTO))
     if config.getoption("--hil"):
         for item in items:
             if item.get_closest_marker("virtual"):
@@ -74,4 +87,11 @@ def boards(request, tmp_path):
 
 
 def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = sum(_MOSQUITTO in str(report.longrepr) for report in skipped)
+    if not find_mosquitto():
+        terminalreporter.write_line(
+            f"mosquitto is not installed: {left_out} tests of what only it shows were left out, "
+            "the others used the embedded broker"
+        )
     terminalreporter.write_line(f"FLYVE_SEED={os.environ['FLYVE_SEED']} repeats these samples")

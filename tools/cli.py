@@ -1,6 +1,7 @@
 """The `flyve` command: collects the commands of the other modules, each loaded when asked for."""
 
 import importlib
+import signal
 import sys
 
 import click
@@ -58,6 +59,7 @@ def cli():
 
 def main(args=None):
     """Entry point. Exits 0 when done, 1 with one line on stderr, 2 on wrong usage."""
+    _clean_up_when_ended()
     try:
         cli(args=args, prog_name="flyve")
     except OSError as error:
@@ -65,6 +67,13 @@ def main(args=None):
         where = f": {error.filename}" if error.filename else ""
         click.echo(f"Error: {reason}{where}", err=True)
         sys.exit(1)
+
+
+def _clean_up_when_ended():
+    # So that each `with` and `finally` runs: boards go off, folders are removed.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 if __name__ == "__main__":

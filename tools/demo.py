@@ -8,7 +8,6 @@ import json
 import random
 import re
 import tarfile
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from tools import build, firmware
+from tools import build, firmware, keeper
 from tools.backend.server import Backend
 from tools.board.board import VirtualBoard
 from tools.board.log import BoardEnded
@@ -220,8 +219,8 @@ def demo(generation: str, plain: bool, svg: Path | None) -> None:
     except build.BuildError as error:
         raise click.ClickException(str(error)) from None
     timeline = Timeline(drawn=svg is not None)
-    with tempfile.TemporaryDirectory(prefix="flyve-demo-") as folder:
-        board = VirtualBoard.create(Path(folder) / "board", aps={SSID: PSK})
+    with keeper.folder("flyve-demo-") as folder:
+        board = VirtualBoard.create(folder / "board", aps={SSID: PSK})
         board.deploy()
         tls = "http, MQTT" if plain else "https, MQTT over TLS"
         timeline.tell("demo", f"a virtual ESP32 and a simulated backend ({generation}, {tls})")

@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from tools import build, libraries, toolchain
+from tools import build, keeper, libraries, toolchain
 from tools.backend.server import Backend
 from tools.board.board import VirtualBoard
 from tools.board.log import BoardEnded
@@ -120,10 +119,10 @@ def _resident(process: Path) -> int:
 def run_fleet(boards: int, tls: bool, heap: int, told=lambda problem: None) -> Summary:
     """Brings a fleet online and switches it off again; `told` gets what bring_up() yields."""
     with (
-        tempfile.TemporaryDirectory(prefix="flyve-fleet-") as folder,
+        keeper.folder("flyve-fleet-") as folder,
         Backend(tls=tls) as backend,
     ):
-        fleet = Fleet(Path(folder), backend, heap)
+        fleet = Fleet(folder, backend, heap)
         begin = time.monotonic()
         try:
             failed = 0

@@ -15,13 +15,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from tools import BUILD, ROOT
+from tools import BUILD, ROOT, keeper
 from tools.mutants import Mutant, sample, source_of
 
 RESULT = BUILD / "mutation.json"
@@ -125,8 +124,8 @@ def main() -> None:
     explained = {tuple(one[k] for k in ("module", "before", "after"))
                  for one in json.loads(EQUIVALENT.read_text())}  # fmt: skip
     survivors, low = [], []
-    with tempfile.TemporaryDirectory(prefix="flyve-mutation-") as folder:
-        copies = [Copy(Path(folder), number) for number in range(chosen.n)]
+    with keeper.folder("flyve-mutation-") as folder:
+        copies = [Copy(folder, number) for number in range(chosen.n)]
         for module in chosen.modules or TESTS:
             begun = time.monotonic()
             ends = measure(module, sample(module, chosen.sample, chosen.seed), copies)

@@ -3,12 +3,11 @@
 import contextlib
 import io
 import shutil
-import tempfile
 from pathlib import Path
 
 from mpremote.romfs import make_romfs
 
-from tools import BUILD, build, libraries
+from tools import BUILD, build, keeper, libraries
 
 PARTITION = 0x20000  # of boards/*/partitions-romfs.csv
 _TOP = ("boot.py", "main.py")
@@ -17,8 +16,8 @@ _TOP = ("boot.py", "main.py")
 def make(tree: Path) -> bytes:
     """The image of a compiled tree: all but boot.py and main.py, which a board starts from its
     flash only. Raises build.BuildError when it does not fit the partition."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "rom"
+    with keeper.folder("flyve-romfs-") as folder:
+        root = folder / "rom"
         shutil.copytree(tree, root, ignore=lambda path, _: _TOP if Path(path) == tree else ())
         with contextlib.redirect_stdout(io.StringIO()):
             image = make_romfs(str(root), mpy_cross=False)

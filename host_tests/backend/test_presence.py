@@ -28,7 +28,7 @@ def test_truth_table(value, php8, php7, c):
     assert online_state(value, "C") is c
 
 
-@pytest.fixture(params=["mosquitto", "amqtt"])
+@pytest.fixture(params=[pytest.param("mosquitto", marks=pytest.mark.mosquitto), "amqtt"])
 def site(request, start):
     return start(broker_kind=request.param)
 
@@ -75,6 +75,16 @@ def test_will_and_presence(site, device, link):
     connection.close(clean=False)
     assert site.wait_event("offline")
     assert one.agent.last_contact
+
+
+# B1
+def test_a_removed_account_loses_its_connection(site, device, link):
+    one = device(site)
+    one.enroll()
+    connection, ended = link(one), threading.Event()
+    connection.client.on_disconnect = lambda *_: ended.set()
+    site.broker.remove_user(one.serial)
+    assert ended.wait(5)
 
 
 def test_exact_topics(backend, device, link):

@@ -1,4 +1,4 @@
-"""flyve.link and a real mosquitto, on a link that breaks all the time."""
+"""flyve.link and a real broker, on a link that breaks all the time."""
 
 import os
 import random
@@ -10,8 +10,7 @@ import pytest
 
 from host_tests.tcp_proxy import TcpProxy
 from host_tests.wire.peers.broker import PUBLISH, Message, read
-from tools.backend.broker import BACKEND_USER, find_mosquitto
-from tools.backend.broker_mosquitto import Mosquitto
+from tools.backend.broker import BACKEND_USER, start_broker
 
 BOARD = True
 
@@ -21,12 +20,10 @@ SEED = int(os.environ["FLYVE_SEED"])  # host_tests/conftest.py sees to it
 WARM = 10
 GROWTH = 256  # bytes: one more string or two, not one for each reconnect
 
-pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="needs mosquitto")
-
 
 @pytest.fixture
-def mosquitto(tmp_path):
-    broker = Mosquitto(find_mosquitto(), tmp_path)
+def broker(tmp_path):
+    broker = start_broker("auto", tmp_path, "127.0.0.1", 0, None)
     broker.set_user("SN1", "secret", RIGHTS)
     yield broker
     broker.stop()
@@ -92,6 +89,7 @@ def tasks(proxy):
     return found
 
 
+@pytest.mark.mosquitto  # the embedded broker loses what it has acknowledged
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("messages", "cuts", "durable"),
@@ -102,13 +100,11 @@ def tasks(proxy):
         pytest.param(10_000, 500, True, id="durable-whole", marks=pytest.mark.soak),
     ],
 )
-def test_no_message_is_lost_and_none_comes_twice_without_dup(
-    upy, mosquitto, messages, cuts, durable
-):
+def test_no_message_is_lost_and_none_comes_twice_without_dup(upy, broker, messages, cuts, durable):
     chance = random.Random(SEED)
     most = 2 * 40 * messages // cuts
-    listener = Listener(mosquitto)
-    with TcpProxy(mosquitto.port, (chance.randint(1, most) for _ in range(cuts))) as proxy:
+    listener = Listener(broker)
+    with TcpProxy(broker.port, (chance.randint(1, most) for _ in range(cuts))) as proxy:
         upy.call("linkpart", "start", proxy.port)
         upy.call("linkpart", "storm", messages, durable, deadline=1500)
         upy.call("linkpart", "close")
@@ -135,13 +131,13 @@ def test_no_message_is_lost_and_none_comes_twice_without_dup(
         pytest.param(5000, id="whole", marks=pytest.mark.soak),
     ],
 )
-def test_heap_and_sockets_are_flat_over_reconnects(upy, mosquitto, count):
+def test_heap_and_sockets_are_flat_over_reconnects(upy, broker, count):
     def descriptors():
         return len(os.listdir(f"/proc/{upy.pid}/fd"))
 
     chance = random.Random(SEED)
     # A third of the connections or so end by a cut.
-    with TcpProxy(mosquitto.port, iter(lambda: chance.randint(1, 3000), 0)) as proxy:
+    with TcpProxy(broker.port, iter(lambda: chance.randint(1, 3000), 0)) as proxy:
         upy.call("linkpart", "start", proxy.port)
         heap, sockets = upy.call("linkpart", "reconnects", WARM), descriptors()
         after = upy.call("linkpart", "reconnects", count, deadline=1500)

@@ -68,7 +68,7 @@ class _Broker(Broker):
 
 
 class Amqtt:
-    """The same duties as Mosquitto's; a removed account keeps its connection, with no rights."""
+    """The same duties as Mosquitto's."""
 
     kind = "amqtt"
 
@@ -149,8 +149,14 @@ class Amqtt:
             self._users[name] = (self._users[name][0], rights)
 
     def remove_user(self, name: str) -> None:
-        """Remove an account."""
-        self._users.pop(name, None)
+        """Remove an account and end its connection."""
+        if self._users.pop(name, None) and self._loop:
+            self._loop.call_soon_threadsafe(self._hang_up, name)
+
+    def _hang_up(self, name: str) -> None:
+        for session, handler in self._broker.sessions.values():
+            if session.username == name and handler and handler.reader:
+                handler.reader.feed_eof()  # as if it had gone: its will is published
 
     def hang(self) -> None:
         """Stop answering while the connections stay open."""

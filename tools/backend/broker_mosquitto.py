@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from tools import keeper
 from tools.backend.broker import BACKEND_USER, Rights, free_port
 from tools.backend.certificates import Certificates
 
@@ -79,9 +80,8 @@ class Mosquitto:
         conf = self._folder / "mosquitto.conf"
         conf.write_text("\n".join(self._configuration(port, internal)) + "\n")
         self.log.clear()
-        self._process = subprocess.Popen(
+        self._process = keeper.start(
             [self._program, "-c", str(conf)],
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -208,7 +208,10 @@ class Mosquitto:
     def stop(self) -> None:
         """End the process."""
         process = self._process
-        if process is None or process.poll() is not None:
+        if process is None:
+            return
+        if process.poll() is not None:
+            keeper.forget(process.pid)
             return
         process.send_signal(signal.SIGCONT)
         process.terminate()
@@ -219,6 +222,7 @@ class Mosquitto:
             process.kill()
             process.wait(5)
         self._reader.join(5)
+        keeper.forget(process.pid)
 
 
 def _replace(path: Path, lines: list[str]) -> None:

@@ -110,8 +110,10 @@ def backend(
     from tools.backend.server import Backend
 
     done = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # By nohup it outlives its terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: done.set())
     site = Backend(
         generation, tls, host, port, mqtt_port, default_profile=int(default_profile), **switches
     )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from tools import keeper
 from tools.backend import admin, invitation
 from tools.backend.administration import Administration
 from tools.backend.broker import start_broker
@@ -64,8 +63,7 @@ class Backend(Administration, Deployments):
     def start(self) -> None:
         """Start all parts; raises OSError or RuntimeError, and leaves nothing behind then."""
         with contextlib.ExitStack() as stack:
-            folder = Path(tempfile.mkdtemp(prefix="flyve-backend-"))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder = stack.enter_context(keeper.folder("flyve-backend-"))
             options = self.options
             if self._tls:
                 names = list(dict.fromkeys([self.name, "localhost", "127.0.0.1"]))

@@ -205,7 +205,12 @@ def _pretty(mac):
 
 @contextlib.contextmanager
 def on_signals(action):
-    signals = (signal.SIGTERM, signal.SIGINT)
+    """Calls the action, instead of ending, when somebody ends this command."""
+    # A command that was started in the background of a script has SIGINT ignored: not here, for
+    # who sends it means it. One that was started by nohup shall outlive its terminal.
+    signals = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     former = {number: signal.signal(number, lambda *_: action()) for number in signals}
     try:
         yield

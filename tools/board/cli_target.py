@@ -3,11 +3,11 @@
 import contextlib
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import click
 
+from tools import keeper
 from tools.board import doctor as examination
 from tools.board import flash as flashing
 from tools.board import monitor as monitoring
@@ -147,7 +147,7 @@ def monitor(target):
             code = supervisor.run()
         stamps.end()
         sys.exit(code)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), on_signals(_interrupt):
         monitoring.watch(find_port(target), stamps, lambda text: click.echo(text, err=True))
 
 
@@ -170,10 +170,14 @@ def doctor(target):
     sys.exit(1 if examination.BAD in levels else 0)
 
 
+def _interrupt():
+    raise KeyboardInterrupt
+
+
 def _at_its_prompt(target, stack):
     if not Path(target).is_dir():
         return SerialBoard(find_port(target))
-    port = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "port"
+    port = stack.enter_context(keeper.folder("flyve-port-")) / "port"
     run = stack.enter_context(VirtualBoard(target).start(port=port))
     run.wait_port()
     return SerialBoard(str(port))

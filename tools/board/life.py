@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools import keeper
 from tools.board.bootloader import Boot
 from tools.board.folder import BoardError, Folder
 from tools.board.interpreter import Interpreter
@@ -86,6 +87,7 @@ class Life:
         with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
             self._ours = ours
             self._child = self._spawn(theirs)
+            keeper.keep(self._child.pid)
             self._ours = ours.pop_all()
 
     def run(self) -> End:
@@ -99,6 +101,7 @@ class Life:
         finally:
             self._child.kill()
             self._child.wait()
+            keeper.forget(self._child.pid)
             for data in iter(self._read, b""):
                 self._print(data)
             self._ours.close()
