@@ -1,6 +1,8 @@
-"""What the host does to the board from outside: Wi-Fi that is in the air, a pressed button."""
+"""What the host does to the board from outside: Wi-Fi that is in the air, a pressed button, time
+that passes."""
 
 import json
+import time
 
 _SIZE = 2048
 
@@ -29,4 +31,5 @@ class Inputs:
                 self._now, self._last = self._last, self._now
             except ValueError:
                 pass
+        time.pass_on(self._values.get("ahead_ms", 0))
         return self._values

@@ -35,6 +35,10 @@ def attach(power, state, inputs, board):
     """Connects the module with the board; the launcher calls it."""
     global _power, _state, _inputs, _board
     _power, _state, _inputs, _board = power, state, inputs, board
+    ahead = inputs.get().get("ahead_ms", 0)
+    time.begin(ahead)
+    if board["cause"] == PWRON_RESET:
+        _save_rtc(_load_rtc() - ahead * 1000000)  # the clock is unset however much has passed
     time.attach(time.Clock(_load_rtc, _save_rtc))
 
 

@@ -1,8 +1,10 @@
 """`time` as on an ESP32: epoch 2000, whole seconds, a clock that is unset at a cold boot.
 
 Ticks have 30 bits and start one minute before they wrap, so that every run crosses a wrap.
-The TLS library inside the interpreter uses the host's real clock, not this one: whether a
-certificate is valid now is judged by that.
+A test can let time pass without waiting (`ahead_ms` of inputs.json): ticks and clock then move on
+in steps, one each time that the firmware looks at its Wi-Fi or its button. Sleeping and polling
+are as long as ever. The TLS library inside the interpreter uses the host's real clock, not this
+one: whether a certificate is valid now is judged by that.
 """
 
 import utime as _host
@@ -10,6 +12,7 @@ import utime as _host
 _PERIOD = 1 << 30
 _UNIX_2000 = 946684800
 _MINUTE = 60000
+_STEP = 6 * 3600000  # ms: some of them fit into the 6.2 days that ticks_diff() can tell
 
 sleep = _host.sleep
 sleep_ms = _host.sleep_ms
@@ -18,6 +21,7 @@ sleep_us = _host.sleep_us
 _ms0 = _host.ticks_ms() + _MINUTE
 _us0 = _host.ticks_us() + _MINUTE * 1000
 _clock = None
+_ahead = 0  # ms that have passed besides the host's
 
 
 class Clock:
@@ -29,10 +33,10 @@ class Clock:
 
     def ns(self):
         """Nanoseconds since 2000."""
-        return _host.time_ns() + self._offset
+        return _host.time_ns() + _ahead * 1000000 + self._offset
 
     def set(self, ns):
-        self._offset = ns - _host.time_ns()
+        self._offset = ns - _host.time_ns() - _ahead * 1000000
         self._save(self._offset)
 
 
@@ -40,6 +44,21 @@ def attach(clock):
     """Connects the module with the board's RTC; the launcher calls it."""
     global _clock
     _clock = clock
+
+
+def begin(ms):
+    """The board starts, so many ms ahead of the host."""
+    global _ahead, _ms0, _us0
+    _ahead = ms
+    _ms0 += ms
+    _us0 += ms * 1000
+
+
+def pass_on(ms):
+    """Moves ticks and clock a step further, up to so many ms ahead of the host."""
+    global _ahead
+    if ms > _ahead:
+        _ahead += min(ms - _ahead, _STEP)
 
 
 def time():
@@ -72,11 +91,11 @@ def mktime(date):
 
 
 def ticks_ms():
-    return (_host.ticks_ms() - _ms0) & (_PERIOD - 1)
+    return (_host.ticks_ms() + _ahead - _ms0) & (_PERIOD - 1)
 
 
 def ticks_us():
-    return (_host.ticks_us() - _us0) & (_PERIOD - 1)
+    return (_host.ticks_us() + _ahead * 1000 - _us0) & (_PERIOD - 1)
 
 
 ticks_cpu = ticks_us

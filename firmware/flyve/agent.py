@@ -46,6 +46,7 @@ class Agent:
         self.told = False  # that it waits for a deeplink
         self._online = None
         self._job = self._area = None
+        self._asking = None  # clock.py's, beside the job: that may wait for the time for ever
         self._starved = 0
         self._young = True  # not yet stable
         self._trial, self.crashes = trial, crashes
@@ -83,7 +84,9 @@ class Agent:
             return
         self.pump()
         busy = self._online is not None and self._online.step()
-        if self._job is None:
+        if self._ask_time():
+            busy = True
+        elif self._job is None:
             self._choose()
         idle = _IDLE_MS
         if self._job is not None:
@@ -107,14 +110,30 @@ class Agent:
 
     def _choose(self):
         """Picks the next job, if there is one."""
-        if self.clock.left() <= 0:
-            self._job, self._area = self.load("clock", "sync"), "clock"
-        elif self._online:
+        if self._online:
             self._job, self._area = self._online.job(), "online"
         elif self.rec.get("state") in ("enrolled", "leaving"):
             self._online = resident.load("online").Online(self)
         elif self.invited.left() <= 0:
             self._job, self._area = self.load("invitation", "run"), "enrollment"
+
+    def _ask_time(self):
+        """Asks for the time when that is due, beside whatever job; True while it is at that."""
+        if self._asking is None:
+            if self.clock.left() > 0:
+                return False
+            self._asking = self.load("clock", "sync")
+        try:
+            next(self._asking)
+            return True
+        except StopIteration:
+            pass
+        except Exception as e:
+            self.report("clock", e)
+            log.info("clock", "next try in %d ms", self.clock.failed())
+        self._asking = None
+        resident.drop("clock", "dial", "chip")
+        return False
 
     def load(self, module, name, *args):
         """A job out of a module that is loaded for it; it gets the agent first."""
@@ -139,8 +158,7 @@ class Agent:
         if self._area == "online":
             self._online.ended(failure)
         elif failure:
-            retry = self.clock if self._area == "clock" else self.invited
-            log.info(self._area, "next try in %d ms", retry.failed())
+            log.info(self._area, "next try in %d ms", self.invited.failed())
         return 0
 
     def _short_of_memory(self):

@@ -55,6 +55,11 @@ class Retry:
         """Milliseconds until it is due; 0 or less: now."""
         return self._at - log.uptime()
 
+    def now(self):
+        """It is due now, and the next failure goes on from the last: what was in its way is
+        gone."""
+        self._at = log.uptime()
+
     def after(self, ms):
         """It is due in ms milliseconds, whatever was before."""
         self._at = log.uptime() + ms

@@ -39,6 +39,7 @@ def sync(agent):
     """A job: sets the clock by the first server of the settings ("host" or "host:port") that
     answers, and lets it be due again in a day. Raises NetError when none did."""
     rec = agent.rec
+    unset = time.time() < transport.floor
     for server in agent.settings["ntp"]:
         try:
             seconds = _ask(server)
@@ -51,6 +52,10 @@ def sync(agent):
         break
     else:
         raise transport.NetError("clock", "no NTP server answered: allow UDP 123, or set `ntp`")
+    if unset:
+        for waiting in (agent.link, agent.invited):
+            if waiting:
+                waiting.now()
     agent.clock.after(_RESYNC_S * 1000)
     # The record's time is a floor for the next boot: a day more or less does no harm.
     if seconds - rec.get("time", 0) > _RESYNC_S:

@@ -3,9 +3,8 @@
 import errno
 import select
 import socket
-import time
 
-from flyve import board, transport
+from flyve import board, log, transport
 
 _BUSY = (errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN)
 _BROKEN = select.POLLERR | select.POLLHUP
@@ -72,9 +71,9 @@ def datagram(host, port, data, reply, ms):
         s.sendto(data, address)
         poll = select.poll()
         poll.register(s, select.POLLIN)
-        until = time.ticks_add(time.ticks_ms(), ms)
+        until = log.uptime() + ms
         while True:
-            left = time.ticks_diff(until, time.ticks_ms())
+            left = until - log.uptime()
             for _ in poll.ipoll(max(0, min(100, left))):
                 return s.readinto(reply) or 0
             if left <= 0:

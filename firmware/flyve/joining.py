@@ -6,7 +6,6 @@ stands after a time in which a sound access point would have let us in.
 """
 
 import json
-import time
 
 from micropython import const
 
@@ -66,7 +65,7 @@ class Joining:
         self._good = self._index
         self._since = None  # while a try is under way
         self._old = None  # the reason that was there at its beginning
-        self._rest = time.ticks_ms()
+        self._rest = log.uptime()
         self._pause = 0
         if not self._networks:
             log.warn("wifi", "no network is configured: flyve provision --wifi SSID --psk -")
@@ -75,12 +74,12 @@ class Joining:
         """Goes on with whatever is due."""
         if not self._networks:
             return
-        now = time.ticks_ms()
+        now = log.uptime()
         if self._since is None:
-            if time.ticks_diff(now, self._rest) >= self._pause:
+            if now - self._rest >= self._pause:
                 self._begin(now)
             return
-        age = time.ticks_diff(now, self._since)
+        age = now - self._since
         status = self._sta.status()
         if age > _TRY_MS:
             text = "no connection in %d s" % (_TRY_MS // 1000)
@@ -129,7 +128,7 @@ class Joining:
         if (self._index - self._good) % len(self._networks) == 0:
             self._pause *= 2
         self._pause = max(_REST_MS, min(_ROUND_MS, self._pause))
-        self._rest = time.ticks_ms()
+        self._rest = log.uptime()
 
     def joined(self):
         """It is connected: remembers the network that worked."""

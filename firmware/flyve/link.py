@@ -4,8 +4,6 @@ Presence: will and birth go to the same topic, both retained, and an explicit of
 precedes a wanted disconnect, which would suppress the will.
 """
 
-import time
-
 from micropython import const
 
 from flyve import log, mqtt, resident
@@ -46,7 +44,8 @@ class Link:
         self._status = self.topic + "/Status/Online"
         self._told = None  # the payloads of the presence: online, offline
         self._backoff = Backoff(settings["reconnect_spread"] * 1000, uniform)
-        self._next = time.ticks_ms()
+        # All by the uptime: a link may be closed, or idle, for longer than ticks take to wrap.
+        self._next = log.uptime()
         self.outbox = Outbox(self._send, rec.get("agent_id"))
         self._asked = {}  # packet id -> topic filter, None for the one that may be refused
         self._refused = []
@@ -81,7 +80,11 @@ class Link:
 
     def due(self):
         """Milliseconds until the next try to connect; 0 or less: now."""
-        return time.ticks_diff(self._next, time.ticks_ms())
+        return self._next - log.uptime()
+
+    def now(self):
+        """The next try is due now: what was in its way is gone."""
+        self._next = log.uptime()
 
     def connect(self):
         """Opens the connection; True when it is open. A failure schedules the next try."""
@@ -104,7 +107,7 @@ class Link:
         client.on_suback = self._suback
         self._client = client
         self._state = _OPENING
-        self._since = time.ticks_ms()
+        self._since = log.uptime()
         self.connects += 1
         return True
 
@@ -120,7 +123,7 @@ class Link:
             delay = self._backoff.next()  # also when it lets us in and then throws us out
         log.warn("link", "no connection: %s" if was == _DOWN else "offline: %s", e)
         log.info("link", "next try in %d ms", delay)
-        self._next = time.ticks_add(time.ticks_ms(), delay)
+        self._next = log.uptime() + delay
 
     def drop(self, e):
         """Closes the connection because of e, without a word to the broker. While the network is
@@ -132,7 +135,7 @@ class Link:
         if self._state != _DOWN:
             self._lost(e)
         elif _is_network(e):
-            self._next = time.ticks_add(time.ticks_ms(), self._backoff.first(False))
+            self._next = log.uptime() + self._backoff.first(False)
 
     def _message(self, topic, payload, retained):
         if topic != self._status:
@@ -146,7 +149,7 @@ class Link:
             return
         if code & 0x80:
             self._refused.append(topic)
-            self._since = time.ticks_ms()
+            self._since = log.uptime()
             log.error("link", "subscription to %s refused: check the broker's ACL", topic)
 
     def _send(self, topic, payload, retain, pid, dup):
@@ -185,7 +188,7 @@ class Link:
                 self.drop(e)
 
     def _presence(self):
-        age = time.ticks_diff(time.ticks_ms(), self._since)
+        age = log.uptime() - self._since
         if self.outbox.waiting() > _ANSWER_MS:
             raise mqtt.LinkError("the broker does not acknowledge messages")
         if self._state == _OPENING:
@@ -197,7 +200,7 @@ class Link:
                 self._birth = self.publish(self._status, self._told[0], True) or None
             elif self._birth not in self.outbox:
                 self._state = _UP
-                self._since = time.ticks_ms()
+                self._since = log.uptime()
                 self.reason = None
                 log.info("link", "online topic=%s", self.topic)
         elif self._birth and age > _REBIRTH_MS:
@@ -209,17 +212,14 @@ class Link:
             self._refused = []
 
     def _keepalive(self, client):
-        now = time.ticks_ms()
+        now = log.uptime()
         half = self._settings["keepalive"] * 500
         if self._pinged is not None:
-            if time.ticks_diff(client.sock.received, self._pinged) >= 0:
+            if client.sock.received >= self._pinged:
                 self._pinged = None
-            elif time.ticks_diff(now, self._pinged) > half:
+            elif now - self._pinged > half:
                 raise mqtt.LinkError("the broker does not answer")
-        elif (
-            time.ticks_diff(now, client.sent) > half
-            or time.ticks_diff(now, client.sock.received) > half
-        ):
+        elif now - min(client.sent, client.sock.received) > half:
             client.ping()
             self._pinged = now
 
@@ -238,13 +238,13 @@ class Link:
         self._state = _CLOSING
         self._birth = None  # nothing may say "online" any more
         pid = 0
-        until = time.ticks_add(time.ticks_ms(), ms)
+        until = log.uptime() + ms
         while self._client:
             pid = pid or self.publish(self._status, self._told[1], True)
             if pid and pid not in self.outbox:
                 break
             self.pump()
-            if time.ticks_diff(until, time.ticks_ms()) <= 0:
+            if log.uptime() >= until:
                 break
             self.wait(50)
         self.outbox.acked(pid, True)

@@ -5,11 +5,9 @@ Every packet is read through one preallocated buffer; a larger PUBLISH up to LIM
 and of a still larger one only the topic is told.
 """
 
-import time
-
 from micropython import const
 
-from flyve import transport
+from flyve import log, transport
 
 LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
 _BUFFER = const(512)
@@ -45,7 +43,7 @@ class Client:
         self._start = 0
         self._end = 0
         self._skip = 0
-        self.sent = time.ticks_ms()
+        self.sent = log.uptime()
 
     def _next_pid(self):
         self._pid = self._pid % 32767 + 1
@@ -54,7 +52,7 @@ class Client:
     def flush(self):
         """Sends what post() has gathered."""
         self.sock.flush()
-        self.sent = time.ticks_ms()
+        self.sent = log.uptime()
 
     def _begin(self, op, size):
         """Writes a packet's head; size: bytes that follow."""

@@ -3,8 +3,6 @@
 Imported once the agent is enrolled, for enrollment needs the memory.
 """
 
-import time
-
 from micropython import const
 
 from flyve import board, log, resident
@@ -30,7 +28,7 @@ class Online:
         self.failed = []  # applications that were stopped
         self.update = bool(board.nvs_get_int("update"))  # one may have to be settled
         self.refusal = None  # the newest one of the broker that was looked into
-        self.used = time.ticks_ms()  # when the last job ended
+        self.used = log.uptime()  # when the last job ended
         self._located = log.uptime()
         self._connects = 0
         self._command = None  # a second, short job: commands are answered during a long one
@@ -76,7 +74,7 @@ class Online:
             if job:
                 return job
         self.alone = False  # nothing is to be done without the link
-        if agent.session and time.ticks_diff(time.ticks_ms(), self.used) > _IDLE_MS:
+        if agent.session and log.uptime() - self.used > _IDLE_MS:
             return agent.load("rest", "end")
 
     def _up(self):
@@ -96,7 +94,7 @@ class Online:
 
     def ended(self, failure):
         """A job has ended, with an exception or None."""
-        self.used = time.ticks_ms()
+        self.used = log.uptime()
         if failure:
             resident.load("duties").failed(self, failure)
             resident.drop("duties")

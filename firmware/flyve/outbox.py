@@ -7,7 +7,6 @@ four.
 """
 
 import json
-import time
 
 from micropython import const
 
@@ -21,7 +20,7 @@ _OLD_MS = const(600000)  # what is only in RAM is of no use later
 # A message: topic, payload, retain, and
 _PID = const(3)
 _SENT = const(4)
-_BORN = const(5)  # ticks; None for a durable one
+_BORN = const(5)  # uptime; None for a durable one
 
 
 class Outbox:
@@ -63,7 +62,7 @@ class Outbox:
         flash when this returns; its payload must then be UTF-8."""
         if len(self._queue) >= LIMIT:
             return 0
-        self._put(topic, payload, retain, False, None if durable else time.ticks_ms())
+        self._put(topic, payload, retain, False, None if durable else log.uptime())
         if durable:
             self._save()
         return self._pid
@@ -87,7 +86,7 @@ class Outbox:
         while self._flying < len(self._queue) and self._flying < _WINDOW:
             m = self._queue[self._flying]
             self._flying += 1
-            self._moved = time.ticks_ms()
+            self._moved = log.uptime()
             dup = m[_SENT]
             m[_SENT] = True
             self._send(m[0], m[1], m[2], m[_PID], dup)
@@ -97,7 +96,7 @@ class Outbox:
         """The broker has it, or (anyway) it is not wanted any more; an unknown id is ignored."""
         for i in range(len(self._queue) if anyway else self._flying):
             if self._queue[i][_PID] == pid:
-                self._moved = time.ticks_ms()
+                self._moved = log.uptime()
                 self._flying -= i < self._flying
                 if self._queue.pop(i)[_BORN] is None:
                     self._stale = True
@@ -105,14 +104,14 @@ class Outbox:
 
     def waiting(self):
         """Milliseconds for which the broker has owed an acknowledgement."""
-        return time.ticks_diff(time.ticks_ms(), self._moved) if self._flying else 0
+        return log.uptime() - self._moved if self._flying else 0
 
     def rewind(self):
         """A new connection: everything unacknowledged is to be sent again, but for what is old
-        and only in RAM. At least once in six days, for ticks wrap."""
+        and only in RAM."""
         self._flying = 0
         for m in list(self._queue):
-            if m[_BORN] is not None and time.ticks_diff(time.ticks_ms(), m[_BORN]) >= _OLD_MS:
+            if m[_BORN] is not None and log.uptime() - m[_BORN] >= _OLD_MS:
                 self._queue.remove(m)
                 self.dropped += 1
 

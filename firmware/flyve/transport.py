@@ -12,7 +12,7 @@ import time
 
 from micropython import const
 
-from flyve import board, resident
+from flyve import board, log, resident
 
 SOCK_STREAM = _socket.SOCK_STREAM
 AF_INET = _socket.AF_INET
@@ -50,7 +50,8 @@ def slice_done(may_hook=True):
     """Feeds the watchdog and lets the hook run, at most once in each slice."""
     global _hooked, _sliced
     now = time.ticks_ms()
-    if time.ticks_diff(now, _sliced) < _SLICE and time.ticks_diff(now, _sliced) >= 0:
+    # Ticks may have wrapped since: one slice more or less does no harm.
+    if 0 <= time.ticks_diff(now, _sliced) < _SLICE:
         return
     _sliced = now
     board.feed()
@@ -70,7 +71,7 @@ class Exchange:
     def __init__(self, host, ms, tls=False):
         self.host = host
         self.tls = tls
-        self.until = time.ticks_add(time.ticks_ms(), ms)
+        self.until = log.uptime() + ms
         self.sock = None
         self.resolved = False
 
@@ -123,12 +124,12 @@ class Socket:
         self._headers = 0
         self._moved = False
         self.until = x.until
-        self.received = time.ticks_ms()  # when the last byte came
+        self.received = log.uptime()  # when the last byte came
         x.sock = self
 
     def extend(self, ms):
         """From now on the deadline is ms milliseconds away."""
-        self.until = time.ticks_add(time.ticks_ms(), ms)
+        self.until = log.uptime() + ms
 
     def connect(self, address):
         """Connects until the deadline; with TLS the handshake begins at the first write."""
@@ -164,7 +165,7 @@ class Socket:
         else:
             poll.modify(self._s, events)
         while True:
-            left = time.ticks_diff(self.until, time.ticks_ms())
+            left = self.until - log.uptime()
             for found in poll.ipoll(max(0, min(_SLICE, left))):
                 return found[1]
             if left <= 0:
@@ -191,7 +192,7 @@ class Socket:
                 raise self._failed(e) from None
             if n is not None:
                 if n:
-                    self.received = time.ticks_ms()
+                    self.received = log.uptime()
                 return n
             if not self._blocking:
                 return None

@@ -81,6 +81,20 @@ def test_a_restart_does_not_end_it(make_device):
     assert_blank(device)
 
 
+# A5
+def test_a_clock_that_is_late_does_not_keep_it_from_the_backend(make_device):
+    device = make_device(tls=True).go_online()
+    leave_while_off(device)
+    device.backend.listener.pause()
+    device.start().wait_log("agent: the backend has not deleted us yet")
+    device.run.kill()
+    device.backend.listener.resume()
+    device.backend.options.ntp_silent = True
+    device.start().wait_log("clock: no NTP server answered")
+    device.backend.options.ntp_silent = False
+    assert_blank(device)
+
+
 def test_a_backend_that_never_confirms_it_is_waited_for_as_long_as_set(make_device):
     device = make_device().go_online(unenroll_wait=1)
     leave_while_off(device)

@@ -181,6 +181,31 @@ def test_deep_sleep_takes_its_time_and_the_power_switch_ends_it(bench):
     assert time.monotonic() - started < 2
 
 
+def test_days_pass_without_waiting_for_ticks_and_clock_and_the_clock_is_unset_when_cold(bench):
+    board = bench.board(
+        """
+        import machine, time
+        pin = machine.Pin(0, machine.Pin.IN)
+        print("at", machine.reset_cause(), time.time() // 3600)
+        up, last = 0, time.ticks_ms()
+        while up < 13 * 86400000 and machine.reset_cause() == 1:
+            pin.value()
+            now = time.ticks_ms()
+            up += time.ticks_diff(now, last)
+            last = now
+        if up:
+            print("passed", up // 3600000, time.time() // 3600)
+            machine.reset()
+        """
+    )
+    board.pass_time(1e6)
+    run = bench.start(board)
+    run.wait_log("at 1 0")
+    board.pass_time(13 * 86400)
+    run.wait_log("passed 312 312")
+    run.wait_log("at 2 312")
+
+
 def test_ticks_wrap_after_a_minute_and_differences_survive_it(bench):
     run = bench.run(
         """

@@ -17,7 +17,8 @@ class Agent:
     def __init__(self, servers):
         self.settings = {"ntp": servers}
         self.rec = Record()
-        self.clock = Retry()
+        self.clock, self.invited = Retry(), Retry()
+        self.link = None
 
 
 def sync(servers, floor=0):

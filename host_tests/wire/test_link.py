@@ -424,6 +424,74 @@ def test_old_messages_in_ram_are_dropped_and_counted_and_durable_ones_kept(upy, 
     assert call(upy, "state")["dropped"] == 3
 
 
+DAYS = [1, 7, 13, 30]
+
+
+# A4
+@pytest.mark.parametrize("days", DAYS)
+def test_a_link_that_was_closed_for_days_is_due(upy, link, days):
+    link()
+    call(upy, "online")
+    call(upy, "pass_days", days)
+    call(upy, "close")
+    assert call(upy, "state")["due"] <= 0
+    assert call(upy, "online")
+
+
+# A4
+@pytest.mark.parametrize("days", DAYS)
+def test_a_link_that_was_down_for_days_is_due(upy, closed_port, days):
+    call(upy, "start", closed_port)
+    call(upy, "connect")
+    call(upy, "pass_days", days)
+    assert call(upy, "state")["due"] <= 0
+
+
+# A4
+@pytest.mark.parametrize("days", DAYS)
+def test_a_broker_that_was_silent_for_days_is_asked(upy, link, days):
+    broker, _ = link()
+    call(upy, "online")
+    call(upy, "pass_days", days)
+    assert call(upy, "run", 100)["up"]
+    assert len(broker.times(PINGREQ)) == 1
+
+
+# A4
+@pytest.mark.parametrize("days", DAYS)
+def test_a_broker_that_owes_answers_for_days_is_left(upy, link, days):
+    broker, _ = link()
+    call(upy, "online")
+    broker.acknowledge = False
+    call(upy, "publish", 1)
+    call(upy, "run", 50)
+    call(upy, "pass_days", days)
+    assert call(upy, "run", 100, "down")["reason"].startswith("the broker does not")
+
+
+# A4
+@pytest.mark.parametrize("days", DAYS)
+def test_a_subscription_that_was_refused_days_ago_is_tried_again(upy, link, days):
+    broker, _ = link(granted={TOPIC + "/Command/#": 0x80})
+    call(upy, "online")
+    call(upy, "run", 1100)  # the second birth
+    before = len(broker.times(SUBSCRIBE))
+    call(upy, "pass_days", days)
+    call(upy, "run", 100)
+    assert len(broker.times(SUBSCRIBE)) == before + 1
+
+
+# A4
+@pytest.mark.parametrize("days", DAYS)
+def test_messages_that_waited_in_ram_for_days_are_dropped(upy, link, days):
+    broker, _ = link()
+    call(upy, "publish", 2, "t/old")
+    call(upy, "pass_days", days)
+    call(upy, "online")
+    assert [m.topic for m in broker.messages if m.topic != STATUS] == []
+    assert call(upy, "state")["dropped"] == 2
+
+
 def test_messages_without_acknowledgement(upy, link):
     broker, _ = link()
     assert not call(upy, "say", "t", b"x")

@@ -54,6 +54,12 @@ def test_a_port_that_never_accepts_ends_at_the_deadline(upy, full):
     assert HOST in found["text"]
 
 
+# A4
+def test_a_deadline_that_is_seven_days_old_has_passed(upy, serve):
+    found = exchange(upy, serve(silence), how="days")
+    assert found["kind"] == "timeout"
+
+
 def test_an_unknown_name_is_named(upy):
     found = exchange(upy, 80, host=NAMELESS)
     assert found["kind"] == "dns"

@@ -121,6 +121,11 @@ class VirtualBoard:
             more["connect_ms"] = connect_ms
         self._folder.set_inputs(aps=dict(aps), **more)
 
+    def pass_time(self, seconds: float) -> None:
+        """Lets so much time pass for the board's ticks and clock; does not wait. A board that
+        runs moves on by six hours each time that it looks at its Wi-Fi."""
+        self._folder.pass_time(int(seconds * 1000))
+
     def press_boot(self, seconds: float) -> None:
         """Holds the BOOT button from now on for that time; does not wait."""
         self._folder.set_inputs(boot_until=int((time.time() + seconds) * 1000))

@@ -69,8 +69,14 @@ class Folder:
         return files
 
     def set_inputs(self, **values) -> None:
-        """Changes what is around the board: `boot_until`, and what network.py tells of."""
+        """Changes what is around the board: `boot_until`, `ahead_ms`, and what network.py
+        tells of."""
         _write_inputs(self.inputs, {**json.loads(self.inputs.read_text()), **values})
+
+    def pass_time(self, ms: int) -> None:
+        """So many more ms have passed for the board than for the host."""
+        ahead = json.loads(self.inputs.read_text()).get("ahead_ms", 0)
+        self.set_inputs(ahead_ms=ahead + ms)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:
