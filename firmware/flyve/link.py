@@ -65,18 +65,28 @@ class Link:
 
     def move(self, old, new):
         """Changes the fleet's subscription."""
-        if self._client and not self.down:
-            if old:
+        try:
+            if self._client and old:
                 self._client.unask(old + "/#")
             if new:
-                self._asked[self._client.ask(new + "/#")] = new + "/#"
+                self._ask((new + "/#",))
+        except NetError as e:
+            self.drop(e)
 
     def refresh(self):
         """Subscribes to the policies again, which brings the retained ones."""
-        if self._client and self.up:
-            for topic in resident.load("handshake").filters(self._rec)[1:]:
-                self._asked[self._client.ask(topic)] = topic
+        if self.up:
+            topics = resident.load("handshake").filters(self._rec)[1:]
             resident.drop("handshake")
+            try:
+                self._ask(topics)
+            except NetError as e:
+                self.drop(e)
+
+    def _ask(self, topics):
+        for topic in topics:
+            if self._client:
+                self._asked[self._client.ask(topic)] = topic
 
     def due(self):
         """Milliseconds until the next try to connect; 0 or less: now."""
@@ -207,8 +217,7 @@ class Link:
             if self.publish(self._status, self._told[0], True):
                 self._birth = None
         elif self._refused and age > _RETRY_MS:
-            for topic in self._refused:
-                self._asked[self._client.ask(topic)] = topic
+            self._ask(self._refused)
             self._refused = []
 
     def _keepalive(self, client):
@@ -226,7 +235,7 @@ class Link:
     def wait(self, ms):
         """Waits at most ms milliseconds for something from the broker."""
         client = self._client
-        if client is None:
+        if client is None or client.more:
             return
         try:
             client.sock.poll_in(ms)

@@ -1,5 +1,6 @@
 """A connection that umqtt.simple has opened, with what that lacks: a parser that does not block or
-trusts, packet ids that wrap, DUP, SUBACK codes, and one error type.
+trusts, packet ids that wrap, DUP, SUBACK codes, QoS 2 for a broker that does not lower it, and one
+error type.
 
 Every packet is read through one preallocated buffer; a larger PUBLISH up to LIMIT gets its own,
 and of a still larger one only the topic is told.
@@ -12,6 +13,8 @@ from flyve import log, transport
 LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
 _BUFFER = const(512)
 _WRITE_MS = const(10000)
+_TURNS = const(32)  # reads and packets of one pump(): a flood must not hold up all else
+_HELD = const(64)  # messages of QoS 2 that the broker has not released
 
 
 class LinkError(Exception):
@@ -30,7 +33,8 @@ class Client:
     """One MQTT connection.
 
     on_message(topic: str, payload: bytes or None when over LIMIT, retained: bool),
-    on_puback(pid), on_suback(pid, code) are called from pump() and must not wait."""
+    on_puback(pid), on_suback(pid, code) are called from pump() and must not wait; they may close
+    the client. more: pump() stopped before it had handled all that is there."""
 
     def __init__(self, sock):
         """sock: a transport.Socket, after CONNACK."""
@@ -43,6 +47,8 @@ class Client:
         self._start = 0
         self._end = 0
         self._skip = 0
+        self._held = []
+        self.more = False
         self.sent = log.uptime()
 
     def _next_pid(self):
@@ -121,17 +127,20 @@ class Client:
             sock.close()
 
     def pump(self):
-        """Reads what is there and handles each whole packet; returns how many there were.
-        Raises LinkError when the connection is gone or the peer breaks the protocol."""
+        """Reads what is there and handles whole packets, up to a bound; returns how many there
+        were. Raises LinkError when the connection is gone or the peer breaks the protocol."""
         handled = 0
+        self.more = False
         try:
-            while True:
-                while self._parse():
+            for _ in range(_TURNS):
+                if self._parse():
                     handled += 1
-                if not self._fill():
+                elif self.sock is None or not self._fill():
                     return handled
         except transport.NetError as e:
             raise LinkError(str(e)) from None
+        self.more = self.sock is not None
+        return handled
 
     def _fill(self):
         big = self._big
@@ -152,7 +161,9 @@ class Client:
         return True
 
     def _parse(self):
-        """Handles one packet if it is there whole."""
+        """Handles one packet if it is there whole and the client is open."""
+        if self.sock is None:
+            return False
         have = self._end - self._start
         if self._skip:
             n = min(self._skip, have)
@@ -182,11 +193,12 @@ class Client:
             return False
         op = buf[self._start]
         view = self._view if self._big is None else memoryview(buf)
+        # The packet is done with before anybody hears of it: a handler may raise.
         self._start += whole
-        self._handle(op, view[at : at + size])
         if self._big is not None:
             self._big = None
             self._start = self._end = 0
+        self._handle(op, view[at : at + size])
         return True
 
     def _large(self, op, at, size, whole):
@@ -201,19 +213,24 @@ class Client:
             return False
         if have < _BUFFER:
             return False  # the topic may still be incomplete
-        self._handle(op, self._view[at : self._end], True)
+        body = self._view[at : self._end]
         self._skip = whole - have
         self._start = self._end = 0
+        self._handle(op, body, True)
         return True
 
     def _handle(self, op, body, cut=False):
         kind = op & 0xF0
         if kind == 0x30:
             self._publish(op, body, cut)
-        elif kind in (0x40, 0x90) and len(body) >= 2:
+        elif kind in (0x40, 0x60, 0x90) and len(body) >= 2:
             pid = body[0] << 8 | body[1]
             if kind == 0x40:
                 self.on_puback(pid)
+            elif kind == 0x60:  # PUBREL
+                if pid in self._held:
+                    self._held.remove(pid)
+                self._answer(0x70, pid)
             elif len(body) == 3:
                 self.on_suback(pid, body[2])
             else:
@@ -223,19 +240,28 @@ class Client:
 
     def _publish(self, op, body, cut):
         qos = op >> 1 & 3
-        if qos > 1:
-            raise LinkError("unexpected PUBLISH of QoS %d" % qos)
+        if qos > 2:
+            raise LinkError("unexpected PUBLISH of QoS 3")
         at = 2 + (body[0] << 8 | body[1]) if len(body) > 2 else LIMIT
-        start = at + 2 * qos
+        start = at + 2 * bool(qos)
         if start > len(body):
             raise LinkError("malformed PUBLISH")
         try:
             topic = str(body[2:at], "utf-8")
         except UnicodeError:
             raise LinkError("malformed topic") from None
-        self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
+        pid = qos and body[at] << 8 | body[at + 1]
+        if qos < 2 or pid not in self._held:
+            self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
+        if qos == 2 and pid not in self._held:
+            del self._held[: len(self._held) - _HELD + 1]
+            self._held.append(pid)
         if qos:
             # Only now: what was acknowledged has been dealt with.
-            self._begin(0x40, 2)
-            self.sock.write(bytes(body[at : at + 2]))
+            self._answer(0x40 if qos == 1 else 0x50, pid)
+
+    def _answer(self, op, pid):
+        if self.sock:
+            self._begin(op, 2)
+            self.sock.write(_two(pid))
             self.flush()

@@ -45,6 +45,18 @@ def reboot(agent_id="17"):
     _make(link._rec, link._settings)
 
 
+def answering():
+    """From now on each message is answered at once."""
+    link._on_message = lambda *message: link.say("76/agent/SN1/Status/Ping", b"!")
+
+
+def moving():
+    """Subscriptions change after the broker has gone."""
+    link.move("76/fleet/1", "76/fleet/2")
+    link.refresh()
+    return state()
+
+
 def connect():
     return link.connect()
 

@@ -10,22 +10,30 @@ from flyve import handshake, mqtt, transport
 client = None
 events = []
 _fail = False
+_closes_at = None
 
 
-def _message(topic, payload, retained):
-    events.append(["message", topic, payload, retained])
+def _event(*event):
+    events.append(list(event))
+    if event[0] == _closes_at:
+        client.close()
     if _fail:
         raise KeyError("handler")
 
 
-def start(fail=False):
-    global client, _fail
+def _message(topic, payload, retained):
+    _event("message", topic, payload, retained)
+
+
+def start(fail=False, closes_at=None):
+    global client, _fail, _closes_at
     if client:
         client.close()
     client = None
     net.start()
     events.clear()
     _fail = fail
+    _closes_at = closes_at
 
 
 def _report(work):
@@ -54,8 +62,8 @@ def connect(
         global client
         client = handshake.connection(rec, settings, will, ms)
         client.on_message = _message
-        client.on_puback = lambda pid: events.append(["puback", pid])
-        client.on_suback = lambda pid, code: events.append(["suback", pid, code])
+        client.on_puback = lambda pid: _event("puback", pid)
+        client.on_suback = lambda pid, code: _event("suback", pid, code)
 
     return _report(work)
 
@@ -67,11 +75,25 @@ def pump(ms=0, want=0):
         begin = time.ticks_ms()
         n = client.pump()
         while time.ticks_diff(time.ticks_ms(), begin) < ms and not (want and len(events) >= want):
-            if client.sock.poll_in(20):
+            if client.sock is None:
+                break
+            if client.more or client.sock.poll_in(20):
                 n += client.pump()
         return n
 
     return _report(work)
+
+
+def pump_once():
+    """How many packets one pump handles, and whether it says that there is more."""
+    client.sock.poll_in(1000)
+    return _report(lambda: [client.pump(), client.more])
+
+
+def heal():
+    """From now on the handlers work."""
+    global _fail
+    _fail = False
 
 
 def post(topic, payload, retain=False, pid=0, dup=False):

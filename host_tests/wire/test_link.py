@@ -534,3 +534,27 @@ def test_a_broker_that_is_not_there_is_named(upy, closed_port):
     call(upy, "start", closed_port)
     assert not call(upy, "connect")
     assert "cannot connect to" in call(upy, "state")["reason"]
+
+
+# A7
+def test_a_broker_that_closes_right_after_pings_is_only_an_offline(upy, link):
+    _, peer = link()
+    assert call(upy, "online")
+    call(upy, "answering")
+    ping = publish(TOPIC + "/Command/Ping", b'{"query":"Ping"}')
+    peer.connection().send(ping * 8)
+    peer.connection().hang_up()
+    peer.joined()
+    found = call(upy, "run", 1000, "down")
+    assert found["down"], found
+    assert found["due"] > 0
+    assert call(upy, "online")
+
+
+# A7
+def test_a_broker_that_has_gone_may_be_asked_for_subscriptions(upy, link):
+    _, peer = link()
+    assert call(upy, "online")
+    peer.connection().hang_up()
+    peer.joined()
+    assert call(upy, "moving")["down"]

@@ -7,6 +7,9 @@ from host_tests.wire.peers.broker import (
     CONNACK,
     PINGRESP,
     PUBACK,
+    PUBCOMP,
+    PUBREC,
+    PUBREL,
     SUBACK,
     UNSUBACK,
     packet,
@@ -172,6 +175,110 @@ def test_a_message_whose_handler_fails_is_not_acknowledged(upy, serve):
     assert len(connection.received) == before
 
 
+# A7
+@pytest.mark.parametrize("size", [1, 600, LIMIT - 20, 6000])
+@pytest.mark.parametrize("flags", [0, 2, 4])
+def test_a_client_that_its_message_handler_closes_handles_no_more(upy, serve, size, flags):
+    upy.call("mqttpart", "start", False, "message")
+    peer = serve(accepts, keep=True)
+    upy.call("mqttpart", "connect", peer.port)
+    one = packet(0x30 | flags, string("t") + (b"\0\5" if flags else b"") + b"x" * size)
+    peer.connection().send(publish("t", b"first") + one * 2)
+    found = pump(upy, 300)
+    assert (found.get("text"), len(found["events"])) == (None, 1)
+
+
+# A7
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("suback", packet(SUBACK, b"\x80\1\1")),
+        ("puback", puback(5)),
+        ("message", publish("t", b"x" * 5000, 3)),
+        ("message", publish("t", b"x" * 600, 3)),
+        ("message", packet(0x34, string("t") + b"\0\7x")),
+    ],
+)
+def test_a_client_may_be_closed_at_each_of_its_calls(upy, serve, event, data):
+    upy.call("mqttpart", "start", False, event)
+    peer = serve(accepts, keep=True)
+    upy.call("mqttpart", "connect", peer.port)
+    peer.connection().send(data * 3)
+    found = pump(upy, 300)
+    assert (found.get("text"), len(found["events"])) == (None, 1)
+
+
+@pytest.mark.parametrize("size", [10, 600, 6000])
+def test_a_handler_that_fails_once_does_not_cost_the_connection(upy, serve, size):
+    upy.call("mqttpart", "start", True)
+    peer = serve(accepts, keep=True)
+    upy.call("mqttpart", "connect", peer.port)
+    peer.connection().send(publish("t", b"x" * size) + publish("after", b"2"))
+    with pytest.raises(Exception, match="KeyError"):
+        pump(upy, 500)
+    upy.call("mqttpart", "heal")
+    assert events(upy, 2)[1] == ["message", "after", b"2", False]
+
+
+# A11
+@pytest.mark.parametrize("size", [2, 100, 700, 4000, 100_000])
+def test_a_flood_of_messages_does_not_hold_up_the_loop(upy, serve, size):
+    def script(connection):
+        accepts(connection)
+        connection.sock.setblocking(True)
+        while True:
+            connection.send(publish("t", b"x" * size) * (1 + 10000 // size))
+
+    upy.call("mqttpart", "connect", serve(script).port)
+    for _ in range(5):
+        found = upy.call("mqttpart", "pump_once")
+        assert found["value"][0] <= 32
+        assert found["ms"] < 200
+
+
+# A11
+def test_what_a_pump_left_is_handled_without_a_byte_more(upy, wire):
+    wire.send(publish("t") * 100)
+    assert len(events(upy, 100)) == 100
+
+
+# A37
+def test_a_message_of_qos_2_is_delivered_once(upy, wire):
+    message = string("76/agent/SN1/Policy/x") + b"\x12\x34"
+    wire.send(packet(0x35, message + b"p"))
+    assert events(upy) == [["message", "76/agent/SN1/Policy/x", b"p", True]]
+    assert wire.exactly(4) == packet(PUBREC, b"\x12\x34")
+    wire.send(packet(0x3D, message + b"p"))  # DUP: the broker did not get the PUBREC
+    pump(upy, 100)
+    assert wire.exactly(4) == packet(PUBREC, b"\x12\x34")
+    for _ in range(2):
+        wire.send(packet(PUBREL, b"\x12\x34"))
+        pump(upy, 100)
+        assert wire.exactly(4) == packet(PUBCOMP, b"\x12\x34")
+    wire.send(packet(0x34, message + b"q"))  # the id is free again
+    assert [event[2] for event in events(upy, 2)] == [b"p", b"q"]
+
+
+# A37
+def test_any_number_of_messages_of_qos_2_may_come_before_they_are_released(upy, wire):
+    pids = [pid.to_bytes(2, "big") for pid in range(1, 201)]
+    for pid in pids:
+        wire.send(packet(0x34, string("t") + pid + b"x" * 50))
+    assert len(events(upy, 200)) == 200
+    wire.send(b"".join(packet(PUBREL, pid) for pid in pids))
+    pump(upy, 500, 201)
+    answers = [packet(PUBREC, pid) for pid in pids] + [packet(PUBCOMP, pid) for pid in pids]
+    assert wire.exactly(1600) == b"".join(answers)
+
+
+# A37
+@pytest.mark.parametrize("size", [600, 6000])
+def test_a_large_message_of_qos_2_is_answered_too(upy, wire, size):
+    wire.send(packet(0x34, string("t") + b"\0\x09" + b"x" * size) + publish("after"))
+    assert [event[1] for event in events(upy, 2)] == ["t", "after"]
+    assert wire.exactly(4) == packet(PUBREC, b"\0\x09")
+
+
 @pytest.mark.parametrize("pid", [0, 3])
 @pytest.mark.parametrize("size", [511, 512, 513, 1024, 4096, LIMIT])
 def test_messages_of_any_size_up_to_the_limit(upy, wire, size, pid):
@@ -231,12 +338,14 @@ def test_a_long_topic(upy, wire):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (packet(0x34, string("t") + b"\0\1x"), "unexpected PUBLISH of QoS 2"),
         (packet(0x36, string("t") + b"\0\1x"), "unexpected PUBLISH of QoS 3"),
         (b"\x30\xff\xff\xff\xff\x01", "malformed packet length"),
         (b"\x30\x80\x80\x80\x80\x80", "malformed packet length"),
         (packet(0x30, b"\0\x09short"), "malformed PUBLISH"),
         (packet(0x32, string("t") + b"\0"), "malformed PUBLISH"),
+        (packet(0x34, string("t") + b"\0"), "malformed PUBLISH"),
+        (packet(0x62, b"\0"), "unexpected packet of type 6"),
+        (packet(0x70, b"\0\1"), "unexpected packet of type 7"),
         (packet(0x30, b"\0"), "malformed PUBLISH"),
         (packet(0x30, b"\0\x02\xff\xfe"), "malformed topic"),
         (packet(0x00, b""), "unexpected packet of type 0"),
