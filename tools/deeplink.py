@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools import firmware
+from tools.text import printable
 
 _LONGEST = 64 * 1024  # of stdin: more than any deeplink, so the parser says that it is too long
 _SECRET = ("user_token", "invitation_token")
@@ -29,7 +30,7 @@ def decode(link):
     try:
         invitation = parser.parse(link)
     except parser.DeeplinkError as error:
-        raise click.ClickException(f"this deeplink cannot be used: {error}") from None
+        raise click.ClickException(printable(f"this deeplink cannot be used: {error}")) from None
     values = {name: printable(getattr(invitation, name) or "") for name in _FIELDS}
     values.update((name, shortened(values[name])) for name in _SECRET)
     _show(values)
@@ -38,11 +39,6 @@ def decode(link):
 def shortened(secret: str) -> str:
     """A token as it may be shown: its first 4 characters and its length."""
     return f"{secret[:4]}... ({len(secret)} characters)"
-
-
-def printable(text: str) -> str:
-    """The text without what could move a terminal's cursor or change its colours."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _show(values: dict) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import random
 import re
 import tarfile
@@ -21,6 +20,7 @@ from tools.backend.server import Backend
 from tools.board.board import VirtualBoard
 from tools.board.log import BoardEnded
 from tools.board.run import Run
+from tools.text import for_board
 from tools.timeline import Timeline
 
 EMAIL = "ada@example.org"
@@ -103,10 +103,10 @@ class Story:
             "email": EMAIL, "ntp": [self.backend.ntp], "keepalive": 10, "chunk": _CHUNK,
             "reconnect_spread": 1, "erase_on_unenroll": True,
         }  # fmt: skip
-        files = {"/deeplink": link.encode(), "/config.json": json.dumps(settings).encode()}
+        files = {"/deeplink": link.encode(), "/config.json": for_board(settings, "settings")}
         if self.backend.ca_der:
             files["/ca.der"] = self.backend.ca_der.read_bytes()
-        self.board.change(files, {("flyve", "wifi"): json.dumps([[SSID, PSK]]).encode()})
+        self.board.change(files, {("flyve", "wifi"): for_board([[SSID, PSK]], "wifi")})
         self.timeline.tell("demo", f"deeplink on the flash: {link[:44]}...")
 
     def play(self) -> None:

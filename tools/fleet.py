@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import shutil
@@ -16,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from tools import build, keeper, libraries, toolchain
+from tools import build, keeper, libraries, text, toolchain
 from tools.backend.server import Backend
 from tools.board.board import VirtualBoard
 from tools.board.log import BoardEnded
@@ -59,11 +58,11 @@ class Fleet:
         settings = {"email": email, "ntp": [self._backend.ntp], "log_level": "info"}
         files = {
             "/deeplink": self._backend.invite(email).encode(),
-            "/config.json": json.dumps(settings).encode(),
+            "/config.json": text.for_board(settings, "the settings"),
         }
         if self._backend.ca_der:
             files["/ca.der"] = self._backend.ca_der.read_bytes()
-        board.change(files, {("flyve", "wifi"): json.dumps([[SSID, PSK]]).encode()})
+        board.change(files, {("flyve", "wifi"): text.for_board([[SSID, PSK]], "the network")})
         self._images.add(str((board.path / "flash.img").resolve()))
         run = board.start(heap=self._heap)
         self.runs.append(run)
@@ -156,7 +155,7 @@ def fleet(boards: int, tls: bool, heap: int) -> None:
         def told(problem: str | None) -> None:
             progress.advance(bar)
             if problem:
-                click.echo(f"not online: {problem}", err=True)
+                click.echo(text.lines(f"not online: {problem}"), err=True)
 
         summary = run_fleet(boards, tls, heap * 1024, told)
     memory = f", {summary.memory / 1048576:.1f} MiB of RAM each" if summary.memory else ""

@@ -10,6 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from tools.text import printable
+
 _STYLES = {"admin": "magenta", "backend": "cyan", "board": "green", "demo": "bold"}
 _COLUMNS = 110  # of the picture; longer lines are cut there
 
@@ -30,7 +32,7 @@ class Timeline:
             line = Text()
             line.append(f"{time.monotonic() - self._start:7.2f} s  ", style="dim")
             line.append(f"{who:<8}", style=_STYLES[who])
-            line.append(what)
+            line.append(printable(what))
             self.console.print(line, soft_wrap=True)
 
     def draw(self, path: Path) -> None:

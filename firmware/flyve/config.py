@@ -4,6 +4,8 @@ import json
 
 from micropython import const
 
+from flyve.text import loads
+
 PATH = "/config.json"
 LIMIT = const(4096)  # bytes of the whole file
 
@@ -104,7 +106,7 @@ def load(path=PATH):
             text = f.read(LIMIT + 1)
         if len(text) > LIMIT:
             raise ValueError("longer than %d bytes" % LIMIT)
-        found = json.loads(text) if text.strip() else {}
+        found = loads(text) if text.strip() else {}
         if not isinstance(found, dict):
             found = {}
             raise ValueError("not a JSON object")

@@ -1,10 +1,11 @@
 """Invitation text -> Invitation: every form that the backend and its apps ever used."""
 
 import binascii
-import json
 from collections import namedtuple
 
 from micropython import const
+
+from flyve.text import loads
 
 LIMIT = const(2048)  # characters of a whole deeplink
 _FIELDS = ("url", "user_token", "invitation_token", "name", "phone", "website", "email")
@@ -70,7 +71,7 @@ def _decode(text):
 
 def _json_fields(text):
     try:
-        found = json.loads(text)
+        found = loads(text)
         values = []
         for name in _FIELDS:
             name = "support_" + name if len(values) > 2 else name

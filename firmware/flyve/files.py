@@ -12,6 +12,7 @@ import os
 from micropython import const
 
 from flyve.registry import Failed
+from flyve.text import loads
 
 ROOTS = {
     "SDCARD": "/files",
@@ -89,7 +90,7 @@ def tasks():
             if not line:
                 return
             try:
-                task = json.loads(line)
+                task = loads(line)
             except ValueError:
                 continue
             if isinstance(task, list) and len(task) == 6:

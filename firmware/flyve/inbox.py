@@ -5,6 +5,7 @@ import json
 from micropython import const
 
 from flyve import log
+from flyve.text import loads
 
 _MESSAGES = const(16)
 _BYTES = const(6144)
@@ -49,7 +50,7 @@ class Inbox:
             return None  # the backend clears its retained commands so
         name = parts[1] if len(parts) == 2 else "Subscribe"
         try:
-            message = json.loads(payload)
+            message = loads(payload)
         except ValueError:
             message = None
         if not isinstance(message, dict) or len(parts) > 2:
@@ -63,7 +64,7 @@ class Inbox:
     def _group(self, fleet, symbol, payload):
         """Generation A: no task in the topic, and one message may hold a list of policies."""
         try:
-            message = json.loads(payload)
+            message = loads(payload)
             items = message.get(symbol)
             for item in items if isinstance(items, list) else (message,):
                 task_id = str(item["taskId"])

@@ -5,11 +5,10 @@ disconnect() clears it. So a reason is the outcome of a try only if it is news i
 stands after a time in which a sound access point would have let us in.
 """
 
-import json
-
 from micropython import const
 
 from flyve import board, log
+from flyve.text import loads
 
 _TRY_MS = const(20000)  # one network's chance
 _LATE_MS = const(1500)  # what is told so soon may be about the try before: a scan takes longer
@@ -41,7 +40,7 @@ def _meaning(status):
 
 
 def _networks():
-    found = json.loads(board.nvs_get("wifi") or b"[]")
+    found = loads(board.nvs_get("wifi") or b"[]")
     for ssid, psk in found:
         if not isinstance(ssid, str) or not isinstance(psk, str):
             raise ValueError

@@ -2,6 +2,8 @@
 
 import time
 
+from flyve.text import plain
+
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 _LIMIT = 400  # characters of one line: an error text may quote what a server sent
 
@@ -54,7 +56,7 @@ def _write(number, area, text, args):
     text = redact(text)
     if len(text) > _LIMIT:
         text = text[:_LIMIT] + "..."
-    text = text.replace("\n", " ").replace("\r", " ")
+    text = plain(text)
     if number > 1:
         last_error = "%s: %s" % (area, text)
     sink("%d %s %s: %s" % (uptime(), LEVELS[number], area, text))

@@ -8,6 +8,7 @@ from micropython import const
 
 from flyve import files, log, registry, resident
 from flyve.registry import Failed, Incompatible
+from flyve.text import loads
 
 LIMIT = const(4096)  # bytes of a policy's message
 
@@ -47,7 +48,7 @@ def _tell(agent, task_id, status):
 def _parse(payload):
     """(symbol, value, message) of a policy's message; raises Failed."""
     try:
-        message = json.loads(payload)
+        message = loads(payload)
         task_id = message["taskId"]
     except (ValueError, TypeError, KeyError):
         raise Failed("malformed message")

@@ -10,6 +10,7 @@ import json
 import struct
 
 from flyve import board
+from flyve.text import loads
 
 VERSION = 1
 LIMIT = 1900  # bytes of one slot; an NVS blob of this size fits into one page
@@ -41,7 +42,7 @@ def _read(slot):
             "the record is of version %d, newer than this firmware knows (%d): "
             "install newer firmware, or run `flyve reset` and enroll again" % (version, VERSION)
         )
-    values = json.loads(bytes(memoryview(blob)[_HEAD_SIZE:end]))
+    values = loads(bytes(memoryview(blob)[_HEAD_SIZE:end]))
     if not isinstance(values, dict):
         raise RecordError("slot %s is not a record" % slot)
     return sequence, flags, values

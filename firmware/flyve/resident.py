@@ -11,7 +11,8 @@ low = 1 << 30  # bytes of heap that were free at the tightest collection
 
 # All other modules are dropped. `online` and what it imports come with the enrollment.
 _KEPT = const(("agent", "apps", "backoff", "board", "inbox", "link", "log", "mqtt", "online",
-               "outbox", "record", "registry", "resident", "transport", "wifi"))  # fmt: skip
+               "outbox", "record", "registry", "resident", "text", "transport",
+               "wifi"))  # fmt: skip
 
 
 def _collect():

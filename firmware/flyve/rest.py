@@ -1,11 +1,11 @@
 """GLPI's REST API over urequests: one session, streamed answers, errors by name."""
 
-import json
 import sys
 
 from micropython import const
 
 from flyve import log, resident, transport
+from flyve.text import loads
 
 # The library takes its sockets by name: these are ours (transport.py).
 sys.modules["usocket"] = sys.modules["ussl"] = transport
@@ -62,7 +62,7 @@ def _short(answer):
     try:
         if text.count(b"[") + text.count(b"{") > 32:
             raise ValueError("too many brackets")  # each takes a lot of memory
-        return json.loads(text)
+        return loads(text)
     except ValueError as e:
         raise _unreadable(answer, text.lstrip()[:1] in [b"{", b"["] and str(e))
 

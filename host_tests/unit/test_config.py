@@ -105,3 +105,10 @@ def test_an_empty_file_is_as_good_as_none():
 def test_too_long_a_file_is_reported_and_not_read_whole():
     settings, problems = loaded('{"email": "' + "x" * LIMIT + '"}')
     assert "longer than" in problems[0]
+
+
+# A15
+def test_escaped_pairs_are_joined():
+    settings, problems = loaded(r'{"firstname":"\ud83d\ude00","roots":{"A":"/\ud83d"}}')
+    assert problems == [] and settings["firstname"] == "\U0001f600"
+    assert settings["roots"] == {"A": "/\ufffd"}

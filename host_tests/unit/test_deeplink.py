@@ -222,3 +222,11 @@ def test_a_link_cut_anywhere_is_refused_or_read_right():
         except DeeplinkError:
             continue
         assert found[0] == URL and found[1] == USER and INVITATION.startswith(found[2])
+
+
+# A15
+def test_escaped_pairs_in_a_json_are_joined():
+    text = '{"url":"%s","user_token":"%s","invitation_token":"%s","support_name":"%s"}'
+    names = {r"\ud83d\ude00 Z\u00fcrich": "\U0001f600 Z\u00fcrich", r"\ude00": "\ufffd"}
+    for name, wanted in names.items():
+        assert fields(b64(text % (URL, USER, INVITATION, name)))[3] == wanted

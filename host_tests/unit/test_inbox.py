@@ -72,3 +72,14 @@ def test_the_room_of_a_policy_that_is_done_is_free_again():
         if number > 1:
             assert inbox.take(inbox.policies)
     assert not inbox.overflow
+
+
+# A15
+def test_escaped_pairs_are_joined_in_commands_and_in_groups():
+    inbox = Inbox()
+    name = TOPIC + "/Command/Subscribe"
+    inbox.sort(TOPIC, FLEET, name, rb'{"subscribe":[{"topic":"\ud83d\ude00"}]}', False)
+    payload = rb'{"file":[{"removeFile":"\ud83d\ude00","taskId":"3"}]}'
+    inbox.sort(TOPIC, FLEET, FLEET + "/file", payload, True)
+    assert inbox.commands[0][1]["subscribe"][0]["topic"] == "\U0001f600"
+    assert inbox.policies[0][3].decode().count("\U0001f600") == 1

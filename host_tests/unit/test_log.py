@@ -77,3 +77,19 @@ def test_a_percent_sign_without_arguments_is_literal():
     start()
     log.info("a", "100 % %s")
     assert lines[0].endswith("100 % %s")
+
+
+# A16
+def test_no_escape_sequence_of_a_server_reaches_the_terminal():
+    start()
+    log.warn("rest", "%s", "ERROR \x1b[2J\x9b31m\x7f\x07 \u202eevil \ud83d\uffff")
+    assert lines[0].endswith("rest: ERROR \ufffd[2J\ufffd31m\ufffd\ufffd \ufffdevil \ufffd\ufffd")
+    assert log.last_error == lines[0].split(" ", 2)[2]
+
+
+# A16
+def test_a_secret_with_control_characters_is_taken_out():
+    start()
+    log.secret("psk", "pass\x1bword")
+    log.info("a", "it is pass\x1bword")
+    assert lines[0].endswith("it is ***")

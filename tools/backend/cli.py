@@ -14,6 +14,7 @@ import click
 
 from tools.backend.cli_admin import admin, invite
 from tools.backend.options import FAULT_KINDS, Fault
+from tools.text import printable
 
 __all__ = ["admin", "backend", "invite"]
 
@@ -144,7 +145,7 @@ def _print_event(event: Any) -> None:
     clock = time.strftime("%H:%M:%S", time.localtime(event.time))
     detail = "".join(f" {key}={value}" for key, value in event.detail.items())
     # What a device sent must not steer the terminal.
-    line = "".join(c if c.isprintable() else "?" for c in f"{event.kind}{detail}")
+    line = printable(f"{event.kind}{detail}")
     # Should nobody read stderr any more, the backend goes on.
     with contextlib.suppress(OSError):
         click.echo(f"{clock}.{int(event.time % 1 * 1000):03} {line}", err=True)

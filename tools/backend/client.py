@@ -9,6 +9,8 @@ import click
 import requests
 import urllib3
 
+from tools.text import printable
+
 
 def call(url: str, command: str, wait: float | None = None, **arguments: Any) -> Any:
     """Call the administrator's interface; raises click.ClickException with one line."""
@@ -36,5 +38,5 @@ def call(url: str, command: str, wait: float | None = None, **arguments: Any) ->
         ) from None
     if not isinstance(body, dict) or answer.status_code != 200:
         text = body.get("error", "") if isinstance(body, dict) else "no answer"
-        raise click.ClickException(text or f"the backend answered {answer.status_code}")
+        raise click.ClickException(printable(text) or f"the backend answered {answer.status_code}")
     return body

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.backend.glpi import Answer, Call, GlpiError
 from tools.backend.model import File, Session
+from tools.text import printable
 
 if TYPE_CHECKING:
     from tools.backend.server import Backend
@@ -43,7 +44,7 @@ def read(backend: Backend, session: Session, call: Call) -> Answer:
         "Expires": "Mon, 26 Nov 1962 00:00:00 GMT",
         "Pragma": "private",
         "Cache-Control": "private, must-revalidate",
-        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Disposition": f'attachment; filename="{_header(name)}"',
         "Content-Type": BYTES_TYPE,
         "Last-Modified": email.utils.formatdate(modified, localtime=True),
         "Accept-Ranges": "bytes",
@@ -61,6 +62,11 @@ def read(backend: Backend, session: Session, call: Call) -> Answer:
         begin=begin, length=length, size=len(data),
     )  # fmt: skip
     return Answer(status, _pieces(data, begin, sent), headers, claimed=length)
+
+
+def _header(name: str) -> str:
+    # As UTF-8, which a web server sends on as it is, but for what no header can hold.
+    return printable(name).encode().decode("latin-1")
 
 
 def _pieces(data: bytes, begin: int, length: int) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.text import php
+
 _NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _INT64 = 2**63
 JSON_TYPE = "application/json; charset=UTF-8"
@@ -35,8 +37,7 @@ def numeric_check(value: Any) -> Any:
 
 def encode(value: Any) -> bytes:
     """JSON as GLPI writes it: compact, numeric-checked, neither slashes nor letters escaped."""
-    text = json.dumps(numeric_check(value), ensure_ascii=False, separators=(",", ":"))
-    return text.encode()
+    return php(numeric_check(value), unescaped=True).encode()
 
 
 @dataclass

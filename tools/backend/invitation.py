@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 import time
 from typing import TYPE_CHECKING
 
 from tools.backend.model import GUEST, Invitation, User, token
+from tools.text import php
 
 if TYPE_CHECKING:
     from tools.backend.server import Backend
@@ -60,7 +60,7 @@ def deeplink(url: str, fields: list[str], form: str, documented: bool = False) -
         return f"{url.split(':')[0]}://{host}/{_base64(text)}"
     if form == "json":
         values = [url.rstrip("/"), *fields]
-        return LANDING + "?data=" + _base64(json.dumps(dict(zip(_JSON_KEYS, values, strict=True))))
+        return LANDING + "?data=" + _base64(php(dict(zip(_JSON_KEYS, values, strict=True))))
     # The real code escapes every ; of the whole text, its own separators included.
     data = _base64(";".join([url.rstrip("/"), *fields]).replace(";", "\\;"))
     return f"flyve://register?data={data}" if form == "register" else f"{LANDING}?data={data}"

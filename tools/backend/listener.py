@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 from tools.backend import agents, tasks
 from tools.backend.broker import BACKEND_USER
 from tools.backend.model import Agent
+from tools.text import php
 
 if TYPE_CHECKING:
     from tools.backend.server import Backend
@@ -76,7 +77,7 @@ class Listener:
     def publish(self, topic: str, payload: Any, retain: bool = False) -> None:
         """Publish with QoS 0, as the real backend does; a dict becomes JSON, None an empty one."""
         if isinstance(payload, dict):
-            payload = json.dumps(payload, separators=(",", ":"))
+            payload = php(payload)
         self._connected.wait(5)
         self._client.publish(topic, payload, qos=0, retain=retain)
         self._backend.events.add("published", topic=topic, payload=payload or "", retain=retain)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from tools import build, libraries, toolchain
+from tools import build, libraries, text, toolchain
 from tools.board import folder
 from tools.board.board import VirtualBoard
 from tools.board.image import ImageError
@@ -143,9 +143,10 @@ def run(directory, heap, once, cut_after, torn, nvs, pty):
     """
     if torn is not None and cut_after is None:
         raise click.UsageError("--torn needs --cut-after")
-    output = sys.stdout.fileno()
+    output, cleaned = sys.stdout.fileno(), text.Console()
 
     def console(data):
+        data = cleaned.feed(data)
         try:
             while data:
                 data = data[os.write(output, data) :]
@@ -173,7 +174,7 @@ def run(directory, heap, once, cut_after, torn, nvs, pty):
 def ls(directory):
     """Lists the files on the board: size and path."""
     for path, size in VirtualBoard(directory).files():
-        click.echo(f"{size:>8} {path}")
+        click.echo(f"{size:>8} {text.printable(path)}")
 
 
 @board.command()
@@ -181,11 +182,14 @@ def ls(directory):
 @click.argument("path")
 @reported
 def cat(directory, path):
-    """Prints a file on the board as it is."""
+    """Prints a file on the board as it is. PATH may be written as `ls` shows it."""
+    files, path = VirtualBoard(directory), "/" + path.lstrip("/")
+    alike = [name for name, _ in files.files() if text.printable(name) == path]
     try:
-        data = VirtualBoard(directory).read("/" + path.lstrip("/"))
+        data = files.read(alike[0] if len(alike) == 1 else path)
     except FileNotFoundError:
-        raise click.ClickException(f"{path}: no such file on the board") from None
+        shown = text.printable(path)
+        raise click.ClickException(f"{shown}: no such file on the board") from None
     click.echo(data, nl=False)
 
 
@@ -195,8 +199,9 @@ def cat(directory, path):
 def nvs(directory):
     """Lists the NVS: namespace, key, type and value, separated by tabs; blobs in hex."""
     for namespace, key, kind, value in VirtualBoard(directory).nvs():
-        text = value.hex() if isinstance(value, bytes) else value
-        click.echo(f"{namespace}\t{key}\t{kind}\t{text}")
+        shown = value.hex() if isinstance(value, bytes) else value
+        name = f"{text.printable(namespace)}\t{text.printable(key)}"
+        click.echo(f"{name}\t{kind}\t{shown}")
 
 
 def _pretty(mac):

@@ -19,6 +19,7 @@ from tools.board.progress import bar
 from tools.board.remote import SerialBoard
 from tools.board.supervisor import Supervisor
 from tools.board.target import find_port, open_target
+from tools.text import printable
 
 _TARGET = click.argument("target")
 _COLOURS = {examination.OK: "green", examination.WARN: "yellow", examination.BAD: "red"}
@@ -166,7 +167,7 @@ def doctor(target):
         for finding in examination.examine(board, board.tree()):
             levels.add(finding.level)
             mark = click.style(f"{finding.level:<8}", fg=_COLOURS[finding.level])
-            click.echo(f"{mark} {finding.about:<13} {finding.text}")
+            click.echo(f"{mark} {finding.about:<13} {printable(finding.text)}")
     sys.exit(1 if examination.BAD in levels else 0)
 
 

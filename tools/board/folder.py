@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tools import text
 from tools.board import appimage, image
 
 INPUTS_SIZE = 2048
@@ -45,7 +46,7 @@ class Folder:
         self.state = self.path / "state.bin"
         self.inputs = self.path / "inputs.json"
         try:
-            self.settings = json.loads((self.path / "board.json").read_text())
+            self.settings = json.loads((self.path / "board.json").read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise BoardError(
                 f"{path} is no virtual board: make one with `flyve board create {path}`"
@@ -71,11 +72,11 @@ class Folder:
     def set_inputs(self, **values) -> None:
         """Changes what is around the board: `boot_until`, `ahead_ms`, and what network.py
         tells of."""
-        _write_inputs(self.inputs, {**json.loads(self.inputs.read_text()), **values})
+        _write_inputs(self.inputs, {**json.loads(self.inputs.read_bytes()), **values})
 
     def pass_time(self, ms: int) -> None:
         """So many more ms have passed for the board than for the host."""
-        ahead = json.loads(self.inputs.read_text()).get("ahead_ms", 0)
+        ahead = json.loads(self.inputs.read_bytes()).get("ahead_ms", 0)
         self.set_inputs(ahead_ms=ahead + ms)
 
     @contextlib.contextmanager
@@ -151,7 +152,7 @@ def parse_size(text: str | int) -> int:
 
 
 def _write_inputs(path: Path, values: dict) -> None:
-    data = json.dumps(values).encode()
+    data = text.for_board(values, "the air")
     if len(data) >= INPUTS_SIZE:
         raise ValueError("too many access points for one board")
     # One write in place: the board holds the file open and may read it at any time.

@@ -17,6 +17,8 @@ BLOCK = 4096
 # Sizes as in MicroPython's VfsLfs2, so that both write the same layout.
 _GEOMETRY = {"block_size": BLOCK, "read_size": 32, "prog_size": 32, "cache_size": 128}
 _LOOKAHEAD = 32
+# Names are bytes, which this keeps; they need not be UTF-8.
+_ENCODING = "latin-1"
 
 
 class ImageError(Exception):
@@ -24,7 +26,8 @@ class ImageError(Exception):
 
 
 class Files:
-    """The files of one image; paths are absolute, with slashes."""
+    """The files of one image; paths are absolute, with slashes. Bytes of a name that are no UTF-8
+    are as os.fsdecode() has them."""
 
     def __init__(self, image: bytes):
         self._context = UserContext(buffer=bytearray(image))
@@ -33,6 +36,7 @@ class Files:
             mount=False,
             block_count=len(image) // BLOCK,
             lookahead_size=_LOOKAHEAD,
+            filename_encoding=_ENCODING,
             **_GEOMETRY,
         )
         try:
@@ -47,19 +51,20 @@ class Files:
             for folder, _, names in self._fs.walk("/"):
                 for name in names:
                     path = str(PurePosixPath(folder) / name)
-                    found.append((path, self._fs.stat(path).size))
+                    found.append((_shown(path), self._fs.stat(path).size))
             return sorted(found)
 
     def read(self, path: str) -> bytes:
         """A file's content. Raises FileNotFoundError."""
-        with _translated(path), self._fs.open(path, "rb") as file:
+        with _translated(path), self._fs.open(_kept(path), "rb") as file:
             return file.read()
 
     def write(self, path: str, data: bytes) -> None:
         """Writes a file under another name and renames it, making its folders."""
-        folder = str(PurePosixPath(path).parent)
-        part = path + ".part"
         with _translated(path):
+            path = _kept(path)
+            folder = str(PurePosixPath(path).parent)
+            part = path + ".part"
             if folder != "/":
                 self._fs.makedirs(folder, exist_ok=True)
             with self._fs.open(part, "wb") as file:
@@ -69,11 +74,19 @@ class Files:
     def remove(self, path: str) -> None:
         """Removes a file or a folder with all in it. Raises FileNotFoundError."""
         with _translated(path):
-            self._fs.remove(path, recursive=True)
+            self._fs.remove(_kept(path), recursive=True)
 
     def image(self) -> bytes:
         """The image as it is now."""
         return bytes(self._context.buffer)
+
+
+def _kept(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode(_ENCODING)
+
+
+def _shown(path: str) -> str:
+    return path.encode(_ENCODING).decode("utf-8", "surrogateescape")
 
 
 def blank(size: int) -> bytes:

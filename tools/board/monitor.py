@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import serial
 
+from tools.text import printable
+
 _BAUD = 115200
 _PATIENCE = 30
 
@@ -20,7 +22,7 @@ class Stamps:
         """Bytes of the console; whole lines are written."""
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
-            self._write(f"{self._now()} {line.decode(errors='replace').rstrip()}")
+            self._write(f"{self._now()} {printable(line.decode(errors='replace').rstrip())}")
 
     def end(self) -> None:
         """Writes what has no line end."""

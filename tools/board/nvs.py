@@ -40,7 +40,7 @@ class Entries:
         """Namespace, key, "i32" or "blob", and value of each entry, sorted."""
         found = []
         for name, kind, value in self._store.entries():
-            namespace, key = (part.rstrip(b"\0").decode() for part in (name[:16], name[16:]))
+            namespace, key = (_name(part) for part in (name[:16], name[16:]))
             value = struct.unpack("<i", value)[0] if kind == store.I32 else value
             found.append((namespace, key, _KINDS[kind], value))
         return sorted(found, key=lambda entry: entry[:2])
@@ -67,6 +67,10 @@ class Entries:
 
     def image(self) -> bytes:
         return bytes(self._device.data)
+
+
+def _name(part: bytes) -> str:
+    return part.rstrip(b"\0").decode(errors="replace")
 
 
 def load(path: Path) -> Entries:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tools import firmware
 from tools.board.target import Target
+from tools.text import for_board
 
 NAMESPACE = "flyve"
 DEEPLINK = "/deeplink"
@@ -49,6 +50,7 @@ class Plan:
             values.insert(0, json.loads(text))
         except ValueError:
             pass
+        for_board(values, name)
         problem = None
         for value in values:
             try:
@@ -62,11 +64,12 @@ class Plan:
     def wifi(self, networks: Sequence[tuple[str, str]]) -> None:
         """Checks the networks, (SSID, passphrase) each; they replace all former ones."""
         for ssid, psk in networks:
+            for_board([ssid, psk], f"the network {ssid!r}")
             if not 1 <= len(ssid.encode()) <= 32:
                 raise ValueError(f"{ssid!r}: an SSID has 1 to 32 bytes")
             if psk and not 8 <= len(psk.encode()) <= 64:
                 raise ValueError(f"the passphrase of {ssid!r} must have 8 to 63 characters")
-        blob = json.dumps([list(network) for network in networks], separators=(",", ":")).encode()
+        blob = for_board([list(network) for network in networks], "the networks")
         if len(blob) > _NVS_LIMIT:
             raise ValueError("too many networks for one board")
         self.entries[NAMESPACE, "wifi"] = blob
@@ -95,7 +98,7 @@ class Plan:
             values, warning = {}, f"{config.PATH} on the board was damaged: it is replaced"
         values.update(self.settings)
         values = {name: value for name, value in values.items() if value is not None}
-        data = json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
+        data = for_board(values, config.PATH)
         if len(data) > config.LIMIT:
             raise ValueError(f"{config.PATH} would be longer than {config.LIMIT} bytes")
         self.files[config.PATH] = data

@@ -17,6 +17,7 @@ from serial import SerialException
 from tools import build
 from tools.board import fit
 from tools.board.folder import BoardError
+from tools.text import printable
 
 _ANSWER = 10  # seconds
 # Shares of it: a Ctrl-C that comes while the board starts is lost, and the next one is soon
@@ -158,7 +159,7 @@ class SerialBoard:
     def run(self, code: str) -> str:
         """Runs code on the board and returns what it prints."""
         with self._lost():
-            return self._prompt().exec(code).decode()
+            return self._prompt().exec(code).decode(errors="replace")
 
     def _prompt(self) -> SerialTransport:
         if not self._transport:
@@ -228,7 +229,7 @@ class SerialBoard:
             yield
         except TransportExecError as error:
             # The last line only: those before it may quote what was sent.
-            last = error.error_output.strip().rpartition("\n")[2]
+            last = printable(error.error_output.strip().rpartition("\n")[2])
             raise BoardError(f"{self.port}: the board says {last}") from None
         except (TransportError, SerialException, struct.error, ValueError) as error:
             self._transport = None
