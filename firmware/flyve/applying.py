@@ -73,7 +73,7 @@ class Delivery:
     """One file on its way to the flash; download.py does its part of it.
 
     item: e.g. "PluginFlyvemdmFile/1"; place: a path, or (with a trailing slash) a folder. have of
-    total bytes are there."""
+    total bytes are there; backends before 2018 tell the total only with the bytes."""
 
     def __init__(self, agent, item, place):
         self._agent = agent
@@ -82,6 +82,8 @@ class Delivery:
         self.ms = idle_ms
         self.file = None  # the open part
         self.have = 0
+        self.total = None  # until something tells
+        self.plain = False  # a request for a part has not told it: the next is for all
 
     def run(self):
         """A job: yields after each piece of at most 4 KiB; at its end the file is in its place.
@@ -143,15 +145,20 @@ class Delivery:
             resident.drop("rest")
 
     def _describe(self):
-        """What the file's JSON form says, filesize as an int."""
+        """What the file's JSON form says, filesize as an int if it says one."""
         sock = self._answer()[2]
         try:
             form = resident.load("jsonpick").pick(sock, _FORM)
-            form["filesize"] = self.total = int(form["filesize"])
-            if self.total >= 0:
+            size = form.pop("filesize", None)
+            for name, value in form.items():
+                if not isinstance(value, (str, int)):
+                    form[name] = [repr(value)]  # a float comes out of the journal as another
+            if size is not None:
+                form["filesize"] = size = int(size)
+            if size is None or size >= 0:
                 return form
             text = "below 0"
-        except (KeyError, TypeError, ValueError, OverflowError) as e:
+        except (TypeError, ValueError, OverflowError) as e:
             text = repr(e)
         finally:
             sock.close()
@@ -164,9 +171,9 @@ class Delivery:
         fixed = self._agent.settings["chunk"]
         size = fixed or _FIRST
         misses = 0
-        while self.have < self.total or not self.requests:
+        while self.total is None or self.have < self.total or not self.requests:
             before = first = self.have
-            left = self.total - first
+            left = size if self.total is None else self.total - first
             length = min(size, left)
             if left == 1 and first:
                 first -= 1
@@ -174,7 +181,7 @@ class Delivery:
             while length > 1 and (length % _LOST == 1 or left - length == 1):
                 length -= 1
             headers = {"Accept": "application/octet-stream"}
-            if length:
+            if length and not (self.plain and self.total is None):
                 headers["Range"] = "bytes=%d-%d" % (first, first + length - 1)
             self.requests += 1
             failure = None
@@ -183,12 +190,14 @@ class Delivery:
                 yield from resident.load("download").take(self, answer, first, length)
             except Exception as e:
                 status = getattr(e, "status", 0 if isinstance(e, transport.NetError) else 100)
-                if status == 416:
+                if status == 416 and self.total is None and not self.plain:
+                    self.plain = True  # an empty file has no part
+                elif status == 416:
                     raise EOFError("it ends before byte %d" % before)
-                if status == 404:
+                elif status == 404:
                     raise registry.Failed("the server has lost " + self.item)
                 # Below 100: the status line itself was cut.
-                if 100 <= status < 500 or getattr(e, "kind", 0) == "moved":
+                elif 100 <= status < 500 or getattr(e, "kind", 0) == "moved":
                     raise
                 failure = e
                 log.debug("download", "%s at byte %d", e, self.have)

@@ -28,40 +28,52 @@ def begin(d):
     """A job: finds out how much there is of the file of the Delivery d; returns True when that is
     all of it and in its place. Raises Failed when it cannot be taken."""
     files = resident.load("files")
-    path = d.place
-    if path.endswith("/"):
-        path += files.segment(str(d.form.get("name")))
-    d.path = path
-    file = [d.item, path, d.form]
+    d.path = d.place
+    name = d.form.get("name")
+    if d.place.endswith("/"):
+        # What looks like a number was made one: then only the answer with the bytes has the name.
+        d.path = d.place + files.segment(name) if isinstance(name, str) else None
+    file = [d.item, d.place, d.form]
     try:
         with open(_JOURNAL) as f:
             journal = json.load(f)
-    except (OSError, ValueError):
-        journal = {}
-    if journal.get("file") != file:
+        if journal["file"] != file:
+            raise ValueError
+        total = d.form.get("filesize", journal.get("total"))
+        if d.path is None and journal.get("name"):
+            d.path = d.place + files.segment(journal["name"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, Failed):
+        journal = total = None
+    part = files.size(_PART)
+    if journal is None or (part > 0 and (total is None or part > total)):
         discard()
+        part = -1
         journal = {"file": file}
+        total = d.form.get("filesize")
     d.journal = journal
+    d.total = total  # None until the first answer tells
     d.hash = hashlib.sha256()
     d.have = d.requests = d.block = 0
     d.edge = _BLOCK
-    left = d.total
-    part = files.size(_PART)
     if part > 0:
-        log.info("download", "goes on at byte %d of %d", part, left)
+        log.info("download", "goes on at byte %d of %d", part, total)
         d.requests = 1
-        buf = memoryview(bytearray(_BLOCK))
+        buf = memoryview(bytearray(min(_BLOCK, part)))
         with open(_PART, "rb") as f:
             while d.have < part:
                 n = f.readinto(buf)
                 d.hash.update(buf[:n])
                 d.have += n
                 yield
-        left -= part
-    elif part and files.size(path) == left and "sha256" in journal:
+    elif part and d.path and total == files.size(d.path) and "sha256" in journal:
         # A cut came between the last two steps.
         _over(d)
         return True
+    if total is not None:
+        _check_room(total - d.have)
+
+
+def _check_room(left):
     st = os.statvfs("/")
     # Each block of a file holds pointers too; directories and the journal need some.
     if left // (st[0] - 8) + 5 > st[3]:
@@ -75,13 +87,14 @@ def take(d, answer, first, length):
     Raises Failed when it is of no use, EOFError when it is of another file than the JSON form;
     NetError when it breaks off."""
     status, headers, sock = answer
-    d.buf = memoryview(bytearray(_BLOCK))
+    d.buf = None
     d.base = d.have
     while d.have >= d.edge:
         _turn(d)
     try:
         at = _judge(d, status, headers, first, length)
-        end = d.total if status == 200 else first + length
+        d.buf = memoryview(bytearray(_BLOCK))  # in the place of what the judgement took
+        end = d.total if status == 200 else min(d.total, first + length)
         while d.have < end:
             sock.extend(d.ms)
             # What is there already comes again and is read over; then block by block.
@@ -101,18 +114,17 @@ def take(d, answer, first, length):
             yield
     finally:
         sock.close()
-        if d.base < d.have or not d.total:
+        if d.buf and (d.base < d.have or d.total == 0):
             _write(d)
         d.buf = None
 
 
 def _judge(d, status, headers, first, length):
     """Which byte of our file the answer begins with."""
-    kind = headers.get("content-type", _BYTES)
-    for name in ("content-encoding", "transfer-encoding"):
-        if headers.get(name, "identity") != "identity":
-            kind = headers[name] + " data"
-    if not kind.startswith(_BYTES):
+    parse = resident.load("headers")
+    coding = parse.coding(headers)
+    kind = coding + " data" if coding else parse.bare(headers.get("content-type", "")) or _BYTES
+    if kind != _BYTES:
         raise Failed("the server sends %s instead of the file" % kind)
     size = headers.get("content-length", "")
     at = 0
@@ -122,18 +134,39 @@ def _judge(d, status, headers, first, length):
         size = place[3]  # the place's end may be one too many
     elif status != 200:
         if size != str(length):
+            d.plain = True
             raise transport.NetError("closed", "the server does not tell which part it sends")
         at = first
         size = "*"
     total = int(size) if size.isdigit() else d.total
+    if total is None:
+        d.plain = True
+        raise transport.NetError("closed", "the server does not tell the size of " + d.item)
     modified = headers.get("last-modified")
     known = d.journal.get("modified")
-    if total != d.total or (modified and known and modified != known):
+    name = d.journal.get("name")
+    if d.path is None or name:
+        name = parse.file_name(headers.get("content-disposition", "")) or name
+    changed = modified and known and not parse.same_time(modified, known)
+    parse = None
+    resident.drop("headers")
+    if d.path is None:
+        if not name:
+            raise Failed("the server does not tell the file's name: give it one with a letter")
+        d.path = d.place + resident.load("files").segment(name)
+    elif name != d.journal.get("name"):
+        raise EOFError("its name is another")
+    if d.total is None:
+        _check_room(total)
+        d.total = total
+    if total != d.total or changed:
         raise EOFError("now %d bytes of %s" % (total, modified))
     if at > first:
         raise Failed("the server sends byte %d instead of %d" % (at, first))
-    if not known:
-        d.journal["modified"] = modified
+    learned = d.journal.copy()
+    learned.update(total=total, modified=known or modified, name=name)
+    if learned != d.journal:
+        d.journal = learned
         _note(d)
     return at
 

@@ -18,7 +18,8 @@ for _name in ("content", "text", "json"):
     delattr(urequests.Response, _name)
 
 _KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
-               b"content-encoding", b"transfer-encoding"))  # fmt: skip
+               b"content-encoding", b"transfer-encoding",
+               b"content-disposition"))  # fmt: skip
 _SHORT = const(2048)  # bytes of an answer that is read at once
 
 
@@ -45,7 +46,10 @@ def _header(line, headers):
     name, colon, value = line.partition(b":")
     name = name.lower()
     if colon and name in _KEPT:
-        headers[name.decode()] = str(value.strip(), "utf-8")
+        try:
+            headers[name.decode()] = str(value.strip(), "utf-8")
+        except UnicodeError:
+            pass  # a file's name in another encoding: as good as none
 
 
 def _unreadable(answer, what=None):

@@ -49,6 +49,11 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
     help="Byte ranges: as the real code does, or RFC 9110.",
 )
 @click.option(
+    "--file-size/--no-file-size",
+    default=None,
+    help="Whether files tell their size before their bytes; by default all but those of A.",
+)
+@click.option(
     "--deeplink",
     type=click.Choice(["data", "register", "path", "json"]),
     default="data",

@@ -106,6 +106,8 @@ def _record(backend: Backend, file: File, package: bool) -> dict[str, Any]:
     size = len(file.data) if file.data is not None else 0
     links = [{"rel": "Entity", "href": f"{backend.url.rstrip('/')}/Entity/{file.entity}"}]
     tail = {"filesize": size, "mime_type": BYTES_TYPE, "links": links}
+    if not backend.options.tells_size:
+        del tail["filesize"], tail["mime_type"]
     stored = f"{file.entity}/{file.id}_{file.version}_{file.name}"
     if package:
         return {

@@ -84,6 +84,7 @@ class Options:
 
     # Files
     range: str = "quirky"  # quirky is the real code, strict is RFC 9110
+    file_size: bool | None = None  # whether JSON forms have it; None: all but A's (early B: False)
 
     # Broker and listener
     broker_kind: str = "auto"  # start: auto, mosquitto or amqtt
@@ -117,3 +118,8 @@ class Options:
     def rules(self) -> str:
         """The generation whose rules hold: its documentation describes A."""
         return "A" if self.documented else self.generation
+
+    @property
+    def tells_size(self) -> bool:
+        """Whether a file's JSON form has `filesize`: since February 2018, in generation B."""
+        return self.rules != "A" if self.file_size is None else self.file_size
