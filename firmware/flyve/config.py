@@ -58,6 +58,24 @@ class _Keys:
 KEYS = _Keys().__dict__  # name -> (default, type or choices, lowest, highest)
 
 
+def _unprintable(value, serial):
+    """What a text must not have in it: control characters, and in a serial, which is a part of
+    MQTT topics, nothing that one cannot see."""
+    for c in value:
+        n = ord(c)
+        if n < 32 or 127 <= n < 160:
+            return "must not contain control characters, as tab or line end"
+        if 0xD800 <= n < 0xE000:
+            return "must not contain half a character"
+        if serial:
+            if n in (0xA0, 0x1680, 0x205F, 0x3000, 0xFEFF) or n & 0xFFFE == 0xFFFE:
+                return "must not contain invisible characters"
+            for low, high in ((0x2000, 0x200F), (0x2028, 0x202F), (0xFDD0, 0xFDEF)):
+                if low <= n <= high:
+                    return "must not contain invisible characters"
+    return "must not begin or end with a blank" if serial and value != value.strip() else ""
+
+
 def check(name, value):
     """Returns value if the setting called name takes it; raises ValueError with what it takes."""
     default, kind, low, high = KEYS.get(name, (0, "", 0, 0))
@@ -76,7 +94,7 @@ def check(name, value):
     elif not low <= (len(value) if measured else value) <= high:
         text = "its %s must be in %d..%d" % ("length" if measured else "value", low, high)
     else:
-        text = ""
+        text = _unprintable(value, name == "serial") if kind == "str" else ""
         if name == "serial":
             for c in '/+#&<>"':
                 if c in value:

@@ -56,16 +56,17 @@ def connection(rec, settings, will, ms):
     tls = settings["tls"] if settings["tls"] is not None else bool(rec.get("tls"))
     port = settings["port"] or rec.get("port") or (8883 if tls else 1883)
     host = settings["broker"] or rec.get("broker")
-    user = rec.get("topic").rsplit("/", 1)[1]
-    password = rec.get("mqttpasswd")
-    log.secret("mqtt", password)
+    log.secret("mqtt", rec.get("mqttpasswd"))
+    # As bytes, for the library counts characters.
+    user = rec.get("topic").rsplit("/", 1)[1].encode()
+    password = rec.get("mqttpasswd").encode()
     # The library takes its sockets by name.
     sys.modules["usocket"] = sys.modules["ussl"] = transport
     from umqtt import simple
 
     try:
         client = simple.MQTTClient(user, host, port, user, password, settings["keepalive"], tls)
-        client.set_last_will(will[0], will[1], retain=True, qos=1)
+        client.set_last_will(will[0].encode(), will[1], retain=True, qos=1)
         with transport.Exchange(host, ms) as x:
             client.connect()
             return Client(x.detach())

@@ -42,7 +42,7 @@ def _meaning(status):
 def _networks():
     found = loads(board.nvs_get("wifi") or b"[]")
     for ssid, psk in found:
-        if not isinstance(ssid, str) or not isinstance(psk, str):
+        if not isinstance(ssid, str) or not isinstance(psk or "", str):
             raise ValueError
     return found
 

@@ -84,3 +84,14 @@ def test_an_app_token_is_sent_when_configured(make_device):
     device.start()
     device.enrolled()
     assert not any("apptoken" in line for line in device.run.log)
+
+
+# A10
+def test_letters_of_any_language_work_everywhere(make_device):
+    device = make_device(aps={"Küche": "Schlüssel-ßé"})
+    device.wifi = "Küche", "Schlüssel-ßé"
+    device.provision(email="jürgen@example.org", serial="Prüfstand-3 検", lastname="Müller")
+    device.start()
+    device.online()
+    assert device.agent.topic.endswith("/agent/Prüfstand-3 検")
+    assert device.backend.ping(device.agent)

@@ -75,6 +75,26 @@ def test_a_serial_must_fit_into_a_topic_and_into_xml():
     assert check("serial", "ESP32-A0B1") == "ESP32-A0B1"
 
 
+# A10
+def test_a_serial_may_have_any_letters_but_nothing_that_one_cannot_see():
+    for serial in ("Prüfstand-3", "検査台 3", "№3", "a b"):
+        assert check("serial", serial) == serial
+    for serial in ("a\tb", "a\n", "\r", "\x00", "a\x7f", "a\x85b"):
+        assert "control characters" in refused("serial", serial), repr(serial)
+    for serial in (" ", "   ", " a", "a "):
+        assert "begin or end with a blank" in refused("serial", serial), repr(serial)
+    for serial in ("\u00a0", "a\u200b", "\u3000", "\ufeffa", "a\u2028b", "a\ufffe", "\u202ea"):
+        assert "invisible" in refused("serial", serial), repr(serial)
+    assert "half a character" in refused("serial", "\ud83d")
+
+
+# A10
+def test_no_text_has_control_characters():
+    for name in ("email", "firstname", "broker", "ca", "app_token", "version"):
+        assert "control characters" in refused(name, "a@b.c\n/x"), name
+    assert check("email", "jürgen@example.org") and check("firstname", "Jürgen")
+
+
 def test_a_root_is_a_folder_and_not_one_of_the_agents_own():
     for path in ("", "/", "files", "/flyve", "/flyve.a/x", "/lib", "/main.py", "/boot.py"):
         assert "folders" in refused("roots", {"X": path}), path

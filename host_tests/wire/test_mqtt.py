@@ -71,6 +71,20 @@ def test_connect_is_byte_exact(upy, serve):
     assert peer.connection().pieces == [packet(0x10, body)]
 
 
+# A10
+def test_connect_counts_bytes(upy, serve):
+    peer = serve(accepts, keep=True)
+    will = ["76/agent/Prüfstand-3/Status/Online", b'{"online": false}', True, 1]
+    found = upy.call(
+        "mqttpart", "connect", peer.port, 1000, will, 300, "Prüfstand-3", "geheim€\U0001f511"
+    )
+    assert "text" not in found, found
+    body = string("MQTT") + b"\x04\xee" + (300).to_bytes(2, "big") + string("Prüfstand-3")
+    body += string(will[0]) + string(will[1].decode()) + string("Prüfstand-3")
+    body += string("geheim€\U0001f511")
+    assert peer.connection().pieces == [packet(0x10, body)]
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

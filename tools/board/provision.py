@@ -1,6 +1,7 @@
 """What an operator gives a board before it enrolls: checked first, then written."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,9 @@ class Plan:
                 self.settings[name] = value
                 return
             except ValueError as error:
-                problem = problem or error
+                # Of what is a text anyway, its JSON tells nothing.
+                if not problem or config.KEYS.get(name, " ")[1] == "str":
+                    problem = error
         raise problem
 
     def wifi(self, networks: Sequence[tuple[str, str]]) -> None:
@@ -69,6 +72,11 @@ class Plan:
                 raise ValueError(f"{ssid!r}: an SSID has 1 to 32 bytes")
             if psk and not 8 <= len(psk.encode()) <= 64:
                 raise ValueError(f"the passphrase of {ssid!r} must have 8 to 63 characters")
+            if len(psk.encode()) == 64 and not re.fullmatch("[0-9A-Fa-f]{64}", psk):
+                raise ValueError(f"the passphrase of {ssid!r}: 64 characters must be a key in hex")
+            for what, text in (("name", ssid), ("passphrase", psk)):
+                if any(ord(c) < 32 or ord(c) == 127 for c in text):
+                    raise ValueError(f"the {what} of {ssid!r} must not contain control characters")
         blob = for_board([list(network) for network in networks], "the networks")
         if len(blob) > _NVS_LIMIT:
             raise ValueError("too many networks for one board")
