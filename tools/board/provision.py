@@ -60,7 +60,7 @@ class Plan:
                 return
             except ValueError as error:
                 # Of what is a text anyway, its JSON tells nothing.
-                if not problem or config.KEYS.get(name, " ")[1] == "str":
+                if not problem or config.KEYS.get(name, (None, ""))[1] == "str":
                     problem = error
         raise problem
 
