@@ -158,7 +158,7 @@ class Agent:
         if self._area == "online":
             self._online.ended(failure)
         elif failure:
-            log.info(self._area, "next try in %d ms", self.invited.failed())
+            log.info(self._area, "next try in %d ms", self.invited.failed(failure))
         return 0
 
     def _short_of_memory(self):

@@ -192,12 +192,21 @@ class Delivery:
                 status = getattr(e, "status", 0 if isinstance(e, transport.NetError) else 100)
                 if status == 416 and self.total is None and not self.plain:
                     self.plain = True  # an empty file has no part
-                elif status == 416:
+                elif status == 416 and e.place and not e.place.endswith("/%s" % self.total):
                     raise EOFError("it ends before byte %d" % before)
-                elif status == 404:
+                # The backend's word for a file that is gone: nothing, or GLPI's pair.
+                elif (
+                    status == 404
+                    and e.endpoint == self.item
+                    and (e.code == "NO_BODY" or e.refused())
+                ):
                     raise registry.Failed("the server has lost " + self.item)
-                # Below 100: the status line itself was cut.
-                elif 100 <= status < 500 or getattr(e, "kind", 0) == "moved":
+                # Below 100: the status line itself was cut. Who asks us to wait is not pressed.
+                elif (
+                    100 <= status < 500
+                    or getattr(e, "after", 0)
+                    or getattr(e, "kind", 0) == "moved"
+                ):
                     raise
                 failure = e
                 log.debug("download", "%s at byte %d", e, self.have)

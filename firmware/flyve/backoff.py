@@ -65,8 +65,17 @@ class Retry:
         self._at = log.uptime() + ms
         self._backoff.reset()
 
-    def failed(self):
-        """It failed: due later; returns the delay in ms."""
+    def reset(self):
+        """The next failure is the first of a new matter."""
+        self._backoff.reset()
+
+    def failed(self, failure=None):
+        """It failed: due later; returns the delay in ms. failure: the exception, by which the
+        server may have asked to wait longer (`after`, in ms)."""
         delay = self._backoff.next()
+        after = getattr(failure, "after", 0)
+        if delay < after:
+            # Not all whom it has asked shall come back in the same second.
+            delay = min(CAP, after + uniform(0, after // 8))
         self._at = log.uptime() + delay
         return delay

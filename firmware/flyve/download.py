@@ -125,7 +125,9 @@ def _judge(d, status, headers, first, length):
     coding = parse.coding(headers)
     kind = coding + " data" if coding else parse.bare(headers.get("content-type", "")) or _BYTES
     if kind != _BYTES:
-        raise Failed("the server sends %s instead of the file" % kind)
+        # Not the backend's word: a gateway's page, or its way with what passes it.
+        text = "the server sends %s instead of the file" % kind
+        raise transport.NetError("closed", text)
     size = headers.get("content-length", "")
     at = 0
     place = headers.get("content-range", "").replace("-", " ").replace("/", " ").split()

@@ -67,7 +67,7 @@ def failed(state, failure):
         link.close()
         state.alone = True
     else:
-        log.info("online", "next try in %d ms", state.retry.failed())
+        log.info("online", "next try in %d ms", state.retry.failed(failure))
 
 
 def _no_memory(e):
@@ -81,7 +81,13 @@ def greet(agent):
     agent.tell("online")
     agent.rec.save(doubt=None)
     if agent.rec.get("generation") == "A":
-        version = b'{"version":"%s"}' % VERSION.encode()
+        # It takes digits and dots only, where Android sends JSON.
+        version = ""
+        for c in agent.settings["version"] or VERSION:
+            if c.isdigit() or c == ".":
+                version += c
+            elif version:
+                break
         agent.link.say(agent.link.topic + "/FlyvemdmManifest/Status/Version", version)
     resident.drop("duties")
 
@@ -114,7 +120,9 @@ def _obeyed(agent, name, message, since):
     rest = resident.load("rest")
     try:
         item = "PluginFlyvemdmAgent/" + agent.rec.get("agent_id")
-        found = rest.resume(agent).pick("GET", item, ["wipe", "lock", "enroll_status"])
+        found = rest.resume(agent).pick("GET", item, ["id", "wipe", "lock", "enroll_status"])
+        if found.get("id") is None:
+            raise rest.RestError(200, "NOT_GLPI", "the answer is not GLPI's")
         if name == "unenroll":
             return found.get("enroll_status") == "unenrolling"
         on = str(found.get(name) or 0) != "0"

@@ -66,10 +66,8 @@ def _create(api, rec, settings, invited, user):
     again = rec.get("posting")
     rec.save(posting=True)
     try:
-        found = api.pick("POST", "PluginFlyvemdmAgent", ("id",), data=body, ms=_POST_MS)
+        answer = api.request("POST", "PluginFlyvemdmAgent", data=body, ms=_POST_MS, keep=True)
     except rest.RestError as e:
-        if e.code.startswith("ERROR_SESSION_TOKEN"):
-            raise
         text = ""
         if again:
             text = (
@@ -79,9 +77,23 @@ def _create(api, rec, settings, invited, user):
         elif e.message == "Enrollment failed":
             text = "; the plugin's option `debug enrolment` tells why"
         raise _final(e, text)
-    if found.get("id") is None:
-        raise rest.RestError(200, "NO_ID", "the backend created an agent without telling its id")
-    rec.save(state="created", agent_id=str(found["id"]), posting=None)
+    # Created it is, and the invitation used up, whatever becomes of the rest of the answer.
+    status = answer.status_code
+    agent_id = answer.headers.get("location", "").split("/")[-1]
+    try:
+        found = api.picked(answer, ("id",)).get("id")
+        if found is not None:
+            agent_id = str(found)
+    except (OSError, rest.RestError) as e:
+        if not agent_id.isdigit() and status != 201:
+            raise
+        log.warn("enrollment", "the answer to the POST is damaged: %s", e)
+    if not agent_id.isdigit():
+        e = rest.RestError(status, "NO_ID", "the backend created an agent without telling its id")
+        if status == 201:
+            e.final = "%s %s: delete it in GLPI, and invite again" % (e.code, e.message)
+        raise e
+    rec.save(state="created", agent_id=agent_id, posting=None)
 
 
 def _credentials(api, rec, settings, invited, mark, user):
@@ -129,8 +141,9 @@ def _credentials(api, rec, settings, invited, mark, user):
     log.info("enrollment", "enrolled id=%s", agent_id)
 
 
-def run(rec, settings):
-    """A job: enrolls by the deeplink on flash; yields between its steps.
+def run(rec, settings, retry=None):
+    """A job: enrolls by the deeplink on flash; yields between its steps. retry: the Retry that
+    counts the failures, for another deeplink begins anew.
 
     Raises an exception with the text `final` when only a new deeplink helps; NetError and
     RestError when it is worth trying again; the record then stands where it can go on."""
@@ -138,6 +151,8 @@ def run(rec, settings):
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)
     if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
+        if retry:
+            retry.reset()
         helpdesk = " ".join(invited[3:]).strip()[:320]
         rec.save(
             state="invited", link=mark, agent_id=None, posting=None, helpdesk=helpdesk, error=None

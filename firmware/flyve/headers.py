@@ -67,11 +67,11 @@ def same_time(one, other):
     """True when both dates are of one instant, or the same text."""
     if one == other:
         return True
-    moment = _instant(one)
-    return moment is not None and moment == _instant(other)
+    moment = instant(one)
+    return moment is not None and moment == instant(other)
 
 
-def _instant(text):
+def instant(text):
     """The seconds that a date of RFC 2822, RFC 850 or asctime() stands for; None for another."""
     day = month = year = clock = None
     zone = 0

@@ -14,9 +14,9 @@ _LOOK_MS = const(5000)  # how often to look for a deeplink
 
 def run(agent):
     """A job: enrolls by the deeplink on the flash, or waits for one."""
-    agent.invited.after(_LOOK_MS)
     rec = agent.rec
     if not waiting():
+        agent.invited.after(_LOOK_MS)
         if not agent.told:
             agent.told = True
             if rec.get("state") in ["invited", "created"]:
@@ -25,7 +25,7 @@ def run(agent):
         return
     agent.told = False
     try:
-        yield from resident.load("enrollment").run(rec, agent.settings)
+        yield from resident.load("enrollment").run(rec, agent.settings, agent.invited)
     except Exception as e:
         if not hasattr(e, "final"):
             raise

@@ -10,8 +10,12 @@ import json
 
 from micropython import const
 
+from flyve import log
+
 LIMIT = 1024  # bytes of a wanted value, as UTF-8
 
+_AHEAD = const(4096)  # bytes before the document that are passed over
+_SHOWN = const(96)  # of them, in the log
 _DEPTH = const(2048)  # open brackets of a skipped part
 _QUOTE = const(0x22)
 _COMMA = const(0x2C)
@@ -83,6 +87,48 @@ class _Scanner:
         c = self.buf[self.at]
         self.at += 1
         return c
+
+    def ahead(self, c):
+        """Passes over what PHP or an editor has put before the document, c being its first byte:
+        notices, a BOM. Returns the document's first byte, which is read; 0 when there is none."""
+        head = bytearray()
+        try:
+            while self.start + self.at <= _AHEAD:
+                if len(head) < _SHOWN:
+                    head.append(c if 0x20 <= c < 0x7F else 0x3F)
+                c = self.byte()
+                if c | _CASE == _OBJECT and self.begins(c):
+                    text = head.decode().lower()
+                    if "<!doctype" in text or "<html" in text or text[:5] == "<?xml":
+                        break
+                    at = self.start + self.at - 1
+                    log.warn("rest", "passed over %d bytes before the JSON: %s", at, head.decode())
+                    return c
+        except Truncated:
+            pass
+        return 0
+
+    def begins(self, c):
+        """True when a document begins with the bracket c, which was just read, and what follows
+        it: so it does not in the {main} of a stack trace."""
+        buf = self.buf
+        first = self.at - 1
+        at = first + 1
+        while True:
+            while at < self.end:
+                if buf[at] not in b" \n\r\t":
+                    return buf[at] in (b'"}' if c == _OBJECT else b'"[]{')
+                at += 1
+            size = self.end - first
+            buf[:size] = buf[first : self.end]
+            self.start += first
+            first = 0
+            self.at = 1
+            at = self.end = size
+            size = self.readinto(memoryview(buf)[size:]) if size < len(buf) else 0
+            if not size:
+                return False
+            self.end += size
 
     def next(self):
         """The next byte that is no blank."""
@@ -297,7 +343,10 @@ def pick(stream, paths, buf=None, transparent=()):
     except Truncated:
         kind = 0
     if kind | _CASE != _OBJECT:
-        s.fail("not a JSON object or array", NotJson)
+        first = s.start + (s.at or 1) - 1
+        kind = kind and s.ahead(kind)
+        if not kind:
+            raise NotJson("not a JSON object or array at byte %d" % first)
     # The document is read as if it were the one item of an array.
     s.at -= 1
     kind = _ARRAY

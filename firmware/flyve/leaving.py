@@ -60,6 +60,7 @@ def run(agent):
             heard.after(_HEARD_MS)
             while heard.left() > 0:
                 yield heard.left()
+            failure = None
             try:
                 if _gone(agent):
                     break
@@ -68,7 +69,8 @@ def run(agent):
                 if isinstance(e, MemoryError):
                     raise
                 log.warn("agent", "unenrolling: %s", e)
-            retry.failed()
+                failure = e
+            retry.failed(failure)
         if time.time() - rec.get("leaving", 0) > wait:
             log.warn("agent", "the backend did not confirm the unenrollment")
             break
@@ -82,16 +84,14 @@ def doubt(agent):
     the agent is orphaned: its secrets go, and it waits for another deeplink."""
     rec = agent.rec
     rest = resident.load("rest")
-    api = rest.Rest(rec.get("url"), agent.settings)
     yield
     try:
-        api.open(rec.get("api_token"))
-        agent.session = api.session
+        rest.resume(agent).open(rec.get("api_token"))
         agent.refusals = 0
         rec.save(doubt=None)
         return
     except rest.RestError as e:
-        if e.code != "ERROR_GLPI_LOGIN_USER_TOKEN":
+        if not rest.is_gone(e):
             raise
     agent.refusals += 1
     if rec.get("doubt") is None:

@@ -43,9 +43,9 @@ def send(agent, report):
             body = inventory.Body(agent.settings, agent, b'{"input":{"_inventory":"')
             api.request("PUT", item, data=body)
         else:
-            _tell(api, "PUT", item, {"is_online": True} if kind == "online" else {"_pong": "!"})
+            _tell(api, "PUT", item, {"is_online": 1} if kind == "online" else {"_pong": "!"})
     except rest.RestError as e:
-        if e.status >= 500 or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
+        if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise
         agent.report("report", e)  # the backend does not want it: trying again is no use
     if report in agent.reports:

@@ -5,7 +5,6 @@ import sys
 from micropython import const
 
 from flyve import log, resident, transport
-from flyve.text import loads
 
 # The library takes its sockets by name: these are ours (transport.py).
 sys.modules["usocket"] = sys.modules["ussl"] = transport
@@ -18,25 +17,37 @@ for _name in ("content", "text", "json"):
     delattr(urequests.Response, _name)
 
 _KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
-               b"content-encoding", b"transfer-encoding",
-               b"content-disposition"))  # fmt: skip
-_SHORT = const(2048)  # bytes of an answer that is read at once
+               b"content-encoding", b"transfer-encoding", b"retry-after", b"date",
+               b"location", b"content-disposition"))  # fmt: skip
+_LINE = const(255)  # a header line of that length has been cut (transport.py)
+_COOKIES = const(8)  # that are kept of a session
+_COOKIE_BYTES = const(1024)
+_INTERIM = const(4)  # interim answers that are passed over
 
 
 class RestError(Exception):
-    """The server answered, but not as wished. status: HTTP status; code, message: GLPI's pair."""
+    """The server answered, but not as wished. status: HTTP status; code, message: GLPI's pair, or
+    what it was if it was not GLPI's; after: milliseconds for which the server asks to wait; place:
+    its Content-Range; endpoint: what was asked for."""
 
-    def __init__(self, status, code, message):
+    place = endpoint = ""
+
+    def __init__(self, status, code, message, after=0):
         super().__init__("%s %s (HTTP %d)" % (code, message, status))
         self.status = status
         self.code = code
         self.message = message
+        self.after = after
 
     def refused(self, *statuses):
-        """True when GLPI itself refuses (with one of the statuses, if any is given), not a server
-        in front of it."""
-        known = self.status in statuses if statuses else 400 <= self.status < 500
-        return known and self.code not in ["NOT_JSON", "BAD_JSON"]
+        """True when GLPI itself refuses, not a server before it, and not because the session is
+        gone: with one of the statuses, or, if none is given, anything but a session."""
+        if statuses:
+            known = self.status in statuses
+        else:
+            known = 400 <= self.status < 500 and self.endpoint != "initSession"
+        code = self.code
+        return known and code[:5] == "ERROR" and code[:19] != "ERROR_SESSION_TOKEN"
 
 
 def _header(line, headers):
@@ -50,49 +61,63 @@ def _header(line, headers):
             headers[name.decode()] = str(value.strip(), "utf-8")
         except UnicodeError:
             pass  # a file's name in another encoding: as good as none
+    elif name == b"set-cookie":
+        found = headers.setdefault("set-cookie", [])
+        if b";" not in value and len(line) >= _LINE:
+            log.warn("rest", "a cookie of the server is too long to go back")
+        elif len(found) < 2 * _COOKIES:
+            found.append(value.strip())
+
+
+def _final_head(answer):
+    """Passes over interim answers: 100, 102 and 103 come before the one that counts."""
+    for _ in range(_INTERIM):
+        if not 100 <= answer.status_code < 200 or answer.status_code == 101:
+            return
+        answer.headers.clear()
+        answer.status_code = int(answer.raw.readline().split(None, 2)[1])
+        while True:
+            line = answer.raw.readline()
+            if not line or line == b"\r\n":
+                break
+            _header(line, answer.headers)
+
+
+def _error(answer, judge="judge"):
+    """The RestError of an answer that is not as wished; None when verdict.noticed() has none."""
+    found = None
+    verdict = resident.load("verdict")
+    try:
+        found = getattr(verdict, judge)(answer)
+    finally:
+        verdict = None
+        resident.drop("verdict", "headers")
+    if found:
+        e = RestError(answer.status_code, found[0], found[1], found[3])
+        e.place = answer.headers.get("content-range", "")
+        return e
 
 
 def _unreadable(answer, what=None):
     if what:
         return RestError(answer.status_code, "BAD_JSON", what)
-    hint = "no GLPI API at this URL: check the API's URL in the plugin's settings"
-    return RestError(answer.status_code, "NOT_JSON", hint)
-
-
-def _short(answer):
-    """The JSON value of a short answer: an error, or a session."""
-    size = answer.headers.get("content-length", "")
-    text = answer.raw.read(min(_SHORT, int(size) if size.isdigit() else _SHORT))
-    try:
-        if text.count(b"[") + text.count(b"{") > 32:
-            raise ValueError("too many brackets")  # each takes a lot of memory
-        return loads(text)
-    except ValueError as e:
-        raise _unreadable(answer, text.lstrip()[:1] in [b"{", b"["] and str(e))
-
-
-def _error(answer):
-    """What an answer that is not 2xx says: GLPI sends a JSON array of a code and a message."""
-    found = _short(answer)
-    if isinstance(found, list):
-        found = dict(zip("01", found))
-    elif not isinstance(found, dict):
-        found = {}
-    message = str(found.get("1", "")).split("; view documentation")[0]
-    return RestError(answer.status_code, str(found.get("0", "ERROR")), message)
+    return RestError(
+        answer.status_code, "NOT_JSON", resident.load("verdict").meaning(answer.status_code)
+    )
 
 
 def is_gone(e):
     """True when the error says that the agent or its account was deleted."""
     code = getattr(e, "code", None)
-    return code in ("ERROR_ITEM_NOT_FOUND", "ERROR_GLPI_LOGIN_USER_TOKEN")
+    return code in ("ERROR_ITEM_NOT_FOUND", "ERROR_GLPI_LOGIN_USER_TOKEN") and e.refused(401, 404)
 
 
 class Rest:
     """A client of one backend. url: its base without a trailing slash; settings: token_in
     "header" keeps tokens out of the query string, where servers log them. With the agent's own
     API token, a session is opened when one is needed, and again when it has expired. owner: whose
-    attribute `session` the open session is, by default the client's own."""
+    attribute `session` the open session is, by default the client's own; `cookies`: what the
+    servers want to see again in it, for a balancer may go by them."""
 
     session = None
 
@@ -102,12 +127,17 @@ class Rest:
         self._app_token = settings["app_token"]
         self._owner = owner or self
         self._token = token
-        self._host = url.split("/", 3)[2].split(":")[0]
+        place = url.split("/", 3)[2]
+        self._host, _, port = place.partition(":")
+        # The library leaves the port out.
+        self._place = place if port not in ["", "443" if url[:5] == "https" else "80"] else None
 
     def _send(self, method, endpoint, query, headers, data):
         if isinstance(data, str):
             data = data.encode()  # urequests counts characters
         sent = {"Content-Type": "application/json"}
+        if self._place:
+            sent["Host"] = self._place
         if headers:
             sent.update(headers)
         if self._app_token:
@@ -117,17 +147,44 @@ class Rest:
             sent["Session-Token"] = session
             if self._query:
                 query += ("&" if query else "") + "session_token=" + session
+        cookies = getattr(self._owner, "cookies", None)
+        if cookies:
+            sent["Cookie"] = b"; ".join([n + b"=" + cookies[n] for n in cookies])
         url = "%s/%s%s%s" % (self.url, endpoint, "?" if query else "", query)
         try:
             answer = urequests.request(method, url, data=data, headers=sent, parse_headers=_header)
+            _final_head(answer)
         except (ValueError, IndexError, TypeError, AttributeError):
             raise RestError(0, "NO_HTTP", "the server's answer is not HTTP") from None
+        for cookie in answer.headers.pop("set-cookie", ()):
+            self._keep(cookie)
         if 300 <= answer.status_code < 400:
             raise transport.NetError("moved", "the server redirects without saying where")
         if not 200 <= answer.status_code < 300:
-            raise _error(answer)
+            e = _error(answer)
+            e.endpoint = endpoint
+            raise e
         log.debug("rest", "%s %s %d", method, endpoint, answer.status_code)
         return answer
+
+    def _keep(self, cookie):
+        """Keeps a cookie of a Set-Cookie header as long as the session; never logs it."""
+        pair, _, how = cookie.partition(b";")
+        name, _, value = pair.partition(b"=")
+        name = name.strip()
+        value = value.strip()
+        kept = getattr(self._owner, "cookies", None)
+        if kept is None:
+            kept = self._owner.cookies = {}
+        kept.pop(name, None)
+        how = how.replace(b" ", b"").lower()
+        if not name or not value or b"max-age=0" in how or b"1970" in how:
+            return
+        size = len(name) + len(value) + sum([len(n) + len(kept[n]) for n in kept])
+        if len(kept) < _COOKIES and size <= _COOKIE_BYTES and min(name + value) >= 0x20:
+            kept[name] = value
+        else:
+            log.warn("rest", "a cookie of the server does not go back: there are too many")
 
     def request(self, method, endpoint, query="", headers=None, data=None, ms=30000, keep=False):
         """One exchange of at most ms milliseconds, whose answer is of status 2xx. keep: returns
@@ -142,11 +199,16 @@ class Rest:
                     answer = self._send(method, endpoint, query, headers, data)
                     if keep:
                         x.detach()
+                    elif "json" not in answer.headers.get("content-type", "json"):
+                        # Where nothing is read, a page of a gateway would pass for success.
+                        error = _error(answer, "noticed")
+                        if error:
+                            raise error
                     return answer
                 except RestError as e:
                     if attempt or e.status != 401 or not self._owner.session or not self._token:
                         raise
-                    if e.code == "ERROR_RIGHT_MISSING":
+                    if e.code[:19] != "ERROR_SESSION_TOKEN":
                         raise
                     self._owner.session = None  # expired
 
@@ -154,7 +216,15 @@ class Rest:
         """request(), and the values at the paths of its JSON answer, as jsonpick.pick(); top: its
         transparent objects."""
         answer = self.request(method, endpoint, query, headers, data, ms, True)
+        return self.picked(answer, paths, top)
+
+    def picked(self, answer, paths, top=()):
+        """The values at the paths of an answer that request() has kept; closes it."""
         try:
+            if "content-encoding" in answer.headers or "transfer-encoding" in answer.headers:
+                error = _error(answer, "coding")
+                if error:
+                    raise error
             jsonpick = resident.load("jsonpick")
             try:
                 return jsonpick.pick(answer.raw, paths, transparent=top)
@@ -165,20 +235,17 @@ class Rest:
         finally:
             answer.close()
             jsonpick = None
-            resident.drop("jsonpick")
+            resident.drop("jsonpick", "verdict")
 
     def open(self, user_token):
         """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""
         log.secret("api", user_token)
         self._owner.session = None
+        self._owner.cookies = None
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
         answer = self.request("GET", "initSession", query, token, keep=True)
-        try:
-            found = _short(answer)
-        finally:
-            answer.close()
-        session = found.get("session_token") if isinstance(found, dict) else None
+        session = self.picked(answer, ("session_token",)).get("session_token")
         if not isinstance(session, str):
             raise RestError(200, "NO_SESSION", "the server opened no session")
         self._owner.session = session
@@ -194,6 +261,7 @@ class Rest:
         except (transport.NetError, RestError) as e:
             log.debug("rest", "killSession: %s", e)
         self._owner.session = None
+        self._owner.cookies = None
 
 
 def end(agent):

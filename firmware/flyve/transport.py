@@ -237,6 +237,8 @@ class Socket:
         line = bytes(view[:got])
         if line[:5] == b"HTTP/":
             self._moved = line[9:10] == b"3"
+        elif line[:18] == b"Transfer-Encoding:":
+            line = line.lower()  # the library would take it for no HTTP
         elif self._moved and line[:9].lower() == b"location:":
             raise resident.load("dial").moved(line)
         return line

@@ -48,6 +48,35 @@ def test_no_enrollment_secret_stays_on_the_board(device):
     assert "/deeplink" not in [path for path, _ in device.board.files()]
 
 
+# A19, A20
+@pytest.mark.parametrize("quirk", ["php_notice", "sticky"])
+def test_a_backend_with_a_quirk_enrolls_and_its_tasks_are_done(make_device, quirk):
+    device = make_device(**{quirk: True}, default_profile=4).go_online(report="both")
+    task = device.backend.deploy_file(17, b"data" * 500, "%SDCARD%/", "a.txt")
+    device.ends(task, "done")
+    assert device.posts() == [201]
+    assert len(device.gets("initSession")) == 2
+    assert bool(device.said("before the JSON")) == (quirk == "php_notice")
+
+
+# A19
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_created_agent_is_not_lost_with_the_answer_s_body(make_device, at):
+    device = make_device()
+    device.backend.fault("POST PluginFlyvemdmAgent", "truncate", at=at, times=1)
+    device.provision()
+    device.start()
+    device.enrolled()
+    assert device.posts() == [201]
+
+
+# A36
+def test_generation_a_is_told_a_version_that_it_takes(make_device):
+    device = make_device(generation="A").go_online()
+    assert device.backend.wait_for(lambda: device.backend.events.of("version"), 5)
+    assert device.agent.version == "2.0.0"
+
+
 def test_sessions_are_closed(device):
     device.start()
     device.online()

@@ -74,22 +74,39 @@ def test_html_instead_of_json_says_that_the_url_is_wrong(make_device):
     device.enrolled()
 
 
+# A14
 @pytest.mark.parametrize(
-    ("endpoint", "status"),
+    ("endpoint", "status", "form", "code"),
     [
-        ("initSession", 401),
-        ("changeActiveProfile", 404),
-        ("POST PluginFlyvemdmAgent", 429),
-        ("GET PluginFlyvemdmAgent", 404),
+        ("initSession", 401, "pair", "NOT_GLPI"),
+        ("getFullSession", 200, "html", "NOT_JSON"),
+        ("changeActiveProfile", 404, "empty", "NO_BODY"),
+        ("changeActiveProfile", 200, "html", "NOT_JSON"),
+        ("POST PluginFlyvemdmAgent", 403, "json", "NOT_GLPI"),
+        ("POST PluginFlyvemdmAgent", 200, "html", "NOT_JSON"),
+        ("GET PluginFlyvemdmAgent", 404, "html", "NOT_JSON"),
     ],
 )
-def test_what_something_before_glpi_refuses_is_tried_again(make_device, endpoint, status):
+def test_what_something_before_glpi_says_is_no_verdict(make_device, endpoint, status, form, code):
     device = make_device(default_profile=4)
-    device.backend.fault(endpoint, "error", status=status, times=1)
+    device.backend.fault(endpoint, "error", status=status, form=form, times=1)
     device.provision()
     device.start()
-    device.run.wait_log(rf"enrollment: NOT_JSON .*\(HTTP {status}\)")
+    device.run.wait_log(rf"enrollment: {code} .*\(HTTP {status}\)")
     device.enrolled()
+    assert device.posts().count(201) == 1
+
+
+# A14
+def test_who_is_asked_to_wait_waits(make_device):
+    device = make_device()
+    device.backend.fault("initSession", "error", status=429, times=1, retry_after="4")
+    device.provision()
+    device.start()
+    assert 4000 <= int(device.run.wait_log(r"enrollment: next try in (\d+) ms")[1]) <= 4500
+    device.enrolled()
+    first, second = device.gets("initSession")[:2]
+    assert second.time - first.time > 3.9
 
 
 def test_an_unknown_user_token_asks_for_a_new_invitation(make_device):

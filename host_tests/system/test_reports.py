@@ -26,8 +26,11 @@ def test_a_ping_is_answered(device):
     assert ways() == wanted
 
 
-def test_presence_is_told(device):
-    assert device.backend.wait_for(lambda: b"is_online" in b"".join(bodies(device)), 5)
+# A40
+def test_presence_is_told_by_a_number(device):
+    assert device.backend.wait_for(lambda: b'"is_online": 1}' in b"".join(bodies(device)), 5)
+    device.settled()
+    assert not any("Invalid status value" in line for line in device.run.log)
 
 
 def bodies(device):

@@ -5,7 +5,7 @@ import io
 import json
 import time
 
-from flyve import jsonpick
+from flyve import jsonpick, log
 from flyve.jsonpick import JsonError, NotJson, Truncated, pick
 
 SESSION = ("glpiactiveprofile.id", "plugin_flyvemdm_guest_profiles_id")
@@ -299,13 +299,40 @@ def test_commas_are_blanks():
 
 
 def test_not_json():
-    for text in ("<html>", "Not Found", "\ufeff{}", '"a"', "12", "true", "\0{}", "}", "z", "Z"):
+    for text in ("<html>", "Not Found", '"a"', "12", "true", "\0{}", "}", "z", "Z"):
         e = refused(text, "a")
         assert type(e) is NotJson and str(e) == "not a JSON object or array at byte 0", str(e)
     assert str(refused(" \r\n\t<html>", "a")).endswith(" at byte 4")
     for text in ("", " ", "\n\n"):
         e = refused(text, "a")
         assert type(e) is NotJson and str(e).endswith(" at byte %d" % len(text)), str(e)
+
+
+# A19
+def test_what_php_or_an_editor_puts_before_the_document_is_passed_over_and_told():
+    notice = b"<br />\n<b>Notice</b>:  Undefined index: {main} in <b>/x.php</b> on line <b>9</b>"
+    for text in (b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", notice + b"<br />\n", b"\nNotice: x\n"):
+        lines = []
+        log.sink, sink = lines.append, log.sink
+        try:
+            for size in (16, 64, 1024):
+                source = Source(text + b'{"a": 17, "b": [1]}', size)
+                assert pick(source, ("a",), bytearray(size)) == {"a": 17}
+        finally:
+            log.sink = sink
+        assert len(lines) == 3 and "before the JSON" in lines[0], lines
+
+
+# A19
+def test_a_web_page_with_json_in_it_is_none():
+    page = b'<!DOCTYPE html><html><script type="application/ld+json">\n{"a": 1}</script></html>'
+    assert type(refused(page, "a")) is NotJson
+
+
+# A19
+def test_what_comes_before_the_document_is_bounded():
+    assert pick(Source(b"x" * 3000 + b'{"a": 1}'), ("a",)) == {"a": 1}
+    assert type(refused(b"x" * 5000 + b'{"a": 1}', "a")) is NotJson
 
 
 def test_truncated_at_every_byte():

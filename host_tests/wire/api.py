@@ -28,6 +28,8 @@ def _report(work):
         result["status"] = e.status
         result["code"] = e.code
         result["message"] = e.message
+        result["verdict"] = e.refused()
+        result["after"] = e.after
     result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
     return result
 
@@ -81,6 +83,24 @@ def pieces(method, endpoint, size):
 
 def open_session(token):
     return _report(lambda: api.open(token) or api.session)
+
+
+def several(token):
+    """Opens a session, makes two requests in it, and opens another."""
+
+    def work():
+        api.open(token)
+        api.request("GET", "a")
+        api.request("GET", "b")
+        api.open(token)
+
+    return _report(work)
+
+
+def place(url):
+    """What the header Host is to say, None: what the library makes of the URL."""
+    start(url)
+    return api._place
 
 
 def close_session():

@@ -142,6 +142,9 @@ def update(backend: Backend, session: Session, agent_id: int, fields: dict[str, 
         if session.profile != DEVICE or backend.options.rules != "C":
             raise GlpiError(400, "ERROR_GLPI_UPDATE", DENIED)
         contact(backend, agent)
+        if fields.get("is_online") is False or fields.get("is_online") == "":
+            # GLPI's API makes "" of false.
+            raise GlpiError(400, "ERROR_GLPI_UPDATE", "Invalid status value")
         if "is_online" in fields:
             set_online(backend, agent, bool(fields["is_online"]) and fields["is_online"] != "0")
         if "_pong" in fields:

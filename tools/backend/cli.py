@@ -26,6 +26,8 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
         kind, _, number = rest.partition("=")
         try:
             extra = {"seconds": float(number)} if number else {}
+            if number and kind == "error":
+                extra = {"status": int(number)}
             faults.append(Fault(endpoint, kind, **extra))
         except ValueError as error:
             raise click.BadParameter(f"{value!r}: {error}; e.g. initSession:delay=3") from None
@@ -83,6 +85,8 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--app-token", default="", envvar="FLYVE_APP_TOKEN", help="Require an App-Token.")
 @click.option("--header-only", is_flag=True, help="Do not see tokens in the query.")
 @click.option("--kill-session-fails", is_flag=True)
+@click.option("--sticky", is_flag=True, help="Two nodes; a balancer goes by a cookie.")
+@click.option("--php-notice", is_flag=True, help="PHP tells of a trifle before each JSON.")
 @click.option("--broker", help="Tell agents this broker name.")
 @click.option("--broker-kind", type=click.Choice(["auto", "mosquitto", "amqtt"]), default="auto")
 @click.option(
@@ -98,7 +102,9 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
     multiple=True,
     callback=_fault,
     metavar="ENDPOINT:KIND[=S]",
-    help="A fault of the HTTP side: " + ", ".join(FAULT_KINDS) + ".",
+    help="A fault of the HTTP side: "
+    + ", ".join(FAULT_KINDS)
+    + "; S: seconds, the status of an error.",
 )
 def backend(
     host: str,

@@ -86,6 +86,7 @@ class Call:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    node: int = 0  # behind a balancer
 
     @classmethod
     def parse(

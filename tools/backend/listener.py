@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -200,8 +201,10 @@ class Listener:
 
     def _version(self, agent: Agent, text: str) -> None:
         if self._backend.options.rules == "A":
-            value = _json(text)
-            agent.version = str(value["version"]) if isinstance(value, dict) else text.strip()
+            if not re.fullmatch(r"[\d.]+", text):
+                self._backend.events.add("ignored", agent=agent.id, reason="no version")
+                return
+            agent.version = text
             self._backend.events.add("version", agent=agent.id, version=agent.version)
 
 

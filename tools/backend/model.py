@@ -167,6 +167,7 @@ class Session:
     user: User
     profile: int
     used: float
+    node: int = 0  # behind a balancer
 
 
 class State:

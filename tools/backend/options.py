@@ -16,8 +16,9 @@ FAULT_KINDS = (
     "truncate",  # body: `at` bytes (default: half), then the connection closes
     "redirect",  # 302 to `location`, the request is not handled
     "html",  # 200 and an HTML page, the request is not handled
-    "error",  # `status` and an HTML page, the request is not handled
+    "error",  # `status` and a page of that `form`, the request is not handled
 )
+FORMS = ("html", "json", "empty", "pair")  # of what a gateway sends; "pair": a stranger's
 
 
 @dataclass
@@ -36,10 +37,14 @@ class Fault:
     times: int | None = None
     location: str = "http://127.0.0.1:9/elsewhere"
     status: int = 500
+    form: str = "html"
+    retry_after: str = ""  # seconds or a date
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(FAULT_KINDS)}")
+        if self.form not in FORMS:
+            raise ValueError(f"unknown form {self.form!r}; known: {', '.join(FORMS)}")
 
     def matches(self, method: str, endpoint: str) -> bool:
         """Tell whether this fault hits a request."""
@@ -69,6 +74,8 @@ class Options:
     session_idle: float = 1440.0  # PHP's default
     app_token: str = ""  # required when set
     header_only: bool = False  # tokens in the query are not seen
+    sticky: bool = False  # two nodes with sessions of their own; a balancer goes by a cookie
+    php_notice: bool = False  # PHP tells of a trifle before each JSON
 
     # Enrollment
     refuse_post: str = ""  # refuse every enrollment for this reason

@@ -84,6 +84,8 @@ class Rest:
             session = state.sessions.get(given)
             now = time.monotonic()
             alive = session is not None and now - session.used <= options.session_idle
+            if alive and options.sticky and session.node != call.node:
+                raise GlpiError(401, "ERROR_SESSION_TOKEN_INVALID", "session_token seems invalid")
             if not alive or session.user.id not in state.users:
                 state.sessions.pop(given, None)
                 raise GlpiError(
@@ -116,7 +118,7 @@ class Rest:
             wanted = backend.options.default_profile
             if profile != DEVICE and wanted in PROFILES:
                 profile = wanted
-            session = Session(token(40), account, profile, time.monotonic())
+            session = Session(token(40), account, profile, time.monotonic(), call.node)
             backend.state.sessions[session.token] = session
         backend.events.add("session opened", login=account.login, profile=profile)
         return Answer.of({"session_token": session.token})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import itertools
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from tools.backend.server import Backend
 
 _BODY_LIMIT = 16 * 1024 * 1024
+_STICKS = "SERVERID"  # a balancer's cookie
+_NOTICE = (
+    b"<br />\n<b>Notice</b>:  Undefined index: {main} in "
+    b"<b>/var/www/glpi/plugins/flyvemdm/hook.php</b> on line <b>91</b><br />\n"
+)
 
 
 class RestApp:
@@ -27,6 +33,7 @@ class RestApp:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._rest = Rest(backend)
+        self._last = 2  # node
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         """Receive a request, log it, answer it, or show the fault that waits for it."""
@@ -37,6 +44,7 @@ class RestApp:
         seen = Request(time.time(), method, path, query, headers, body, scope["http_version"])
         self._backend.requests.append(seen)
         call = Call.parse(method, path, query, headers, body)
+        call.node = self._node(headers)
         fault = self._fault(method, call.endpoint)
         kind = fault.kind if fault else ""
         if kind == "drop-before":
@@ -45,6 +53,10 @@ class RestApp:
         if kind == "delay":
             await asyncio.sleep(fault.seconds)
         answer = _instead(fault) or await run_in_threadpool(self._rest.answer, call)
+        if self._backend.options.sticky:
+            answer.headers["Set-Cookie"] = f"{_STICKS}={call.node}; Path=/; HttpOnly"
+        if self._backend.options.php_notice and "json" in answer.headers.get("Content-Type", ""):
+            answer = _noticed(answer)
         seen.status = answer.status
         if kind == "delay-after":
             await asyncio.sleep(fault.seconds)
@@ -52,6 +64,17 @@ class RestApp:
             await _cut(scope, receive)
         else:
             await _send(answer, fault, scope, receive, send)
+
+    def _node(self, headers: dict[str, str]) -> int:
+        """The node that gets a request: that of its cookie, else the other one in turn."""
+        if not self._backend.options.sticky:
+            return 0
+        for pair in headers.get("cookie", "").split("; "):
+            name, _, value = pair.partition("=")
+            if name == _STICKS and value in ("1", "2"):
+                return int(value)
+        self._last = 3 - self._last
+        return self._last
 
     def _fault(self, method: str, endpoint: str) -> Fault | None:
         with self._backend.state.changed:
@@ -81,8 +104,27 @@ def _instead(fault: Fault | None) -> Answer | None:
     if fault and fault.kind == "html":
         return Answer.html(200, "Welcome to this web server")
     if fault and fault.kind == "error":
-        return Answer.html(fault.status, "An error of the web server")
+        return _gateway(fault)
     return None
+
+
+def _gateway(fault: Fault) -> Answer:
+    answer = Answer.html(fault.status, "An error of the web server")
+    if fault.form == "json":
+        answer = Answer.of({"message": "Forbidden", "code": fault.status}, fault.status)
+    elif fault.form == "pair":
+        answer = Answer.of(["error", "Forbidden"], fault.status)
+    elif fault.form == "empty":
+        answer = Answer(fault.status)
+    if fault.retry_after:
+        answer.headers["Retry-After"] = fault.retry_after
+    return answer
+
+
+def _noticed(answer: Answer) -> Answer:
+    if isinstance(answer.body, bytes):
+        return Answer(answer.status, _NOTICE + answer.body, answer.headers)
+    return Answer(answer.status, itertools.chain((_NOTICE,), answer.body), answer.headers)
 
 
 async def _cut(scope: dict, receive: Callable) -> None:
