@@ -35,6 +35,7 @@ _hooked = False
 _sliced = 0
 _context = None
 _addresses = {}
+doubted = []  # addresses that have given no byte since they were dialled, the newest last
 
 
 class NetError(OSError):
@@ -73,7 +74,7 @@ class Exchange:
         self.tls = tls
         self.until = log.uptime() + ms
         self.sock = None
-        self.resolved = False
+        self.found = None  # what the name stands for
 
     def __enter__(self):
         global _current
@@ -97,10 +98,10 @@ class Exchange:
 def getaddrinfo(host, port, *_):
     """As socket.getaddrinfo, for the exchange's own host; the last good address when DNS fails."""
     x = _current
-    if x.resolved or host != x.host:
+    if x.found or host != x.host:
         raise NetError("moved", "a second connection is refused")
-    x.resolved = True
-    return resident.load("dial").resolve(host, port, _addresses)
+    x.found = resident.load("dial").resolve(host, port, _addresses)
+    return x.found
 
 
 def _tls_error(e):
@@ -114,10 +115,9 @@ class Socket:
         x = _current
         if x is None or x.sock is not None:
             raise NetError("moved", "a second connection is refused")
-        self._s = self._raw = _socket.socket(AF_INET, SOCK_STREAM)
-        self._s.setblocking(False)
         self._x = x
-        self._poll = None
+        self.address = None
+        self.open()
         self._blocking = True
         self._out = bytearray(_OUT)
         self._held = 0
@@ -127,14 +127,24 @@ class Socket:
         self.received = log.uptime()  # when the last byte came
         x.sock = self
 
+    def open(self):
+        """Begins anew, for another address."""
+        try:
+            self._s = self._raw = _socket.socket(AF_INET, SOCK_STREAM)
+        except OSError as e:
+            raise NetError("connect", "no socket is free (%s)" % e) from None
+        self._s.setblocking(False)
+        self._poll = None
+
     def extend(self, ms):
         """From now on the deadline is ms milliseconds away."""
         self.until = log.uptime() + ms
 
     def connect(self, address):
-        """Connects until the deadline; with TLS the handshake begins at the first write."""
+        """Connects until the deadline, to the first of the name's addresses that lets us; with
+        TLS the handshake begins at the first write."""
         try:
-            resident.load("dial").connect(self._s, address, self._wait, self._x.host)
+            resident.load("dial").connect(self, self._x.found or [(address,)], self._x.host)
         finally:
             resident.drop("dial")  # what follows needs the memory
         if self._x.tls:
@@ -193,6 +203,8 @@ class Socket:
             if n is not None:
                 if n:
                     self.received = log.uptime()
+                    if self.address in doubted:
+                        doubted.remove(self.address)
                 return n
             if not self._blocking:
                 return None

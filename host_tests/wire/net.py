@@ -31,6 +31,8 @@ class Names:
             if host not in self.known:
                 raise OSError(-2)  # as the unix port; ESP32 has -202
             host = self.known[host]
+            if isinstance(host, list):
+                return [self.getaddrinfo(one, *rest)[0] for one in host]
         if rest[1] == 0:  # any family: as a host with IPv6 sees most servers
             return [(10, 1, 6, "", b"")] + socket.getaddrinfo(host, *rest)
         return socket.getaddrinfo(host, *rest)
@@ -81,6 +83,7 @@ def start(ca=None, verify=True, floor=0, name="/ca.test"):
     global nested
     resident.load = load
     transport._addresses.clear()
+    transport.doubted.clear()
     transport.hook = None
     transport.floor = floor
     transport.verify = verify
@@ -112,6 +115,11 @@ def set_floor(seconds):
 
 def forget(host):
     names.known.pop(host)
+
+
+def rename(addresses):
+    """What HOST stands for from now on."""
+    names.known[HOST] = addresses
 
 
 def use_hook():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.wire.conftest import HOST, Identity
-from host_tests.wire.peers import answer, says, silence
+from host_tests.wire.peers import Full, answer, says, silence
 
 BOARD = True
 HEAP = "3M"
@@ -71,6 +71,62 @@ def test_the_last_good_address_serves_when_dns_fails(upy, serve):
     exchange(upy, peer)
     upy.call("net", "forget", HOST)
     assert exchange(upy, peer)["value"] == b"ok"
+
+
+# A21
+@pytest.mark.parametrize("dead", [["127.0.0.2"], ["127.0.0.2", "127.0.0.3"]])
+def test_an_address_that_refuses_gives_way_to_the_next_one(upy, serve, dead):
+    upy.call("net", "rename", [*dead, "127.0.0.1"])
+    assert exchange(upy, serve(says(b"ok")))["value"] == b"ok"
+
+
+# A21
+def test_an_address_that_never_accepts_has_only_its_share_of_the_time(upy, serve):
+    peer = serve(says(b"ok"))
+    hole = Full("127.0.0.2", peer.port)
+    upy.call("net", "rename", ["127.0.0.2", "127.0.0.1"])
+    first = exchange(upy, peer, 600)
+    second = exchange(upy, peer, 600)
+    hole.close()
+    assert (first["value"], second["value"]) == (b"ok", b"ok")
+    assert 250 < first["ms"] < 550
+    assert second["ms"] < 200, "what was dead comes last"
+
+
+# A21
+def test_an_address_that_accepts_and_says_nothing_comes_last_the_next_time(upy, serve):
+    dead = serve(silence, host="127.0.0.2")
+    peer = serve(says(b"ok"), port=dead.port)
+    upy.call("net", "rename", ["127.0.0.2", "127.0.0.1"])
+    assert exchange(upy, peer, 200)["kind"] == "timeout"
+    for _ in range(2):
+        assert exchange(upy, peer, 500)["value"] == b"ok"
+    assert dead.accepted == 1
+
+
+# A21
+def test_an_address_from_before_is_tried_when_the_new_one_is_dead(upy, serve):
+    peer = serve(says(b"ok"))
+    assert exchange(upy, peer)["value"] == b"ok"
+    upy.call("net", "rename", ["127.0.0.2"])
+    assert exchange(upy, peer)["value"] == b"ok"
+
+
+# A21
+def test_when_all_addresses_are_dead_the_last_one_s_trouble_is_told(upy, closed_port):
+    upy.call("net", "rename", ["127.0.0.1", "127.0.0.2"])
+    for _ in range(3):
+        found = exchange(upy, closed_port)
+        assert found["text"] == f"cannot connect to {HOST} (ECONNREFUSED)"
+
+
+# A21
+def test_a_time_server_s_addresses_are_rotated(upy, datagrams):
+    server = datagrams(lambda data: data + b"!")
+    upy.call("net", "rename", ["127.0.0.2", "127.0.0.1"])
+    assert "kind" in upy.call("net", "datagram", server.port, 100)
+    for _ in range(2):
+        assert upy.call("net", "datagram", server.port)["value"][0] == 4
 
 
 def test_a_peer_that_never_answers_ends_at_the_deadline(upy, serve):

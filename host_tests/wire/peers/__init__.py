@@ -108,6 +108,8 @@ class Peer:
         tls: ssl.SSLContext | None = None,
         keep: bool = False,
         receive_buffer: int = 0,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ):
         self.connections: list[Connection] = []
         self.accepted = 0
@@ -121,7 +123,7 @@ class Peer:
         self._listener = socket.socket()
         if receive_buffer:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.bind((host, port))
         self._listener.listen(64)
         self.port = self._listener.getsockname()[1]
         self._run(self._accept)
@@ -233,15 +235,15 @@ class Datagrams:
 class Full:
     """A listening socket whose backlog is full: no handshake with it ever ends."""
 
-    def __init__(self):
+    def __init__(self, host: str = "127.0.0.1", port: int = 0):
         self._socks = [socket.socket()]
-        self._socks[0].bind(("127.0.0.1", 0))
+        self._socks[0].bind((host, port))
         self._socks[0].listen(0)
         self.port = self._socks[0].getsockname()[1]
         for _ in range(4):
             sock = socket.socket()
             sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", self.port))
+            sock.connect_ex((host, self.port))
             self._socks.append(sock)
 
     def close(self) -> None:
