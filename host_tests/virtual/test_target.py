@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import sys
 
@@ -187,6 +188,18 @@ def test_a_board_that_does_not_answer_is_said(bench, tmp_path):
         board.read("/x")
 
 
+# B12
+def test_a_board_that_is_just_starting_is_tried_again_and_that_is_said(bench, tmp_path):
+    deaf = "micropython.kbd_intr(-1)\nprint('deaf')\ntime.sleep(2)\nmicropython.kbd_intr(3)"
+    board = bench.board(f"import micropython, time\n{deaf}\nprint('hears')\ntime.sleep(60)")
+    run = bench.start(board, port=tmp_path / "port")
+    run.wait_log("deaf")
+    told = []
+    with SerialBoard(run.wait_port(), answer=1, tell=told.append) as serial_board:
+        assert serial_board.run("print(1)").strip() == "1"
+    assert told and all("trying for another" in text for text in told)
+
+
 def test_a_port_that_is_in_use_is_said(desk):
     with serial.Serial(desk.port, exclusive=True):
         assert "another program" in desk.flyve(cli_target.deploy, code=1)
@@ -232,6 +245,34 @@ def test_doctor_finds_a_board_fit_and_names_what_is_used(fitted):
     assert "filesystem    littlefs" in out
     assert "/lib/umqtt/simple.mpy 1.3.4" in out and "/lib/urequests.mpy 0.9.1" in out
     assert "bad" not in out and "warning" not in out
+
+
+# B12
+def test_doctor_shows_the_heap_as_it_stands_and_that_of_esp_idf(fitted):
+    out = fitted.flyve(cli_target.doctor)
+    assert re.search(r"heap +\d+ KiB of \d+ KiB free for Python", out)
+    assert re.search(r"TLS memory +\d+ KiB free of ESP-IDF's, the largest block \d+ KiB", out)
+
+
+# B2
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"/flyve/link.mpy": None}, "/flyve/link.mpy is missing"),
+        ({"/flyve/__init__.mpy": None}, "/flyve/__init__.mpy is missing"),
+        ({"/boot.py": None}, "/boot.py is missing"),
+        ({"/main.py": None}, "/main.py is missing"),
+        ({"/flyve/link.mpy": b"M\x06\x00\x1f"}, "/flyve/link.mpy is another"),
+        ({"/flyve/link.py": b"x = 1\n"}, "/flyve/link.py is another"),
+    ],
+)
+def test_doctor_compares_the_whole_tree(bench, tmp_path, change, said):
+    board = bench.board(flash_size=512 * 1024)
+    board.deploy()
+    board.change(change)
+    result = CliRunner().invoke(cli_target.doctor, [str(board.path)])
+    assert result.exit_code == 1, result.output
+    assert said in result.output and "`flyve deploy` puts that right" in result.output
 
 
 def test_doctor_warns_of_another_library(fitted):

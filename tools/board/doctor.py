@@ -1,7 +1,9 @@
 """What a board is, and whether the agent can live on it."""
 
 import calendar
+import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,16 +22,18 @@ _SKEW = 300
 
 # Runs at the prompt after a soft reset; boot.py has set the search path.
 _QUERY = """
-import esp32, gc, json, machine, os, sys, time
+import esp32, gc, json, machine, micropython, os, sys, time
 gc.collect()
-r = {"heap": gc.mem_free(), "path": sys.path}
+micropython.mem_info()
+r = {"path": sys.path}
 r["mac"] = machine.unique_id().hex(":")
 r["mhz"] = machine.freq() // 1000000
 r["cause"] = machine.reset_cause()
 r["now"] = list(time.gmtime())
 s = os.statvfs("/")
 r["flash"] = [s[0] * s[3], s[0] * s[2]]
-r["idf"] = max(h[2] for h in esp32.idf_heap_info(esp32.HEAP_DATA))
+h = esp32.idf_heap_info(esp32.HEAP_DATA)
+r["idf"] = [sum(i[1] for i in h), max(i[2] for i in h)]
 P = esp32.Partition
 parts = P.find(P.TYPE_APP) + P.find(P.TYPE_DATA)
 r["partitions"] = [list(p.info()) for p in parts]
@@ -91,7 +95,7 @@ def examine(board: SerialBoard, tree: Path) -> Iterator[Finding]:
     if refusals:
         return
     yield Finding("fits", "the agent runs on this MicroPython")
-    facts = json.loads(board.run(_QUERY % (_MODULES,)))
+    facts = _facts(board.run(_QUERY % (_MODULES,)))
     yield Finding("chip", f"MAC {facts['mac']}, {facts['mhz']} MHz")
     yield from _memory(facts)
     yield from _flash(facts)
@@ -100,14 +104,30 @@ def examine(board: SerialBoard, tree: Path) -> Iterator[Finding]:
     yield _state(facts)
 
 
+def _facts(answer: str) -> dict:
+    # The heap as it stands: gc.mem_free() of an ESP32 counts what MicroPython could still take
+    # from ESP-IDF, which TLS and Wi-Fi need.
+    said, _, facts = answer.strip().rpartition("\n")
+    figures = re.search(r"GC: total: (\d+), used: \d+, free: (\d+)", said)
+    more = re.search(r"max new split: (\d+)", said)
+    return {
+        **json.loads(facts),
+        "heap": [int(figures[2]), int(figures[1])],
+        "more": int(more[1]) if more else 0,
+    }
+
+
 def _memory(facts) -> Iterator[Finding]:
-    free = facts["heap"]
-    yield Finding("heap", f"{_kib(free)} free for Python", OK if free >= _HEAP else WARN)
+    free, total = facts["heap"]
+    more = f"; {_kib(facts['more'])} more could be taken from ESP-IDF" if facts["more"] else ""
+    text = f"{_kib(free)} of {_kib(total)} free for Python{more}"
+    yield Finding("heap", text, OK if free >= _HEAP else WARN)
+    total, largest = facts["idf"]
     yield Finding(
         "TLS memory",
-        f"largest free block {_kib(facts['idf'])}"
-        + ("" if facts["idf"] >= _TLS else ": only one TLS connection at a time will fit"),
-        OK if facts["idf"] >= _TLS else WARN,
+        f"{_kib(total)} free of ESP-IDF's, the largest block {_kib(largest)}"
+        + ("" if largest >= _TLS else ": only one TLS connection at a time will fit"),
+        OK if largest >= _TLS else WARN,
     )
 
 
@@ -141,6 +161,8 @@ def _software(board, facts, tree) -> Iterator[Finding]:
     frozen = wins.get("flyve", "/").startswith(".frozen")
     for module in _MODULES:
         yield _wins(board, module, wins.get(module), tree, frozen)
+    if "flyve" in wins and not frozen:
+        yield _whole(board, wins["flyve"].rpartition("/flyve")[0], tree)
 
 
 def _wins(board, module, where, tree, frozen) -> Finding:
@@ -150,10 +172,38 @@ def _wins(board, module, where, tree, frozen) -> Finding:
         if frozen:
             return Finding(module, f"{where}, with the agent in the firmware")
         return Finding(module, f"{where} is used, not ours: `flyve deploy` mends it", WARN)
+    if module == "flyve":
+        return Finding(module, where)
     ours = tree / where.removeprefix("/rom").lstrip("/")
-    if not ours.exists() or board.read(where) != ours.read_bytes():
+    if not ours.is_file() or board.read(where) != ours.read_bytes():
         return Finding(module, f"{where}, another version: `flyve deploy` renews it", WARN)
     return Finding(module, f"{where} {_VERSIONS.get(module, '')}".rstrip())
+
+
+def _whole(board, slot, tree) -> Finding:
+    """Is the agent there in all its files, and as it was compiled?"""
+    wanted = {}
+    for path in tree.rglob("*"):
+        name = path.relative_to(tree).as_posix()
+        if path.is_file() and not name.startswith("lib/"):
+            # boot.py and main.py start from the flash only, whatever slot the agent is in.
+            there = f"{slot}/{name}" if "/" in name else f"/{name}"
+            wanted[there] = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = board.hashes((f"{slot}/flyve", "/boot.py", "/main.py"))
+    missing = sorted(set(wanted) - set(found))
+    other = sorted(path for path in found if found[path] != wanted.get(path))
+    own = "/main.py" in other  # which an application may bring
+    other = [path for path in other if path != "/main.py"]
+    if not missing and not other:
+        text = f"all {len(wanted)} are as compiled"
+        return Finding("files", text + (", but /main.py is not the agent's" if own else ""))
+    same = sum(path.startswith(f"{slot}/flyve/") for path in set(found) - set(other))
+    if not missing and not same:
+        return Finding("files", "another version of the agent: `flyve deploy` renews it", WARN)
+    named = [f"{path} is missing" for path in missing] + [f"{path} is another" for path in other]
+    rest = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    text = f"{', '.join(named[:3])}{rest}: `flyve deploy` puts that right"
+    return Finding("files", text, BAD)
 
 
 def _state(facts) -> Finding:

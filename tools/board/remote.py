@@ -7,7 +7,9 @@ import io
 import json
 import os
 import struct
-from collections.abc import Callable, Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mpremote.transport import TransportError, TransportExecError
@@ -20,12 +22,14 @@ from tools.board.folder import BoardError
 from tools.text import printable
 
 _ANSWER = 10  # seconds
+_PATIENCE = 3  # times that: what a board that is just starting may take to come to its prompt
 # Shares of it: a Ctrl-C that comes while the board starts is lost, and the next one is soon
 # heard.
 _TRIES = (0.1, 0.2, 0.5)
 _CHUNK = 1024
 _GONE = (errno.EIO, errno.ENXIO, errno.EBADF)
 _PART = "/deploy.part"
+_ROOTS = ("/boot.py", "/main.py", "/lib", *(path.rstrip("/") for path in build.OURS))
 _ARCHES = ("xtensawin", "rv32imc")
 
 _HASHES = """
@@ -65,6 +69,10 @@ machine.reset()
 _FREE = "import os\ns = os.statvfs('/')\nprint(s[0] * s[3])"
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 class SerialBoard:
     """A board at its prompt, from the first use until close(), which restarts it (or leaves it
     there, when `restart` is false).
@@ -72,8 +80,14 @@ class SerialBoard:
     Raises BoardError when there is no MicroPython behind the port, or when it goes away.
     """
 
-    def __init__(self, port: str, answer: float = _ANSWER, restart: bool = True):
-        self.port, self._answer, self._restart = port, answer, restart
+    def __init__(
+        self,
+        port: str,
+        answer: float = _ANSWER,
+        restart: bool = True,
+        tell: Callable[[str], None] = _say,
+    ):
+        self.port, self._answer, self._restart, self._tell = port, answer, restart, tell
         self._transport, self._folders = None, {"/"}
 
     def __enter__(self) -> "SerialBoard":
@@ -114,7 +128,7 @@ class SerialBoard:
         refusals = fit.refusals(self.implementation(), tree)
         if refusals:
             raise BoardError(f"{self.port}: {'; '.join(refusals)}")
-        present = self._hashes()
+        present = self.hashes(_ROOTS)
         wanted = {
             path: source.read_bytes()
             for path, source in found.items()
@@ -159,33 +173,56 @@ class SerialBoard:
     def run(self, code: str) -> str:
         """Runs code on the board and returns what it prints."""
         with self._lost():
-            return self._prompt().exec(code).decode(errors="replace")
+            transport = self._prompt()
+            said, error = transport.exec_raw(code, timeout=self._answer * _PATIENCE)
+            if error:
+                raise TransportExecError(said, error.decode(errors="replace"))
+            return said.decode(errors="replace")
+
+    def hashes(self, roots: Sequence[str]) -> dict[str, str]:
+        """The SHA-256 of each file that is one of these, or below one, by its path."""
+        lines = self.run(_HASHES % (tuple(roots),)).splitlines()
+        return {path: digest for digest, _, path in (line.partition(" ") for line in lines)}
 
     def _prompt(self) -> SerialTransport:
         if not self._transport:
+            self._transport = self._connect()
+        return self._transport
+
+    def _connect(self) -> SerialTransport:
+        seconds = self._answer * _PATIENCE
+        deadline, seen = time.monotonic() + seconds, False
+        while True:
             try:
                 transport = SerialTransport(self.port)
+                seen = True
             except (TransportError, OSError):
-                raise BoardError(
-                    f"{self.port} cannot be opened: does another program use it, "
-                    "and may you (on Linux: group dialout)?"
-                ) from None
+                # Native USB goes away while the chip resets.
+                if not seen or time.monotonic() > deadline:
+                    raise BoardError(
+                        f"{self.port} cannot be opened: does another program use it, "
+                        "and may you (on Linux: group dialout)?"
+                    ) from None
+                time.sleep(0.2)
+                continue
             transport.serial.timeout = self._answer
             try:
                 _interrupt(transport, self._answer)
-            except (TransportError, OSError):
+                # That it answers, too: the first command of all may come too early.
+                transport.exec_raw("", timeout=self._answer)
+                return transport
+            except (TransportError, OSError, struct.error):
                 transport.close()
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise BoardError(
-                    f"{self.port}: no MicroPython answers. Is it the right port? "
-                    "`flyve flash` puts MicroPython on a board"
-                ) from None
-            self._transport = transport
-        return self._transport
-
-    def _hashes(self) -> dict[str, str]:
-        roots = ["/boot.py", "/main.py", "/lib", *(path.rstrip("/") for path in build.OURS)]
-        lines = self.run(_HASHES % (roots,)).splitlines()
-        return {path: digest for digest, _, path in (line.partition(" ") for line in lines)}
+                    f"{self.port}: no MicroPython answers, for {seconds:.0f} s. Is it the right "
+                    "port? `flyve flash` puts MicroPython on a board"
+                )
+            self._tell(
+                f"{self.port}: no prompt yet. The board may be starting: "
+                f"trying for another {left:.0f} s"
+            )
 
     def _check_space(self, needed: int) -> None:
         free = int(self.run(_FREE))
