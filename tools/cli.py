@@ -1,11 +1,14 @@
 """The `flyve` command: collects the commands of the other modules, each loaded when asked for."""
 
 import importlib
+import os
 import signal
 import sys
+import threading
 
 import click
 
+_GRACE = 10  # seconds
 _COMMANDS = {
     "admin": "tools.backend.cli",
     "backend": "tools.backend.cli",
@@ -73,7 +76,15 @@ def _clean_up_when_ended():
     # So that each `with` and `finally` runs: boards go off, folders are removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+            signal.signal(number, _end)
+
+
+def _end(number, _):
+    # What cannot be cleaned up in that time, tools/keeper.py cleans up.
+    late = threading.Timer(_GRACE, os._exit, [128 + number])
+    late.daemon = True
+    late.start()
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

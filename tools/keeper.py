@@ -97,6 +97,16 @@ def remove_folder(path: Path) -> None:
     _tell(f"-{path}")
 
 
+def keep_link(path: Path) -> None:
+    """This symbolic link is to be removed when this process ends and it leads nowhere then."""
+    _tell(f"+{path.absolute()}")
+
+
+def forget_link(path: Path) -> None:
+    """This link is gone."""
+    _tell(f"-{path.absolute()}")
+
+
 @contextlib.contextmanager
 def folder(prefix: str) -> Iterator[Path]:
     """A temporary folder for the time of a `with`."""
@@ -125,10 +135,18 @@ def _watch() -> None:
     for _ in range(_TRIES):
         folders = [name for name in folders if os.path.lexists(name)]
         for name in folders:
-            shutil.rmtree(name, ignore_errors=True)
+            _remove(name)
         if not folders:
             break
         time.sleep(0.02)
+
+
+def _remove(name: bytes) -> None:
+    if not os.path.islink(name):
+        shutil.rmtree(name, ignore_errors=True)
+    elif not os.path.exists(name):
+        with contextlib.suppress(OSError):
+            os.unlink(name)
 
 
 if __name__ == "__main__":

@@ -44,11 +44,8 @@ def until(condition, seconds=30):
         (["backend", "--tls"], "flyve-backend-*/passwords", signal.SIGTERM),
         (["backend"], "flyve-backend-*/passwords", signal.SIGKILL),
         (["demo", "--plain"], "flyve-demo-*/board/nvs.bin", signal.SIGTERM),
-        (["demo", "--plain"], "flyve-demo-*/board/nvs.bin", signal.SIGKILL),
         (["fleet", "3"], "flyve-fleet-*/board1/state.bin", signal.SIGHUP),
-        (["fleet", "3"], "flyve-fleet-*/board1/state.bin", signal.SIGKILL),
-        (["doctor", "BOARD"], "flyve-port-*/port", signal.SIGKILL),
-        (["board", "run", "BOARD", "--pty", "PORT"], "port", signal.SIGHUP),
+        (["board", "run", "BOARD", "--pty", "PORT"], "port", signal.SIGKILL),
     ],
     ids=lambda value: value.name if isinstance(value, signal.Signals) else None,
 )
@@ -68,7 +65,10 @@ def test_no_process_and_no_folder_stays_whatever_ends_a_command(tmp_path, comman
         until(lambda: process.poll() is not None or list(folder.glob(busy)))
         assert process.poll() is None
         process.send_signal(number)
-        process.wait(20)
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
     until(lambda: not processes(folder) and not list(folder.iterdir()), 10)
 
 

@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import serial
@@ -203,6 +205,22 @@ def test_a_board_that_is_just_starting_is_tried_again_and_that_is_said(bench, tm
 def test_a_port_that_is_in_use_is_said(desk):
     with serial.Serial(desk.port, exclusive=True):
         assert "another program" in desk.flyve(cli_target.deploy, code=1)
+
+
+# B9
+def test_monitor_says_at_once_that_a_port_is_in_use(desk):
+    begun = time.monotonic()
+    with serial.Serial(desk.port, exclusive=True):
+        said = desk.flyve(cli_target.monitor, code=1)
+    assert "is in use by another program" in said and said.count("\n") == 1
+    assert time.monotonic() - begun < 5
+
+
+# B6
+def test_a_port_that_another_board_has_is_not_taken_from_it(desk, bench):
+    with pytest.raises(BoardError, match="leads to a port that is in use"):
+        bench.board().start(port=Path(desk.port)).wait()
+    assert desk.flyve(cli_target.reset)
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,13 @@ def reset(target):
 @click.option("--erase", is_flag=True, help="blank the whole flash first: NVS and files, too")
 @reported
 def flash(port, image, erase):
-    """Writes a firmware image to the chip on PORT, after checking that it is for that chip."""
+    """Writes a firmware image to the chip on PORT, after checking that it is whole and for that
+    chip.
+
+    NVS and files stay. An image with another partition table needs --erase.
+    """
     try:
-        flashing.chip_of(image.read_bytes(), image.name)
+        flashing.parts(image.read_bytes(), image.name)
         with bar() as progress:
             done = flashing.write(find_port(port), image, erase, progress)
     except ValueError as error:

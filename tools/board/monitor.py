@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import serial
 
+from tools.board import ports
 from tools.text import printable
 
 _BAUD = 115200
@@ -33,9 +34,10 @@ class Stamps:
 def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
     """Shows what comes from a port until KeyboardInterrupt. Sends nothing: the board runs on.
 
-    A port that goes away (native USB does at a reset) is waited for. Raises
-    serial.SerialException when it does not come back.
+    A port that goes away (native USB does at a reset) is waited for. Raises BoardError when it
+    cannot be opened, serial.SerialException when it does not come back.
     """
+    ports.check_free(port)
     deadline = None
     while True:
         try:

@@ -17,7 +17,7 @@ from mpremote.transport_serial import SerialTransport
 from serial import SerialException
 
 from tools import build
-from tools.board import fit
+from tools.board import fit, ports
 from tools.board.folder import BoardError
 from tools.text import printable
 
@@ -199,10 +199,8 @@ class SerialBoard:
             except (TransportError, OSError):
                 # Native USB goes away while the chip resets.
                 if not seen or time.monotonic() > deadline:
-                    raise BoardError(
-                        f"{self.port} cannot be opened: does another program use it, "
-                        "and may you (on Linux: group dialout)?"
-                    ) from None
+                    ports.check_free(self.port)
+                    raise BoardError(f"{self.port} cannot be opened: is it plugged in?") from None
                 time.sleep(0.2)
                 continue
             transport.serial.timeout = self._answer

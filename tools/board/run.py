@@ -18,7 +18,9 @@ class Run:
         self._port, self._code = options.get("port"), None
         self._error: BaseException | None = None
         self._supervisor = supervisor.Supervisor(board, self._log.feed, **options)
-        self._thread = threading.Thread(target=self._supervise, name=f"board {board.path.name}")
+        # A daemon: a process that is ended in the middle of this must not wait for its board.
+        name = f"board {board.path.name}"
+        self._thread = threading.Thread(target=self._supervise, name=name, daemon=True)
         self._thread.start()
 
     def __enter__(self) -> "Run":

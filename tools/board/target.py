@@ -6,13 +6,13 @@ from typing import Protocol
 
 from serial.tools import list_ports
 
+from tools.board import ports
 from tools.board.board import VirtualBoard
 from tools.board.folder import BoardError
 from tools.board.remote import SerialBoard
 
 # mpremote's short names of ports.
 _SHORT = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
-_URLS = ("socket://", "rfc2217://")
 
 
 class Target(Protocol):
@@ -61,15 +61,15 @@ def find_port(name: str) -> str:
     if len(device) == 2 and device[0] in _SHORT and device[1] in "0123":
         device = _SHORT[device[0]] + device[1]
     known = [port.device for port in list_ports.comports()]
-    if device.startswith(_URLS) or device in known or Path(device).is_char_device():
+    if device.startswith(ports.URLS) or device in known or Path(device).is_char_device():
         return device
     if Path(device).exists():
         raise BoardError(f"{name} is neither a serial port nor the folder of a virtual board")
     raise BoardError(f"{name}: no such serial port{_listed(usb)}, and no virtual board's folder")
 
 
-def _listed(ports) -> str:
+def _listed(found) -> str:
     names = ", ".join(
-        f"{port.device} ({port.serial_number or port.description})" for port in ports
+        f"{port.device} ({port.serial_number or port.description})" for port in found
     )
     return f" (there are: {names})" if names else ""

@@ -13,6 +13,7 @@ import termios
 import tty
 from pathlib import Path
 
+from tools import keeper
 from tools.board.folder import BoardError
 
 _WAITING = 1 << 16  # of output that nobody fetches; a UART would lose it, too
@@ -44,12 +45,16 @@ class Wire:
             raise
 
     def _place(self) -> None:
-        if self._link.exists() and not self._link.is_symlink():
-            raise BoardError(f"{self._link} is there already: choose another name for the port")
+        if self._link.exists():
+            # A link that leads nowhere any more was left by a board that was killed.
+            leads = self._link.is_symlink()
+            what = "leads to a port that is in use" if leads else "is there already"
+            raise BoardError(f"{self._link} {what}: choose another name for the port")
         part = self._link.with_name(f".{self._link.name}.{os.getpid()}")
         try:
             os.symlink(self._name, part)
             os.replace(part, self._link)
+            keeper.keep_link(self._link)
         except OSError as error:
             raise BoardError(f"cannot make the port {self._link}: {error.strerror}") from None
 
@@ -83,6 +88,7 @@ class Wire:
     def close(self) -> None:
         if self._link.is_symlink() and os.readlink(self._link) == self._name:
             self._link.unlink()
+            keeper.forget_link(self._link)
         os.close(self._slave)
         os.close(self._master)
 
