@@ -16,7 +16,8 @@ _wdt = None
 
 def nvs_get(key):
     """The blob of at most 4 KiB stored under key (15 characters at most), or None."""
-    for size in (1024, 2048, 4096):
+    for bits in range(7, 13):  # the length cannot be asked for: at most twice as much is taken
+        size = 1 << bits
         buf = bytearray(size)
         try:
             return bytes(memoryview(buf)[: _nvs.get_blob(key, buf)])

@@ -12,6 +12,7 @@ BUFFER = const(4096)  # bytes of the buffer that check() and unpack() want
 _RECORD = const(512)
 _MEMBERS = const(200)
 _LONGEST = const(120)  # characters of a member's path
+_SPARSE = const("refused: sparse file: pack it without --sparse")
 
 
 def check_mpy(head):
@@ -75,10 +76,16 @@ def _members(f, buf):
             # Times and owners are of no use here; a path or a size would be missed.
             n = f.readinto(buf)
             pax = bytes(buf[: min(n, size)])
+            if b"GNU.sparse." in pax or b"realsize=" in pax:
+                raise Failed(_SPARSE)
             if size > n or b"path=" in pax or b" size=" in pax:
                 raise Failed("names too long")
-        elif kind not in "\x000" + "5":
+        elif kind in "12346":
             raise Failed("refused: link or device " + path)
+        elif kind == "S":
+            raise Failed(_SPARSE)
+        elif kind not in "\x0005":
+            raise Failed("refused: member of type %s: %s" % (repr(kind), path))
         if kind == "5":
             size = 0
         yield path, size, kind == "5"
@@ -115,10 +122,14 @@ def unpack(f, buf, target):
         path = target + "/" + path
         files.mkdirs(path + "/" if folder else path)
         if not folder:
+            start = path.endswith(".py")
             with open(path, "wb") as out:
                 while left:
                     n = f.readinto(buf[: min(left, BUFFER)])
-                    out.write(buf[:n])
+                    # MicroPython takes a byte order mark for an error.
+                    mark = start and buf[:3] == b"\xef\xbb\xbf"
+                    out.write(buf[3 if mark else 0 : n])
+                    start = False
                     left -= n
                     yield
         yield

@@ -4,10 +4,20 @@ import json
 
 from micropython import const
 
-from flyve.text import loads
+from flyve.text import loads, read
 
 PATH = "/config.json"
 LIMIT = const(4096)  # bytes of the whole file
+# What no folder of an operator's may be called: modules, which it would hide, and files.
+_MODULES = const((
+    "", "flyve", "lib", "main", "boot", "rom", "umqtt", "urequests", "usocket", "ussl", "ujson",
+    "binascii", "collections", "errno", "esp32", "hashlib", "json", "machine", "network", "os",
+    "random", "select", "socket", "struct", "time", "tls",
+))  # fmt: skip
+_FILES = const((
+    "apps", "apps.new", "ca.der", "ca.pem", "config.json", "deeplink", "deploy.part", "keep.json",
+    "outbox.json", "part", "part.json", "tasks.json", "wiping",
+))  # fmt: skip
 
 # name, type or choices, lowest, highest (of what has a length: its length), default in JSON
 _TABLE = const("""
@@ -103,13 +113,30 @@ def check(name, value):
             for one in value if kind == "list" else value.values():
                 if not isinstance(one, str):
                     text = "must hold texts only"
-                elif kind == "dict":
-                    first = (one + "/").split("/")[1].split(".")[0]
-                    if one[:1] != "/" or first in ["", "flyve", "lib", "main", "boot"]:
-                        text = "must hold folders, and none of the agent's"
+            if kind == "dict" and not text:
+                value = {key: one.rstrip("/") for key, one in value.items()}
+                text = _about_roots(value)
         if not text:
             return value
     raise ValueError("%s: %s" % (name, text))
+
+
+def _about_roots(roots):
+    """What is wrong with the roots of destinations, "" when nothing is."""
+    for name, path in roots.items():
+        if not name or "%" in name or "/" in name:
+            return "its names must not be empty, nor contain % or /"
+        parts = path.split("/")
+        first = parts[1] if len(parts) > 1 else ""
+        if parts[0] or first.split(".")[0] in _MODULES or first in _FILES:
+            return "must hold folders, and none of the agent's"
+        for part in parts[1:]:
+            refused = part in ["", ".", ".."] or len(part) > 64
+            for c in part:
+                refused = refused or c < " " or c in "\\%\x7f"
+            if refused:
+                return "must hold paths that can be folders, not " + repr(path)
+    return ""
 
 
 def load(path=PATH):
@@ -120,11 +147,10 @@ def load(path=PATH):
     problems = []
     found = {}
     try:
-        with open(path) as f:
-            text = f.read(LIMIT + 1)
+        text = read(path, LIMIT)
         if len(text) > LIMIT:
             raise ValueError("longer than %d bytes" % LIMIT)
-        found = loads(text) if text.strip() else {}
+        found = loads(text) if text.lstrip(b"\xef\xbb\xbf \t\r\n") else {}
         if not isinstance(found, dict):
             found = {}
             raise ValueError("not a JSON object")

@@ -10,6 +10,7 @@ from micropython import const
 
 from flyve import log, resident, transport
 from flyve.registry import Failed
+from flyve.text import read
 
 _BLOCK = const(4096)  # of littlefs, and of the one buffer
 _PART = const("/part")  # what has come so far
@@ -35,8 +36,7 @@ def begin(d):
         d.path = d.place + files.segment(name) if isinstance(name, str) else None
     file = [d.item, d.place, d.form]
     try:
-        with open(_JOURNAL) as f:
-            journal = json.load(f)
+        journal = json.loads(read(_JOURNAL, 8192))
         if journal["file"] != file:
             raise ValueError
         total = d.form.get("filesize", journal.get("total"))
@@ -93,7 +93,8 @@ def take(d, answer, first, length):
         _turn(d)
     try:
         at = _judge(d, status, headers, first, length)
-        d.buf = memoryview(bytearray(_BLOCK))  # in the place of what the judgement took
+        size = min(_BLOCK, max(512, d.total - d.have))
+        d.buf = memoryview(bytearray(size))  # in the place of what the judgement took
         end = d.total if status == 200 else min(d.total, first + length)
         while d.have < end:
             sock.extend(d.ms)

@@ -7,6 +7,7 @@ import os
 from micropython import const
 
 from flyve import log, resident
+from flyve.text import read as read_file
 
 PATH = const("/deeplink")
 _LOOK_MS = const(5000)  # how often to look for a deeplink
@@ -53,8 +54,7 @@ def read():
     """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
     secret. Raises DeeplinkError, with `final`, when the deeplink cannot be used."""
     deeplink = resident.load("deeplink")
-    with open(PATH, "rb") as f:
-        text = f.read(deeplink.LIMIT + 1)
+    text = read_file(PATH, deeplink.LIMIT)
     mark = binascii.hexlify(hashlib.sha256(text).digest()[:6]).decode()
     try:
         return deeplink.parse(text), mark

@@ -11,6 +11,7 @@ from micropython import const
 
 from flyve import files, log, resident
 from flyve.registry import Failed
+from flyve.text import read
 
 AGENT = const("flyve-mdm-esp32")  # the package that is the agent itself
 
@@ -33,9 +34,8 @@ def _base(name):
 def _read(name):
     """The folders of an application, the current one first."""
     try:
-        with open(_ROOT + "/" + name + "/.current") as f:
-            return f.read().split()
-    except OSError:
+        return str(read(_ROOT + "/" + name + "/.current", 256), "utf-8").split()
+    except (OSError, ValueError):
         return []
 
 
@@ -112,8 +112,7 @@ def install(path, name, version, task=None):
     restart makes it current, being firmware or the agent itself: then the task is "trial" before.
     Raises Failed or Incompatible, and nothing has changed."""
     try:
-        with open(path, "rb") as f:
-            head = f.read(512)
+        head = read(path, 511)
         image = head[:1] == b"\xe9"
         restart = image or name == AGENT
         if restart and task:
@@ -157,13 +156,29 @@ def _install(path, head, name, version):
             raise Failed("neither bundle, module nor image")
         yield from reclaim(name)
         files.mkdirs(new + "/")
-        os.rename(path, new + module)
+        if head[:3] == b"\xef\xbb\xbf":
+            # MicroPython takes a byte order mark for an error.
+            yield from _copy(path, 3, new + module)
+        else:
+            os.rename(path, new + module)
     folders = _read(name)[:1]
     if folder in folders:
         folder += "~"
     os.rename(new, base + "/" + folder)
     _write(base, [folder] + folders)
     yield from reclaim()
+
+
+def _copy(path, at, target):
+    buf = memoryview(bytearray(512))
+    with open(path, "rb") as f, open(target, "wb") as out:
+        f.seek(at)
+        while True:
+            n = f.readinto(buf)
+            if not n:
+                return
+            out.write(buf[:n])
+            yield
 
 
 def _unpack(path, target, bare, wanted=None):

@@ -1,6 +1,7 @@
 """Text from outside, before it goes on: to a driver, a file name, the wire or a terminal."""
 
 import json
+import os
 
 
 def _half(data, at):
@@ -47,6 +48,13 @@ def loads(data):
             data[at : at + 3] = b"\xef\xbf\xbd"
         at = data.find(b"\xed", at + 1)
     return json.loads(data)
+
+
+def read(path, limit):
+    """The bytes of a file, up to limit + 1 of them: more than limit are too many. It takes as
+    much memory as the file is long. Raises OSError."""
+    with open(path, "rb") as f:
+        return f.read(min(os.stat(path)[6], limit + 1))
 
 
 def plain(text):

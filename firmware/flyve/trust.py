@@ -5,6 +5,8 @@ import binascii
 import tls
 from micropython import const
 
+from flyve.text import read
+
 _BEGIN = const(b"-----BEGIN CERTIFICATE-----")
 # ENOMEM, and what mbedTLS says for it: of SSL, X.509, PK, bignum, ASN.1.
 _NO_MEMORY = const((12, -0x7F00, -0x2880, -0x3F80, -0x10, -0x6A))
@@ -34,17 +36,17 @@ def context(ca, verify):
     if not ca:
         raise TrustError("no CA certificate on the board" + _PROVISION)
     try:
-        with open(ca, "rb") as f:
-            data = f.read(LIMIT + 1)
+        data = read(ca, LIMIT)
         if len(data) > LIMIT:
             raise ValueError
+        view = memoryview(data)
         at = data.find(_BEGIN)
         if at < 0:
             made.load_verify_locations(data)
         while at >= 0:
             # PEM by ourselves: not every build of MicroPython reads it.
             end = data.index(b"-----END", at)
-            made.load_verify_locations(binascii.a2b_base64(data[at + len(_BEGIN) : end]))
+            made.load_verify_locations(binascii.a2b_base64(view[at + len(_BEGIN) : end]))
             at = data.find(_BEGIN, end)
     except (OSError, ValueError):
         raise TrustError("%s is no usable CA certificate" % ca + _PROVISION) from None

@@ -72,6 +72,17 @@ def test_a_single_module_becomes_current(ground, data, name):
     assert STAGED not in dict(board.files())
 
 
+def test_a_byte_order_mark_before_a_module_is_passed_over(ground):
+    marked = b"\xef\xbb\xbf" + APP * 300
+    board = ground.board(staged=marked, bundle=tar({"app.py": marked, "b.py": b"", "c": marked}))
+    lines = ground.run(board, "install('a', '1')\ninstall('b', '1', '/bundle')\n" + INSTALLED)
+    assert [line.split()[0] for line in lines if "INFO" not in line][:2] == ["done", "done"]
+    assert applications(board) == {
+        "a": {"app.py": APP * 300},
+        "b": {"app.py": APP * 300, "b.py": b"", "c": marked},
+    }
+
+
 def test_one_old_version_stays_and_can_come_back(ground):
     board = ground.board()
     for number in range(4):

@@ -1,5 +1,6 @@
 """Packages that must not be installed: each is refused, says why, and changes nothing."""
 
+import io
 import struct
 import tarfile
 
@@ -34,6 +35,22 @@ def other_mpy(at, value):
 
 ONE = tar({"app.py": APP})
 
+
+def kind(flag):
+    """A bundle whose member is of another type."""
+    return patched(ONE, 156, flag)
+
+
+def pax(key, value):
+    """A bundle whose member has such an extended header."""
+    info = tarfile.TarInfo("app.py")
+    info.size, info.pax_headers = len(APP), {key: value}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(APP))
+    return out.getvalue()
+
+
 BAD = {
     "failed: refused path ../evil": tar({"app.py": APP, "../evil": b"x"}),
     "failed: refused path a/../../evil": tar({"a/../../evil": b"x"}),
@@ -45,6 +62,15 @@ BAD = {
     "failed: refused: link or device link": tar({"app.py": APP, "l": link(tarfile.SYMTYPE)}),
     "failed: refused: link or device link ": tar({"app.py": APP, "l": link(tarfile.LNKTYPE)}),
     "failed: refused: link or device link  ": tar({"app.py": APP, "l": link(tarfile.CHRTYPE)}),
+    # A32
+    "failed: refused: sparse file: pack it without --sparse": kind(b"S"),
+    "failed: refused: sparse file: pack it without --sparse ": pax("GNU.sparse.major", "1"),
+    "failed: refused: sparse file: pack it without --sparse  ": pax("GNU.sparse.map", "0,1"),
+    "failed: refused: sparse file: pack it without --sparse   ": pax("SCHILY.realsize", "9"),
+    "failed: refused: member of type 'M': app.py": kind(b"M"),
+    "failed: refused: member of type 'D': app.py": kind(b"D"),
+    "failed: refused: member of type '7': app.py": kind(b"7"),
+    "failed: refused: member of type 'V': app.py": kind(b"V"),
     "failed: names too long": tar({"n" * 130: b"x"}, tarfile.PAX_FORMAT),
     "failed: refused path ./@LongLink": tar({"n" * 130: b"x"}, tarfile.GNU_FORMAT),
     "failed: too many members": tar({f"f{n}": b"" for n in range(201)}),

@@ -102,6 +102,26 @@ def test_a_root_is_a_folder_and_not_one_of_the_agents_own():
         assert check("roots", {"X": path}) == {"X": path}
 
 
+# A32
+def test_a_root_may_end_in_a_slash():
+    assert check("roots", {"X": "/files/", "Y": "/a/b//"}) == {"X": "/files", "Y": "/a/b"}
+
+
+# A32
+def test_a_root_that_no_destination_could_be_below_is_refused_by_name():
+    for path in ("/a//b", "/a/../b", "/a/.", "/a%b", "/a\\b", "/a\n", "/" + "a" * 65):
+        assert "paths that can be folders" in refused("roots", {"X": path}), path
+    for name in ("", "A%B", "a/b"):
+        assert "names" in refused("roots", {name: "/files"}), name
+
+
+# A32
+def test_a_root_hides_no_module_and_no_file_of_the_agents():
+    for path in ("/umqtt", "/urequests.py", "/time", "/json/x", "/config.json", "/apps", "/part"):
+        assert "none of the agent's" in refused("roots", {"X": path}), path
+    assert check("roots", {"X": "/config", "Y": "/parts", "Z": "/timeline"})
+
+
 def test_time_servers_and_roots_are_texts():
     for name, value in (("ntp", ["a", 5]), ("ntp", [None]), ("roots", {"SDCARD": 5})):
         assert "texts" in refused(name, value)
@@ -120,6 +140,12 @@ def test_a_file_that_is_no_json_object_is_reported():
 
 def test_an_empty_file_is_as_good_as_none():
     assert loaded(" \n")[1] == []
+    assert loaded("\ufeff\n")[1] == []
+
+
+def test_a_byte_order_mark_is_passed_over():
+    settings, problems = loaded('\ufeff{"keepalive": 20}')
+    assert problems == [] and settings["keepalive"] == 20
 
 
 def test_too_long_a_file_is_reported_and_not_read_whole():
