@@ -38,6 +38,7 @@ class Agent:
         self.apps = None  # apps.py's, once there are any
         self.restarting = False  # an update waits for it
         self.refusals = 0  # of the backend, while the broker refuses us, too
+        self.spent = {}  # leaving.py's, which outlives its jobs
         self.reports = None  # a list of what to tell over REST, if that is wanted
         self.by_mqtt = True  # whether answers go over MQTT
         self.user = settings["user"]  # the user's data in GLPI, as report.py wants it

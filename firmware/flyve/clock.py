@@ -1,63 +1,124 @@
-"""The time of day from NTP (RFC 4330), needed before any certificate can be checked."""
+"""The time of day from NTP (RFC 4330), needed before any certificate can be checked.
+
+Nobody signs NTP's answers. A time that is no surprise is taken from the first server: within a
+year after the floor or, when the clock is `sure`, within a day of the clock. Any other needs a
+second server that agrees; if only one is set it is believed, but the clock is not sure then.
+The floor (`time` in the record) rises from what keep() is told: a sure time, under which a
+certificate was verified. A leap back lowers it, but not below the build date.
+"""
 
 import struct
 import time
 
 from micropython import const
 
-from flyve import log, resident, transport
+from flyve import BUILD, log, resident, transport
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
-_RESYNC_S = const(86400)
+_DAY = const(86400)
+_YEAR = const(31536000)
+_AGREE_S = const(60)  # of two servers
+_AGAIN_S = const(60)  # when a surprise is looked into once more, and
+_LATER_S = const(3600)  # when it was none any more
 
 
-def _ask(server):
-    host, _, port = server.partition(":")
+def _ask(host, port):
     packet = bytearray(48)
     packet[0] = 0x23  # version 4, client
     struct.pack_into("!I", packet, 40, time.ticks_us())
     reply = bytearray(48)
     n = resident.load("dial").datagram(host, int(port or 123), packet, reply, _WAIT_MS)
+    spread = struct.unpack_from("!H", reply, 8)[0]  # root dispersion, in seconds
     seconds = struct.unpack_from("!I", reply, 40)[0]
-    if seconds < _TO_2000:
-        seconds += 1 << 32  # NTP's second era, from 2036 on
-    seconds -= _TO_2000
     # The server repeats our transmit time stamp: anything else answers somebody else.
     if n < 48 or reply[0] & 7 != 4 or reply[24:32] != packet[40:48]:
         host += " sent no NTP answer"
-    elif reply[0] >> 6 == 3 or not 0 < reply[1] < 16:
+    elif reply[0] >> 6 == 3 or not 0 < reply[1] < 16 or spread > 15 or not seconds:
         host += " does not know the time"
-    elif seconds < transport.floor:
-        host += " tells a time in the past"
     else:
-        return seconds
+        if seconds < _TO_2000:
+            seconds += 1 << 32  # NTP's second era, from 2036 on
+        seconds -= _TO_2000
+        if seconds >= BUILD:
+            return seconds
+        host += " tells a time in the past"
     raise transport.NetError("clock", host)
 
 
+def _expected(seconds):
+    if transport.sure:
+        return abs(seconds - time.time()) <= _DAY
+    return transport.floor <= seconds <= transport.floor + _YEAR
+
+
+def _text(seconds):
+    return "%04d-%02d-%02d %02d:%02d:%02d" % time.gmtime(seconds)[:6]
+
+
 def sync(agent):
-    """A job: sets the clock by the first server of the settings ("host" or "host:port") that
-    answers, and lets it be due again in a day. Raises NetError when none did."""
-    rec = agent.rec
-    unset = time.time() < transport.floor
+    """A job: sets the clock by the servers of the settings ("host" or "host:port"), and lets it be
+    due again in a day. Raises NetError when none is believed."""
+    asked = []
+    told = []  # surprising answers, as the uptime's difference from them
+    sure = True
     for server in agent.settings["ntp"]:
+        host, _, port = server.partition(":")
+        if (host, port or "123") in asked:
+            continue
+        asked.append((host, port or "123"))
         try:
-            seconds = _ask(server)
+            seconds = _ask(host, port)
         except (transport.NetError, ValueError) as e:
             log.debug("clock", "%s", e)
             yield
             continue
-        resident.load("chip").set_clock(time.gmtime(seconds)[:6])
-        log.info("clock", "set to %04d-%02d-%02d %02d:%02d:%02d by %s", *time.gmtime()[:6], server)
-        break
+        began = seconds - log.uptime() // 1000
+        if _expected(seconds) or [one for one in told if abs(one - began) <= _AGREE_S]:
+            break
+        log.warn("clock", "%s tells %s: far from what is known", server, _text(seconds))
+        told.append(began)
+        yield
     else:
-        raise transport.NetError("clock", "no NTP server answered: allow UDP 123, or set `ntp`")
-    if unset:
+        if not told or len(asked) > 1:
+            text = "no NTP server answered: allow UDP 123, or set `ntp`"
+            if told:
+                text = "no second NTP server agrees: correct `ntp`"
+            raise transport.NetError("clock", text)
+        sure = False
+        seconds = told[0] + log.uptime() // 1000
+    _set(agent, seconds, sure, server)
+
+
+def _set(agent, seconds, sure, server):
+    now = time.time()
+    resident.load("chip").set_clock(time.gmtime(seconds)[:6])
+    log.info("clock", "set to %s by %s", _text(seconds), server)
+    transport.sure = sure
+    if sure:
+        agent.clock.after(_DAY * 1000)
+    else:
+        agent.clock.after(1000 * (_LATER_S if abs(now - seconds) < _DAY else _AGAIN_S))
+    if now < transport.floor:
+        # What the clock was in the way of need not wait any longer.
         for waiting in (agent.link, agent.invited):
             if waiting:
                 waiting.now()
-    agent.clock.after(_RESYNC_S * 1000)
-    # The record's time is a floor for the next boot: a day more or less does no harm.
-    if seconds - rec.get("time", 0) > _RESYNC_S:
-        rec.save(time=seconds)
-    transport.floor = max(transport.floor, rec.get("time", 0))
+    if seconds < transport.floor:
+        transport.proven = 0
+        log.warn("clock", "the last known time was wrong")
+        _floor(agent.rec, seconds)
+    keep(agent.rec)
+
+
+def keep(rec):
+    """Lets the floor follow the time at which a certificate was verified, not more often than
+    daily: also for the next start."""
+    if transport.proven > transport.floor + 2 * _DAY:
+        _floor(rec, transport.proven)
+
+
+def _floor(rec, seconds):
+    # A day below: no clock is exact, and no certificate that short.
+    transport.floor = max(BUILD, seconds - _DAY)
+    rec.save(time=transport.floor)

@@ -9,10 +9,11 @@ import time
 
 from micropython import const
 
-from flyve import VERSION, log, resident
+from flyve import BUILD, VERSION, log, resident, transport
 
 _DUTIES = const(7)
 _FRESH_S = const(3600)
+_KEEP_S = const(172800)  # as clock.keep(), which is loaded for nothing else
 
 
 def find(state):
@@ -79,7 +80,12 @@ def _no_memory(e):
 def greet(agent):
     """What follows on a new connection."""
     agent.tell("online")
-    agent.rec.save(doubt=None)
+    agent.refusals = 0
+    agent.spent.pop("doubt_s", None)
+    agent.rec.save(doubt_s=None)
+    if transport.proven > transport.floor + _KEEP_S:
+        resident.load("clock").keep(agent.rec)
+        resident.drop("clock")
     if agent.rec.get("generation") == "A":
         # It takes digits and dots only, where Android sends JSON.
         version = ""
@@ -106,7 +112,7 @@ def _verify(state, name):
             del state.guarded[name]  # it is so already
             return
     yield
-    obey = _obeyed(agent, name, message, since)
+    obey = _obeyed(state, name, message, since)
     if not obey:
         log.warn("commands", "retained %s is stale: ignored", name)
     if state.guarded.pop(name, None) and obey:
@@ -114,9 +120,19 @@ def _verify(state, name):
         yield from resident.load("commands").run(agent, name, message, False)
 
 
-def _obeyed(agent, name, message, since):
+def _fresh(state):
+    """Whether the agent may have been enrolled less than an hour ago."""
+    since = state.agent.rec.get("since") or 0
+    # A stamp from before this firmware may come from a clock that was not set.
+    if transport.sure and since >= BUILD and time.time() - since >= _FRESH_S:
+        return False
+    return log.uptime() - state.begun < _FRESH_S * 1000
+
+
+def _obeyed(state, name, message, since):
     """Whether the retained command is to be obeyed. since: uptime in ms when it came. Raises
     NetError and RestError while that cannot be known."""
+    agent = state.agent
     rest = resident.load("rest")
     try:
         item = "PluginFlyvemdmAgent/" + agent.rec.get("agent_id")
@@ -131,11 +147,6 @@ def _obeyed(agent, name, message, since):
         if rest.is_gone(e):
             return name == "unenroll"
         after = agent.settings["wipe_unverified_after"]
-        if (
-            name == "wipe"
-            and after
-            and time.time() - agent.rec.get("since", 0) >= _FRESH_S
-            and log.uptime() - since > after * 1000
-        ):
+        if name == "wipe" and after and not _fresh(state) and log.uptime() - since > after * 1000:
             return True
         raise

@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from flyve import VERSION, chip, log, resident, rest
+from flyve import VERSION, chip, log, resident, rest, transport
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
@@ -134,7 +134,7 @@ def _credentials(api, rec, settings, invited, mark, user):
         generation=generation,
         computer=found.get("computers_id"),
         user_id=user.get("glpiID"),
-        since=time.time(),
+        since=int(time.time()) if transport.sure else None,
         error=None,
     )
     resident.load("invitation").discard()

@@ -3,12 +3,12 @@ what goes from the flash then."""
 
 import json
 import os
-import time
 
 from micropython import const
 
 from flyve import board, log, resident
 from flyve.backoff import Retry
+from flyve.record import RecordError
 
 WIPING = const("/wiping")  # a wipe was begun: nothing else happens before it is done
 _KEPT = const("/keep.json")  # what of NVS outlives a wipe
@@ -19,6 +19,7 @@ _WAIT_MS = const(200)
 _REPLACED_S = const(600)  # somebody has provisioned another deeplink, and waits beside the board
 _HEARD_MS = const(500)  # what the broker has, the backend hears a little later
 _REFUSALS = const(3)
+_KEEP_S = const(60)  # how much of a time spent a restart may lose
 _ACK = const(b'{"unenroll":"unenrolled"}')
 
 
@@ -34,12 +35,26 @@ def _gone(agent):
         raise
 
 
+def _spent(agent, key):
+    """Seconds of being on since the first call of this name, restarts included: the clock may be
+    unset, or leap, meanwhile. key: the record's, under which what was spent before is kept."""
+    now = log.uptime() // 1000
+    if key not in agent.spent:
+        agent.spent[key] = [now - agent.rec.get(key, 0), now]
+    began, kept = agent.spent[key]
+    if now - kept >= _KEEP_S:
+        agent.spent[key][1] = now
+        try:
+            agent.rec.save(**{key: now - began})
+        except (OSError, RecordError) as e:
+            log.error("record", "%s", e)
+    return now - began
+
+
 def run(agent):
     """A job: acknowledges the unenrollment until the backend has deleted the agent, or for
     `unenroll_wait` seconds; then erases the enrollment and restarts the board."""
-    link, rec = agent.link, agent.rec
-    if rec.get("leaving") is None:
-        rec.save(leaving=time.time())
+    link = agent.link
     wait = agent.settings["unenroll_wait"]
     if resident.load("invitation").waiting():
         wait = min(wait, _REPLACED_S)
@@ -71,7 +86,7 @@ def run(agent):
                 log.warn("agent", "unenrolling: %s", e)
                 failure = e
             retry.failed(failure)
-        if time.time() - rec.get("leaving", 0) > wait:
+        if _spent(agent, "left_s") > wait:
             log.warn("agent", "the backend did not confirm the unenrollment")
             break
     end(agent)
@@ -88,19 +103,17 @@ def doubt(agent):
     try:
         rest.resume(agent).open(rec.get("api_token"))
         agent.refusals = 0
-        rec.save(doubt=None)
+        agent.spent.pop("doubt_s", None)
+        rec.save(doubt_s=None)
         return
     except rest.RestError as e:
         if not rest.is_gone(e):
             raise
     agent.refusals += 1
-    if rec.get("doubt") is None:
+    if agent.refusals == 1:
         log.warn("agent", "broker and backend refuse us: was the agent deleted?")
-        rec.save(doubt=time.time())
-    elif (
-        agent.refusals >= _REFUSALS
-        and time.time() - rec.get("doubt") >= agent.settings["orphan_after"]
-    ):
+    spent = _spent(agent, "doubt_s")
+    if agent.refusals >= _REFUSALS and spent >= agent.settings["orphan_after"]:
         end(agent, "orphaned")
         log.error("agent", "orphaned")
         board.reset(True)

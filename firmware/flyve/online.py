@@ -28,6 +28,7 @@ class Online:
         self.failed = []  # applications that were stopped
         self.update = bool(board.nvs_get_int("update"))  # one may have to be settled
         self.refusal = None  # the newest one of the broker that was looked into
+        self.begun = log.uptime()
         self.used = log.uptime()  # when the last job ended
         self._located = log.uptime()
         self._connects = 0

@@ -27,6 +27,8 @@ _OUTPUT = select.POLLOUT
 
 hook = None  # called in each slice of a wait; must not wait itself
 floor = 0  # no true clock shows less (seconds of the board's epoch)
+sure = False  # the clock's time is more than one server's word; see clock.py
+proven = 0  # the newest such time at which a peer's certificate was verified
 ca = None  # file of the trusted certificate(s), DER or PEM
 verify = True
 
@@ -119,6 +121,7 @@ class Socket:
         self.address = None
         self.open()
         self._blocking = True
+        self._unproven = False  # a handshake is to verify the peer
         self._out = bytearray(_OUT)
         self._held = 0
         self._headers = 0
@@ -166,6 +169,7 @@ class Socket:
             raise _tls_error(e) from None
         self._poll = None
         self._x.tls = True
+        self._unproven = verify
 
     def _wait(self, events):
         poll = self._poll
@@ -291,8 +295,17 @@ class Socket:
                 raise self._failed(e) from None
             if n:
                 view = view[n:]
+                if self._unproven:
+                    self._proved()
             else:
                 self._wait(_OUTPUT)
+
+    def _proved(self):
+        # The first byte went through: so the handshake, which verifies, is over.
+        global proven
+        self._unproven = False
+        if sure:
+            proven = int(time.time())
 
     def setblocking(self, flag):
         """True: wait until the deadline, on every port; False: do not wait, and never call the

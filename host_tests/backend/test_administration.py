@@ -194,15 +194,21 @@ def test_http_interface(pair):
 
 
 def test_ntp(backend):
-    def ask():
+    def ask(server=backend.ntp_server):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(0.2)
-            client.sendto(b"\x1b" + bytes(47), ("127.0.0.1", backend.ntp_server.port))
+            client.sendto(b"\x1b" + bytes(47), ("127.0.0.1", server.port))
             return struct.unpack("!I", client.recv(48)[40:44])[0] - 2208988800
 
     assert abs(ask() - time.time()) < 2
     backend.options.ntp_offset = 1000
     assert abs(ask() - time.time() - 1000) < 2
+    assert abs(ask(backend.second_ntp_server) - time.time()) < 2
+    backend.options.ntp_leap = 5000
+    assert abs(ask() - time.time() - 5000) < 2
+    assert abs(ask() - time.time() - 1000) < 2
+    backend.options.ntp_answer = "zero"
+    assert ask() == -2208988800
     backend.options.ntp_silent = True
     with pytest.raises(TimeoutError):
         ask()

@@ -71,6 +71,12 @@ class Device:
         """Returns when the commands before this one are dealt with."""
         assert self.backend.geolocate(self.agent, wait=5)
 
+    def later(self, pattern, seconds=0, timeout=10):
+        """So much time passes for the board; waits for a new line with the pattern after that."""
+        since = len(self.run.log)
+        self.board.pass_time(seconds)
+        self.run.wait_log(pattern, timeout, since)
+
     def said(self, text):
         """How many lines of the console hold the text."""
         return sum(text in line for line in self.run.log)

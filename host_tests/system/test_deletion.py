@@ -45,6 +45,28 @@ def test_nothing_is_erased_before_the_time_that_is_set(make_device):
     assert device.secrets_on_board(device.credentials())
 
 
+# A6
+@pytest.mark.virtual
+def test_a_clock_that_is_set_late_does_not_hasten_it_and_a_restart_does_not_undo_it(make_device):
+    device = make_device().go_online(orphan_after=3600)
+    device.run.kill()
+    device.backend.delete(17)
+    device.backend.options.ntp_silent = True
+    device.start().wait_log("agent: broker and backend refuse us")
+    device.backend.options.ntp_silent = False
+    device.later("clock: set to", 30)
+    for _ in range(2):
+        device.later("link: no connection: .*refused", 30)
+    device.later("link: no connection: .*refused", 3000)
+    device.later("link: no connection: .*refused", 30)
+    assert not device.said("orphaned")
+    device.run.kill()
+    device.start().wait_log("agent: broker and backend refuse us")
+    for _ in range(2):
+        device.later("link: no connection: .*refused", 30)
+    device.later("agent: orphaned", 600)
+
+
 def test_a_broker_alone_that_refuses_erases_nothing(make_device):
     device = make_device().go_online(orphan_after=1)
     agent, broker = device.agent, device.backend.broker

@@ -1,6 +1,7 @@
 """Wi-Fi and clock of a whole board."""
 
 import json
+import time
 
 NETWORKS = {"attic": "attic-passphrase", "cellar": "cellar-passphrase"}
 
@@ -57,13 +58,16 @@ def test_the_second_time_server_is_asked_when_the_first_is_silent(device):
     assert device.backend.ntp in device.run.wait_log(r"clock: set to .* by (\S+)")[1]
 
 
-def test_a_time_before_the_last_known_one_is_refused(make_device):
-    device = make_device()
-    device.provision()
-    device.start()
-    device.online()
-    device.run.kill()
-    device.backend.options.ntp_offset = -30 * 86400.0
+# A3
+def test_one_time_server_that_is_years_ahead_once_does_no_harm_to_tls(make_device):
+    device = make_device(tls=True, ntp_leap=5 * 365 * 86400.0).go_online()
+    device.restart()
+    year = device.run.wait_log(r"clock: set to (\d+)-")[1]
+    assert int(year) == time.gmtime().tm_year
+
+
+def test_a_time_before_the_build_date_is_refused(device):
+    device.backend.options.ntp_offset = -3650 * 86400.0
     device.start()
     device.run.wait_log(r"clock: no NTP server answered")
 

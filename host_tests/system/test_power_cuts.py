@@ -10,15 +10,15 @@ from host_tests.download.ground import sample
 from host_tests.packages.ground import applications
 
 CUT = 75  # the board's exit code after a power cut
-WRITES = 7  # of an enrollment: one to flash, the others to NVS
+WRITES = 6  # of an enrollment: one to flash, the others to NVS
 # The backend has accepted the POST and the agent's id is not yet durable: only an administrator
 # can tell what became of it.
-IN_DOUBT = 4
+IN_DOUBT = 3
 MUST_ACT = r"refused .*delete the device's agent in GLPI.*invite again"
 
 
 @pytest.mark.virtual
-def test_an_enrollment_takes_seven_writes(device):
+def test_an_enrollment_takes_six_writes(device):
     device.start()
     device.online()
     device.run.kill()

@@ -80,6 +80,22 @@ def test_a_wipe_that_cannot_be_checked_does_not_hit_an_agent_of_this_hour(off):
     off.run.wait_log("commands: retained wipe is stale: ignored", 20)
 
 
+# A6
+@pytest.mark.virtual
+def test_an_agent_of_this_hour_is_one_also_when_the_clock_is_set_later(make_device):
+    device = make_device(ntp_silent=True).go_online(wipe_unverified_after=1)
+    rest_is_away(device)
+    device.send("Wipe", STALE["Wipe"], retain=True)
+    device.run.reset()
+    device.run.wait_log("clock: no NTP server answered", 20, len(device.run.log))
+    device.backend.options.ntp_silent = False
+    device.later("clock: set to", 30)
+    device.later("online: next try in", 30)
+    device.later("online: next try in", 30)
+    assert not device.said("to be wiped")
+    device.later("agent: wiping", 3600)
+
+
 def test_an_agent_without_the_right_to_read_its_record_does_not_leave(off):
     account = off.backend.state.users[off.agent.user_id]
     account.agent_id = None

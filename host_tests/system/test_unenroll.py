@@ -105,6 +105,24 @@ def test_a_backend_that_never_confirms_it_is_waited_for_as_long_as_set(make_devi
     assert device.secrets_on_board(device.secrets() + device.credentials()) == []
 
 
+# A6
+@pytest.mark.virtual
+def test_the_wait_for_it_is_time_spent_whatever_the_clock_says_and_over_restarts(make_device):
+    device = make_device().go_online(unenroll_wait=86400)
+    leave_while_off(device)
+    device.backend.listener.pause()
+    device.backend.options.ntp_silent = True
+    device.start().wait_log("agent: the backend has not deleted us yet")
+    device.backend.options.ntp_silent = False
+    device.later("clock: set to", 30)
+    device.later("agent: the backend has not deleted us yet", 80000)
+    device.later("agent: the backend has not deleted us yet", 30)
+    assert not device.said("did not confirm")
+    device.run.kill()
+    device.start().wait_log("agent: the backend has not deleted us yet")
+    device.later("agent: the backend did not confirm the unenrollment", 7200)
+
+
 @pytest.mark.parametrize("erase", [False, True])
 def test_files_and_applications_go_only_if_that_is_set(make_device, erase):
     device = make_device().go_online(erase_on_unenroll=erase)
@@ -127,7 +145,7 @@ def test_another_deeplink_makes_the_old_agent_leave_first(make_device):
     assert device.agent.id == 18
 
 
-WRITES = 13  # of an unenrollment that was ordered while the board was off
+WRITES = 11  # of an unenrollment that was ordered while the board was off
 
 
 def test_an_unenrollment_takes_that_many_writes(make_device):

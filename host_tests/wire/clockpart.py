@@ -4,7 +4,7 @@ import time
 
 import net
 
-from flyve import chip, clock, transport
+from flyve import BUILD, chip, clock, transport
 from flyve.backoff import Retry
 from flyve.record import Record
 
@@ -21,21 +21,53 @@ class Agent:
         self.link = None
 
 
-def sync(servers, floor=0):
-    """Runs the job; how often it yielded, and how the clock stands after it."""
+agent = None
+
+
+def sync(servers, floor=BUILD):
+    """Runs the job on a board that has just started; see again()."""
+    global agent
     net.start()
     chip.set_clock(_START)
     transport.floor = floor
+    agent = Agent(servers)
+    agent.rec.clear()
+    return again()
+
+
+def again(servers=None):
+    """Runs the job once more: how often it yielded, how the clock stands after it, and what it has
+    remembered."""
+    if servers:
+        agent.settings["ntp"] = servers
     result = {"yields": 0}
+    net.lines.clear()
     begin = time.ticks_ms()
+    before = time.time()
     try:
-        for _ in clock.sync(Agent(servers)):
+        for _ in clock.sync(agent):
             result["yields"] += 1
     except transport.NetError as e:
         result["kind"] = e.kind
         result["text"] = str(e)
     result["ms"] = time.ticks_diff(time.ticks_ms(), begin)
     result["now"] = time.time()
-    result["set"] = time.gmtime()[:5] != _START[:5]
+    result["set"] = abs(time.time() - before) > 5
+    result["sure"] = transport.sure
+    result["floor"] = transport.floor
+    result["kept"] = Record().get("time")
+    result["due"] = agent.clock.left() // 1000
     result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
     return result
+
+
+def build():
+    """The firmware's build date."""
+    return BUILD
+
+
+def verified():
+    """A connection at which a certificate was verified."""
+    if transport.sure:
+        transport.proven = time.time()
+    clock.keep(agent.rec)

@@ -86,6 +86,8 @@ def start(ca=None, verify=True, floor=0, name="/ca.test"):
     transport.doubted.clear()
     transport.hook = None
     transport.floor = floor
+    transport.sure = False
+    transport.proven = 0
     transport.verify = verify
     transport._context = None
     names.__init__()
@@ -111,6 +113,14 @@ def ca_path(path):
 
 def set_floor(seconds):
     transport.floor = time.time() + seconds
+
+
+def sure(yes):
+    transport.sure = yes
+
+
+def proven():
+    return transport.proven
 
 
 def forget(host):

@@ -48,6 +48,24 @@ def test_the_ca_may_be_one_of_a_pem_bundle(upy, serve, identity):
     trusted(upy, serve, bundle, identity.context(), name="/ca.pem")
 
 
+# A3
+@pytest.mark.parametrize("sure", [True, False])
+def test_a_verified_certificate_proves_a_time_that_is_sure(upy, serve, identity, sure):
+    upy.call("net", "start", identity.der)
+    upy.call("net", "sure", sure)
+    exchange(upy, serve(says(answer(b"{}")), tls=identity.context()))
+    assert bool(upy.call("net", "proven")) == sure
+
+
+# A3
+def test_a_peer_that_is_refused_or_not_verified_proves_no_time(upy, serve, identity):
+    for ca, verify in ((CA().cert_pem.bytes(), True), (identity.der, False)):
+        upy.call("net", "start", ca, verify)
+        upy.call("net", "sure", True)
+        exchange(upy, serve(says(answer(b"{}")), tls=identity.context()))
+        assert upy.call("net", "proven") == 0
+
+
 def test_an_address_in_the_certificate_is_trusted(upy, serve):
     identity = Identity("127.0.0.1")
     trusted(upy, serve, identity.der, identity.context(), "127.0.0.1")

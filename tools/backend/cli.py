@@ -95,7 +95,12 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
     type=click.Choice(["good", "expired", "not-yet", "other-host", "self-signed"]),
 )
 @click.option("--ntp-silent", is_flag=True)
+@click.option(
+    "--ntp-answer", default="time", type=click.Choice(["time", "zero", "unsynchronised"])
+)
 @click.option("--ntp-offset", default=0.0, metavar="SECONDS", help="A wrong clock.")
+@click.option("--ntp-leap", default=0.0, metavar="SECONDS", help="A wrong first answer.")
+@click.option("--ntp-second-offset", default=0.0, metavar="SECONDS", help="A second server's.")
 @click.option(
     "--fault",
     "faults",
@@ -144,6 +149,7 @@ def backend(
             "ca": str(site.ca_pem) if site.ca_pem else None,
             "ca_der": str(site.ca_der) if site.ca_der else None,
             "ntp": site.ntp,
+            "second_ntp": site.second_ntp,
         }
         click.echo(json.dumps(ready))
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""An SNTP server (RFC 4330) on a loopback port, with a clock that may be wrong or silent."""
+"""An SNTP server (RFC 4330) on a loopback port, whose clock may be wrong or unset."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _PACKET = 48
 class NtpServer:
     """Answers NTP clients in a thread of its own until `stop()`."""
 
-    def __init__(self, options: Options, host: str = "127.0.0.1") -> None:
+    def __init__(self, options: Options, host: str = "127.0.0.1", second: bool = False) -> None:
+        """second: the one whose clock differs by `ntp_second_offset`."""
         self._options = options
+        self._second = second
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
         self.port: int = self._socket.getsockname()[1]
@@ -48,9 +50,16 @@ class NtpServer:
                     return
 
     def _answer(self, query: bytes) -> bytes:
-        now = time.time() + self._options.ntp_offset + _EPOCH_1900
+        options = self._options
+        offset = options.ntp_second_offset if self._second else options.ntp_offset
+        if options.ntp_leap and not self._second:
+            offset, options.ntp_leap = options.ntp_leap, 0.0
+        now = time.time() + offset + _EPOCH_1900
         # The seconds wrap in 2036 (era 1); clients that care add the era themselves.
         stamp = struct.pack("!II", int(now) & 0xFFFFFFFF, int(now % 1 * 2**32))
         version = query[0] & 0x38
-        head = struct.pack("!BBbbII4s", version | 4, 1, 4, -20, 0, 0, b"LOCL")
-        return head + stamp + query[40:48] + stamp + stamp
+        lost = options.ntp_answer == "unsynchronised"
+        first = 0xC0 | version | 4 if lost else version | 4
+        head = struct.pack("!BBbbII4s", first, 0 if lost else 1, 4, -20, 0, 0, b"LOCL")
+        sent = bytes(8) if options.ntp_answer == "zero" else stamp
+        return head + stamp + query[40:48] + stamp + sent

@@ -101,7 +101,10 @@ class Options:
     # TLS and time
     certificate: str = "good"  # start: good, expired, not-yet, other-host or self-signed
     ntp_silent: bool = False
+    ntp_answer: str = "time"  # time, zero (as its time) or unsynchronised
     ntp_offset: float = 0.0  # seconds added to the true time
+    ntp_leap: float = 0.0  # instead, in one answer: the next
+    ntp_second_offset: float = 0.0  # of the second server
 
     faults: list[Fault] = field(default_factory=list)
 
@@ -111,6 +114,7 @@ class Options:
         "guest_key": ("given", "empty", "absent"),
         "profile_change": ("normal", "silent", "400", "404"),
         "range": ("quirky", "strict"),
+        "ntp_answer": ("time", "zero", "unsynchronised"),
         "broker_kind": ("auto", "mosquitto", "amqtt"),
         "certificate": ("good", "expired", "not-yet", "other-host", "self-signed"),
     }

@@ -78,6 +78,8 @@ class Backend(Administration, Deployments):
             self.listener.start()
             self.ntp_server = NtpServer(options, self._host)
             stack.callback(self.ntp_server.stop)
+            self.second_ntp_server = NtpServer(options, self._host, second=True)
+            stack.callback(self.second_ntp_server.stop)
             rest = RestApp(self)
             app = Starlette(
                 routes=[Mount("/flyve-admin", admin.application(self)), Mount("/", rest)]
@@ -124,6 +126,11 @@ class Backend(Administration, Deployments):
     def ntp(self) -> str:
         """The NTP server, as the agent's configuration holds it."""
         return f"{self.name}:{self.ntp_server.port}"
+
+    @property
+    def second_ntp(self) -> str:
+        """Another NTP server, with a clock of its own."""
+        return f"{self.name}:{self.second_ntp_server.port}"
 
     @property
     def ca_pem(self) -> Path | None:
