@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from tools import BUILD, ROOT, tables
 
@@ -67,8 +66,11 @@ def bench(names: tuple[str, ...], write: bool) -> None:
     with console.status("measuring"):
         for row in measure(list(names) or known):
             rows.append(row)
-            console.log(f"{row.what}: {row.value}", highlight=False)
-    console.print(_table(rows))
+            console.print(
+                f"{row.what}: {row.value}", soft_wrap=True, markup=False, highlight=False
+            )
+    heading = (name if name != "met" else "" for name in _HEADING)
+    tables.show(heading, (_cells(row, "ok", "short") for row in rows), styles={"short": "red"})
     _REPORT.parent.mkdir(exist_ok=True)
     _REPORT.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     if write:
@@ -80,13 +82,6 @@ def bench(names: tuple[str, ...], write: bool) -> None:
     short = [row.what for row in rows if row.met is False]
     if short:
         raise click.ClickException(f"short of the budget: {'; '.join(short)}")
-
-
-def _table(rows: list[Row]) -> Table:
-    table = Table(*(heading if heading != "met" else "" for heading in _HEADING))
-    for row in rows:
-        table.add_row(*_cells(row, "ok", "[red]short[/]"))
-    return table
 
 
 def _cells(row: Row, met: str, short: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The `flyve` command: collects the commands of the other modules, each loaded when asked for."""
 
+import contextlib
 import importlib
 import os
 import signal
@@ -63,6 +64,9 @@ def cli():
 def main(args=None):
     """Entry point. Exits 0 when done, 1 with one line on stderr, 2 on wrong usage."""
     _clean_up_when_ended()
+    with contextlib.suppress(AttributeError):
+        # A name that the terminal's encoding has no letters for is no reason to end.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli(args=args, prog_name="flyve")
     except OSError as error:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from tools import BUILD, ROOT, build, libraries, romfs, tables, toolchain
 
@@ -75,19 +74,15 @@ def flash(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
     yield Figure("flash", "as a ROMFS image", tuple(map(_romfs, ARCHES)), None)
 
 
-def boards() -> Table | None:
-    """The RAM that `make hil` found, on each board that it ran on."""
+def boards() -> list[tuple[str, ...]]:
+    """The RAM that `make hil` found, on each board that it ran on: its name and its figures."""
     reports = [json.loads(path.read_text()) for path in sorted(BUILD.glob(_HIL))]
-    reports = [report for report in reports if report["memory"]]
-    if not reports:
-        return None
-    table = Table("board", title="RAM of the agent, bytes above an idle interpreter")
-    for heading in ("imported", "highest until online", "highest, with a download"):
-        table.add_column(heading, justify="right")
+    found = []
     for report in reports:
-        found = (report["memory"][key] for key in ("imported", "highest_until_online", "highest"))
-        table.add_row(report["board"]["target"], *(f"{value:,}" for value in found))
-    return table
+        if memory := report["memory"]:
+            figures = (memory[key] for key in ("imported", "highest_until_online", "highest"))
+            found.append((report["board"]["target"], *(f"{value:,}" for value in figures)))
+    return found
 
 
 def _romfs(arch: str) -> int:
@@ -146,8 +141,14 @@ def size(quick: bool, write: bool) -> None:
     ):
         chosen = [figure for figure in figures if figure.part == part]
         if chosen:
-            console.print(_table(title, chosen))
-    console.print(boards() or "RAM on a board: run `make hil PORT=...` first")
+            rows = ((*_cells(figure), _mark(figure)) for figure in chosen)
+            tables.show((*_heading(chosen), ""), rows, title, right=True, styles={"over": "red"})
+    if found := boards():
+        heading = ("board", "imported", "highest until online", "highest, with a download")
+        title = "RAM of the agent, bytes above an idle interpreter"
+        tables.show(heading, found, title, right=True)
+    else:
+        click.echo("RAM on a board: run `make hil PORT=...` first")
     if write:
         try:
             _write(figures)
@@ -158,14 +159,8 @@ def size(quick: bool, write: bool) -> None:
         raise click.ClickException(f"over budget: {'; '.join(over)}")
 
 
-def _table(title: str, figures: list[Figure]) -> Table:
-    table = Table(title=title)
-    for heading in (*_heading(figures), ""):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for figure in figures:
-        mark = "" if figure.budget is None else "[red]over[/]" if figure.over else "ok"
-        table.add_row(*_cells(figure), mark)
-    return table
+def _mark(figure: Figure) -> str:
+    return "" if figure.budget is None else "over" if figure.over else "ok"
 
 
 def _heading(figures: list[Figure]) -> tuple[str, ...]:

@@ -1,16 +1,59 @@
-"""Tables in the documents that a tool fills with its figures: between two comments, so that
-the text around them is an author's."""
+"""Tables: on the console, and in the documents that a tool fills with its figures (between two
+comments, so that the text around them is an author's)."""
 
 import platform
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
+import click
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from tools import libraries
+from tools.text import printable
 
 
 class MarkError(Exception):
     """A document lacks the place for a table; one line that says which."""
+
+
+def show(
+    heading: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    title: str = "",
+    right: bool = False,
+    styles: Mapping[str, str] | None = None,
+) -> None:
+    """Prints a table: drawn on a terminal; elsewhere plain columns, each as wide as what is in it,
+    for another program cuts, and looks for, what it wants. right: all columns but the first are
+    figures; styles: of cells on a terminal, by their text."""
+    heading = list(heading)
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(heading, cells, title, right, styles or {})
+        return
+    if title:
+        click.echo(title)
+    widths = [max(map(cell_len, column)) for column in zip(heading, *cells, strict=True)]
+    for line in (heading, *cells):
+        padded = []
+        for n, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            blanks = " " * (width - cell_len(cell))
+            padded.append(blanks + cell if right and n else cell + blanks)
+        click.echo("  ".join(padded).rstrip())
+
+
+def _draw(heading, rows, title, right, styles) -> None:
+    table = Table(title=title or None)
+    for n, name in enumerate(heading):
+        table.add_column(name, overflow="fold", justify="right" if right and n else "left")
+    for row in rows:
+        table.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))
+    Console().print(table)
 
 
 def markdown(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -45,6 +45,8 @@ class Agent:
         self.clock = Retry()
         self.invited = Retry()
         self.told = False  # that it waits for a deeplink
+        self.due = 0  # when an inventory is due that tells why a task failed, by the uptime
+        self.rested = self.pause = 0  # not before, for so long it has rested (failures.py)
         self._online = None
         self._job = self._area = None
         self._asking = None  # clock.py's, beside the job: that may wait for the time for ever
@@ -200,10 +202,10 @@ class Agent:
             self.apps.stop(name)
         self.apps.refresh()
 
-    def app_failed(self, name):
-        """An application was stopped because it raises."""
+    def app_failed(self, name, why):
+        """An application was stopped because it raises; why: what it raised."""
         if self._online:
-            self._online.failed.append(name)
+            self._online.failed.append((name, why))
 
     def answer(self, topic, payload, kind, *facts):
         """Tells the backend something, over MQTT below its Status topic, over REST, or both; see

@@ -28,7 +28,8 @@ def _hide(path):
 
 
 class Apps:
-    """All applications. agent.app_failed(name) is told of one that was stopped for raising."""
+    """All applications. agent.app_failed(name, why) is told of one that was stopped for
+    raising."""
 
     def __init__(self, agent):
         self._agent = agent
@@ -78,7 +79,7 @@ class Apps:
             if app.raised >= _RAISES:
                 app.over = True
                 log.error("apps", "%s is stopped: it raised %d times", name, app.raised)
-                self._agent.app_failed(name)
+                self._agent.app_failed(name, text)
 
     def _advance(self, app):
         if app.job is None:

@@ -34,7 +34,7 @@ def _due(state, duty):
             return _settle(state)
     elif duty == 1:
         if state.failed and link.up:
-            return agent.load("policies", "app_failed", state.failed.pop(0))
+            return agent.load("policies", "app_failed", *state.failed.pop(0))
     elif duty == 2:
         if link.down and getattr(link.reason, "code", 0) in [4, 5]:
             if link.reason is not state.refusal:

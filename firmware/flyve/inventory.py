@@ -9,10 +9,11 @@ import os
 import time
 
 from flyve import VERSION, chip, log, resident
+from flyve.text import plain
 
 
 def _clean(value):
-    text = str(value)
+    text = plain(str(value))
     for c in '&<>"':
         text = text.replace(c, " ")
     return text.encode()
@@ -109,6 +110,10 @@ class Body:
             made.append(_section("ACCOUNTINFO KEYNAME KEYVALUE", "TAG", tag))
         for found in _applications():
             made.append(_section("SOFTWARES NAME VERSION", *found))
+        if agent:
+            for found in resident.load("failures").read(agent):
+                made.append(_section("FAILEDTASKS TASKID SYMBOL STATUS REASON", *found))
+            resident.drop("failures")
         made.append(b"</CONTENT>\n</REQUEST>\n")
         return made
 

@@ -148,7 +148,8 @@ def enrollment(rec, settings, state=None):
         for root in (settings["roots"] or resident.load("files").ROOTS).values():
             _delete(root)
         _delete("/apps")
-    for name in ("tasks.json", "tasks.new", "outbox.json", "part", "part.json", "apps.new"):
+    for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
+                 "apps.new"):  # fmt: skip
         _delete("/" + name)
     rec.save(scrub=True, **dict(dict.fromkeys(rec.values), state=state))
 

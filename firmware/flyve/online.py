@@ -92,6 +92,10 @@ class Online:
         if every and now - self._located >= every * 1000:
             self._located = now
             inbox.commands.append(("geolocate", {}, False))
+        if agent.due and now >= agent.due and not inbox.policies:
+            resident.load("failures").sent(agent)
+            resident.drop("failures")
+            inbox.commands.append(("inventory", {}, False))
 
     def ended(self, failure):
         """A job has ended, with an exception or None."""

@@ -19,6 +19,7 @@ _STATUS = const(4)
 _VALUE = const(5)
 
 _BEATEN = const("overriden")
+_FELL = const("it crashed or did not come online: the one before it is back")
 
 
 def _many(symbol):
@@ -115,13 +116,25 @@ def finish(agent, task, status):
         failed = isinstance(status, Failed)
         write = log.error if failed else log.warn
         write("policies", "task %s %s: %s", task[_ID], task[_SYMBOL], status)
+        reason = status
         status = "failed" if failed else "incompatible"
+        resident.load("failures").note(agent, task, status, reason)
+        resident.drop("failures")
+    else:
+        _forget(agent, [task[_ID]])
     task[_STATUS] = status
     files.put(task)
     if status == "trial":
         agent.restarting = True
     else:
         yield from _tell(agent, task[_ID], status)
+
+
+def _forget(agent, gone):
+    """Why these tasks have failed is of no interest any more."""
+    if files.size("/failures.json") > 0:
+        resident.load("failures").forget(agent, gone)
+        resident.drop("failures")
 
 
 def _apply(agent, task, value, message):
@@ -159,6 +172,7 @@ def _remove(agent, task):
                 handler[1](agent, task[_VALUE])
         elif symbol == "periodicgeolocation":
             agent.rec.save(locate=None)
+    _forget(agent, gone)
     files.rewrite(gone)
     log.info("policies", "task %s removed", gone[0])
     if len(gone) > 1:
@@ -187,15 +201,15 @@ def settle(agent):
         task = files.task(_STATUS, "trial")
         if task is None:
             break
-        yield from finish(agent, task, "done" if ended == "confirmed" else "failed")
+        yield from finish(agent, task, "done" if ended == "confirmed" else Failed(_FELL))
     update.forget()
 
 
-def app_failed(agent, name):
-    """A job: the task that installed this application has failed after all."""
+def app_failed(agent, name, why):
+    """A job: the task that installed this application failed after all; why: what it raised."""
     task = files.task(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
     if task:
-        yield from finish(agent, task, "failed")
+        yield from finish(agent, task, Failed("stopped: it raised " + why))
 
 
 def _built_in(agent, value, message, task):

@@ -4,10 +4,7 @@ import json
 import re
 import time
 
-from rich.console import Console
-from rich.table import Table
-
-from tools import BUILD, libraries
+from tools import BUILD, libraries, tables
 
 
 class Report:
@@ -28,10 +25,9 @@ class Report:
 
     def show(self) -> None:
         """Prints the table."""
-        table = Table("", "figure", "value", title="On the board")
+        rows = []
         for section in ("board", "memory", "timing", "tests"):
             for n, (name, value) in enumerate(self.figures[section].items()):
                 text = f"{value:,}" if isinstance(value, int) else str(value)
-                table.add_row("" if n else section, name.replace("_", " "), text)
-            table.add_section()
-        Console().print(table)
+                rows.append(("" if n else section, name.replace("_", " "), text))
+        tables.show(("", "figure", "value"), rows, "On the board")

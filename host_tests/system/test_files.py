@@ -84,7 +84,8 @@ def test_a_file_that_the_backend_lost_fails_with_the_reason(online):
 def test_a_bad_name_fails_and_nothing_is_written(online, name):
     before = {path for path, _ in online.board.files()}
     online.ends(online.backend.deploy_file(17, b"abc", name=name), "failed")
-    assert {path for path, _ in online.board.files()} - before <= {"/tasks.json", "/outbox.json"}
+    kept = {"/tasks.json", "/outbox.json", "/failures.json"}
+    assert {path for path, _ in online.board.files()} - before <= kept
 
 
 def test_a_file_that_does_not_fit_fails_before_its_first_byte(make_device):

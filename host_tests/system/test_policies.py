@@ -50,7 +50,7 @@ def test_a_file_that_is_not_there_is_removed_all_the_same(online):
 def test_a_path_outside_the_roots_fails_and_nothing_changes(c, path):
     before = dict(c.board.files())
     status(c, c.backend.remove_file(17, path), "failed")
-    changed = {"/tasks.json", "/outbox.json"}
+    changed = {"/tasks.json", "/outbox.json", "/failures.json"}
     after = {p: n for p, n in c.board.files() if p not in changed}
     assert after == {p: n for p, n in before.items() if p not in changed}
 

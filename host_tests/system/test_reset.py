@@ -26,7 +26,8 @@ def test_flyve_reset_leaves_nothing_of_the_enrollment(make_device):
     device.run.kill()
     provision.forget(open_target(str(device.board.path)))
     assert device.secrets_on_board(device.secrets() + device.credentials()) == []
-    assert not {path for path, _ in device.board.files()} & {"/tasks.json", "/outbox.json"}
+    kept = {"/tasks.json", "/outbox.json", "/failures.json"}
+    assert not {path for path, _ in device.board.files()} & kept
     device.start().wait_log("agent: waiting for a deeplink")
 
 

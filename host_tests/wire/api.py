@@ -120,3 +120,9 @@ def base64_differs():
             if b"".join(found) != want or any(len(part) % 4 for part in found):
                 wrong.append([length, step])
     return wrong
+
+
+def section(value):
+    """A section of the inventory with that value, given as bytes that need not be UTF-8."""
+    value = "".join([chr(ord(c)) for c in str(value, "utf-8")])
+    return inventory._section("SOFTWARES NAME", value)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from tools.backend import inventory
 from tools.backend.administration import ANSWER_WAIT, UnknownAgent
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 _MAX_WAIT = 600.0
+_WHY_WAIT = 5.0  # an agent tells why a task failed after its status
 
 
 class Commands:
@@ -46,9 +48,12 @@ class Commands:
         position = self._backend.geolocate(agent, _bounded(wait))
         return {"answered": position is not None, "position": position}
 
-    def inventory(self, agent: str, wait: float = ANSWER_WAIT) -> Any:
-        """Ask an agent for its inventory."""
-        return {"answered": self._backend.inventory(agent, _bounded(wait))}
+    def inventory(self, agent: str, wait: float = ANSWER_WAIT, last: bool = False) -> Any:
+        """Ask an agent for its inventory; last: tell the one that is there."""
+        answered = last or self._backend.inventory(agent, _bounded(wait))
+        found = self._backend.agent(agent)
+        xml = self._backend.state.computers[found.computer_id].inventory
+        return {"answered": answered, "xml": xml, "rows": inventory.rows(xml)}
 
     def lock(self, agent: str, unlock: bool = False) -> Any:
         """Lock or unlock an agent."""
@@ -103,7 +108,13 @@ class Commands:
         return self._task(self._backend.remove_app(agent, package), wait)
 
     def _task(self, task: Any, wait: float) -> Any:
-        return {"task": task.id, "status": self._backend.wait_task(task, _bounded(wait))}
+        status, why = self._backend.wait_task(task, _bounded(wait)), None
+        if wait and status in ("failed", "incompatible"):
+            agent = self._backend.state.targets(task)[0]
+            why = self._backend.why(agent, task, _WHY_WAIT)
+            if why is None and self._backend.inventory(agent, _WHY_WAIT):
+                why = self._backend.why(agent, task)
+        return {"task": task.id, "status": status, "why": why}
 
 
 def _bounded(wait: float) -> float:

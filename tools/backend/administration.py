@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tools.backend import agents, tasks
-from tools.backend.model import Agent, Fleet
+from tools.backend import agents, inventory, tasks
+from tools.backend.model import Agent, Fleet, Task
 
 if TYPE_CHECKING:
     from tools.backend.server import Backend
@@ -162,9 +162,24 @@ class Administration:
         payload = {"subscribe": [{"topic": topic}]}
         self.listener.publish(f"{agent.topic}/{name}", payload, True)
 
+    def failures(self: Backend, agent: Agent) -> list[dict[str, str]]:
+        """Why the agent's last tasks failed, as its newest inventory tells."""
+        return inventory.failures(self.state.computers[agent.computer_id].inventory)
+
+    def why(self: Backend, agent: Agent, task: Task, wait: float = 0.0) -> str | None:
+        """Why a task failed; waits for the inventory that an agent sends after it."""
+
+        def found() -> str | None:
+            rows = [one for one in self.failures(agent) if one["task"] == str(task.id)]
+            return rows[-1]["why"] if rows else None
+
+        self.wait_for(lambda: found() is not None, wait)
+        return found()
+
     def describe(self: Backend) -> list[dict[str, Any]]:
         """All agents, for a list; no secrets."""
         with self.state.changed:
+            failed = {agent.id: self.failures(agent) for agent in self.state.agents.values()}
             return [
                 {
                     "id": agent.id,
@@ -184,6 +199,14 @@ class Administration:
                             "task": r.task_id,
                             "symbol": self.state.tasks[r.task_id].symbol,
                             "status": r.status,
+                            "why": next(
+                                (
+                                    one["why"]
+                                    for one in failed[agent.id]
+                                    if one["task"] == str(r.task_id) and one["status"] == r.status
+                                ),
+                                None,
+                            ),
                         }
                         for r in self.state.statuses.values()
                         if r.agent_id == agent.id and r.task_id in self.state.tasks

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from tools import tables
 from tools.backend.client import call
+from tools.text import lines, printable
 
 _URL = click.option(
     "--url", envvar="FLYVE_URL", required=True, metavar="URL",
@@ -47,28 +48,34 @@ def admin() -> None:
 @admin.command("list")
 @_URL
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def list_(url: str, as_json: bool) -> None:
+@click.option("--why", is_flag=True, help="List the tasks that failed, and why.")
+def list_(url: str, as_json: bool, why: bool) -> None:
     """List the enrolled devices."""
     rows = call(url, "list")["agents"]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("id", "serial", "e-mail", "online", "status", "fleet", "last contact", "tasks")
+    if why:
+        tables.show(("id", "serial", "task", "policy", "status", "why"), _failed(rows))
+        return
+    shown = []
     for row in rows:
         tasks = ", ".join(f"{t['symbol']} {t['status']}" for t in row["tasks"])
-        online = "[green]yes[/green]" if row["online"] else "no"
+        online = "yes" if row["online"] else "no"
         flags = "".join(f" {flag}" for flag in ("lock", "wipe") if row[flag])
-        table.add_row(
-            str(row["id"]),
-            escape(row["serial"]),
-            escape(row["email"]),
-            online,
-            row["status"] + flags,
-            escape(row["fleet"]),
-            row["last_contact"] or "",
-            tasks,
-        )
-    Console().print(table)
+        status, contact = row["status"] + flags, row["last_contact"] or ""
+        named = row["id"], row["serial"], row["email"]
+        shown.append((*named, online, status, row["fleet"], contact, tasks))
+    heading = ("id", "serial", "e-mail", "online", "status", "fleet", "last contact", "tasks")
+    tables.show(heading, shown, styles={"yes": "green"})
+
+
+def _failed(rows: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        for task in row["tasks"]:
+            if task["why"] or task["status"] in ("failed", "incompatible"):
+                why = task["why"] or f"not told yet: flyve admin inventory {row['id']}"
+                yield row["id"], row["serial"], task["task"], task["symbol"], task["status"], why
 
 
 def _wait(default: float) -> Any:
@@ -110,10 +117,27 @@ def geolocate(url: str, agent: str, wait: float) -> None:
 @admin.command()
 @_URL
 @_wait(10)
+@click.option("--xml", is_flag=True, help="Print its XML as it came.")
+@click.option("--last", is_flag=True, help="Show the one that is there; do not ask the device.")
 @click.argument("agent")
-def inventory(url: str, agent: str, wait: float) -> None:
-    """Ask a device for its inventory."""
-    _report(call(url, "inventory", wait, agent=agent)["answered"], "inventory received")
+def inventory(url: str, agent: str, wait: float, xml: bool, last: bool) -> None:
+    """Ask a device for its inventory, and show it."""
+    answer = call(url, "inventory", wait, agent=agent, last=last)
+    if not answer["answered"]:
+        raise click.ClickException(
+            "no answer in time: is the device online? --last shows the last"
+        )
+    if not answer["xml"]:
+        raise click.ClickException("there is no inventory yet")
+    if xml:
+        click.echo(lines(answer["xml"]) if sys.stdout.isatty() else answer["xml"])
+        return
+    last_section, shown = "", []
+    for section, name, value in answer["rows"]:
+        # The first name of a section begins it; others, such as SOFTWARES, come several times.
+        shown.append(("" if section == last_section else section, name, value))
+        last_section = section
+    tables.show(("section", "name", "value"), shown)
 
 
 @admin.command()
@@ -157,7 +181,8 @@ def delete(url: str, agent: str) -> None:
 def _finish(answer: dict[str, Any], wait: float) -> None:
     click.echo(f"task {answer['task']}: {answer['status']}")
     if wait and answer["status"] != "done":
-        raise click.ClickException(f"the task is not done: {answer['status']}")
+        why = f": {answer['why']}" if answer.get("why") else ""
+        raise click.ClickException(printable(f"the task is not done: {answer['status']}{why}"))
 
 
 def _read(path: str) -> str:

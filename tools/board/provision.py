@@ -21,8 +21,8 @@ _PEM = b"-----BEGIN CERTIFICATE-----"
 _RECORDS = ("rec.a", "rec.b")
 # What an agent remembers outside its record, as firmware/flyve/leaving.py has it.
 _MEMORY = (
-    "/tasks.json", "/tasks.new", "/outbox.json", "/part", "/part.json", "/apps.new", "/wiping",
-    "/keep.json",
+    "/tasks.json", "/tasks.new", "/failures.json", "/outbox.json", "/part", "/part.json",
+    "/apps.new", "/wiping", "/keep.json",
 )  # fmt: skip
 
 
