@@ -124,7 +124,8 @@ def datagram(host, port, data, reply, ms):
             left = until - log.uptime()
             for _ in poll.ipoll(max(0, min(100, left))):
                 size = s.readinto(reply) or 0
-                transport.doubted.remove(address)
+                if address in transport.doubted:
+                    transport.doubted.remove(address)
                 return size
             if left <= 0:
                 raise transport.NetError("timeout", "%s did not answer in time" % host)
