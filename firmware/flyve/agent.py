@@ -224,7 +224,7 @@ class Agent:
     def report(self, area, failure):
         """Logs a failed job's exception and keeps its text in the record."""
         known = isinstance(failure, OSError) or hasattr(failure, "code")
-        text = str(failure) if known else repr(failure)
+        text = log.reason(failure) if known else repr(failure)
         log.warn(area, "%s", text)
         try:
             self.rec.save(error=log.redact(text)[:160])

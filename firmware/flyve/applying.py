@@ -116,7 +116,7 @@ class Delivery:
             raise
         except OSError as e:
             self._discard()
-            raise registry.Failed("flash: %s" % e)
+            raise registry.Failed("flash: %s" % log.reason(e))
         finally:
             self._close()
 

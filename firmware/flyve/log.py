@@ -2,6 +2,7 @@
 
 import time
 
+from flyve import resident
 from flyve.text import plain
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
@@ -47,12 +48,23 @@ def redact(text):
     return text
 
 
+def reason(e):
+    """What an exception says; a number of the operating system has its name."""
+    if isinstance(e, OSError) and not hasattr(e, "kind"):
+        try:
+            e = resident.load("oserror").text(e)
+            resident.drop("oserror")
+        except MemoryError:
+            pass
+    return str(e)
+
+
 def _write(number, area, text, args):
     global last_error
     if number < level:
         return
     if args:
-        text = text % args
+        text = text % tuple([reason(a) if isinstance(a, OSError) else a for a in args])
     text = redact(text)
     if len(text) > _LIMIT:
         text = text[:_LIMIT] + "..."

@@ -131,7 +131,7 @@ def install(path, name, version, task=None):
                 update.try_slot(number)
     except OSError as e:
         yield from reclaim()
-        raise Failed("flash: %s" % e)
+        raise Failed("flash: %s" % log.reason(e))
     finally:
         if _exists(path):
             os.remove(path)

@@ -226,7 +226,7 @@ def _built_in(agent, value, message, task):
             os.remove(path)
         except OSError as e:
             if e.errno != 2:  # ENOENT: it need not be there
-                raise Failed("flash: %s" % e)
+                raise Failed("flash: %s" % log.reason(e))
     elif symbol.endswith("app"):
         name = files.segment(text)
         if symbol == "deployapp":

@@ -5,7 +5,6 @@ carry the names and the signatures that those libraries call. Sockets are non-bl
 life; "blocking" means waiting in poll slices until the total deadline of the exchange.
 """
 
-import errno
 import select
 import socket as _socket
 import time
@@ -135,7 +134,7 @@ class Socket:
         try:
             self._s = self._raw = _socket.socket(AF_INET, SOCK_STREAM)
         except OSError as e:
-            raise NetError("connect", "no socket is free (%s)" % e) from None
+            raise NetError("connect", "no socket is free (%s)" % log.reason(e)) from None
         self._s.setblocking(False)
         self._poll = None
 
@@ -191,8 +190,10 @@ class Socket:
             return e
         if isinstance(e, ValueError) or not (e.errno and 0 < e.errno < 1000):
             return _tls_error(e)
-        code = errno.errorcode.get(e.errno, e.errno)
-        return NetError("closed", "the connection to %s broke (%s)" % (self._x.host, code))
+        begun = self._x.tls and self.address in doubted
+        found = resident.load("oserror").broken(e, self._x.host, begun)
+        resident.drop("oserror")
+        return NetError(*found)
 
     def readinto(self, buf, size=None):
         """Reads what is there into buf, waiting for the first byte if blocking; returns the

@@ -10,6 +10,19 @@ from flyve.text import read
 _BEGIN = const(b"-----BEGIN CERTIFICATE-----")
 # ENOMEM, and what mbedTLS says for it: of SSL, X.509, PK, bignum, ASN.1.
 _NO_MEMORY = const((12, -0x7F00, -0x2880, -0x3F80, -0x10, -0x6A))
+_TLS = const("it must offer TLS 1.2 with ECDHE, AES-GCM and the curve P-256")
+# What mbedTLS says by a number only. An alert is what the server says, and it does not tell which.
+_FAULTS = {
+    -0x7200: "no TLS server answers at this port: check http or https, and the port",
+    -0x7280: "the server closed the connection",
+    -0x7780: "the server refuses us: " + _TLS + ", know this host name, and want no client "
+    "certificate",
+    -0x6E80: "the server's TLS is of another version: " + _TLS,
+    -0x6E00: "no agreement with the server: " + _TLS,
+    -0x7380: "no agreement with the server: " + _TLS,
+    -0x7900: "no agreement with the server: " + _TLS,
+    -0x6600: "no agreement with the server: " + _TLS,
+}
 LIMIT = const(16384)  # bytes of a CA file
 _PROVISION = const(": flyve provision --ca FILE")
 # What an error's text has in it, and what it means.
@@ -60,10 +73,10 @@ def explain(e):
         return "memory", "no memory for another TLS connection"
     text = str(e)
     if not isinstance(e, TrustError):
-        if code == -0x7200:
-            text = "no TLS server answers at this port: check http or https, and the port"
-        elif code == -0x7280:
-            text = "the server closed the connection"
+        if code in _FAULTS:
+            text = _FAULTS[code]
+        elif len(e.args) > 1:
+            text = "%s (%s)" % (e.args[1], code)
         found = "TLS failed: " + text
         for i in range(0, 10, 2):
             if _MEANINGS[i] in text.lower():

@@ -85,7 +85,7 @@ BAD = {
     "failed: damaged bundle   ": patched(ONE, 0, b"\xff\xfe"),
     "failed: damaged module a.mpy": tar({"app.py": APP, "a.mpy": b"import os\n"}),
     "failed: damaged module a.mpy ": tar({"app.py": APP, "a.mpy": b"M"}),
-    "failed: flash: 20": tar({"app.py": APP, "app.py/x": b"x"}),
+    "failed: flash: ENOTDIR (20)": tar({"app.py": APP, "app.py/x": b"x"}),
     "incompatible: compiled for another MicroPython": tar({"a.mpy": other_mpy(1, 5)}),
     "incompatible: compiled for another MicroPython ": tar({"a.mpy": other_mpy(3, 63)}),
     "incompatible: compiled for another MicroPython  ": tar({"a.mpy": other_mpy(2, 10 << 2 | 3)}),

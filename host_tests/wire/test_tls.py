@@ -129,14 +129,74 @@ def test_a_peer_that_does_not_speak_tls_is_named(upy, serve, identity, data):
     refused(upy, serve(script), text)
 
 
-def test_a_server_without_a_common_cipher_is_an_error_of_tls(upy, serve, identity):
+REFUSES = (
+    "TLS failed: the server refuses us: it must offer TLS 1.2 with ECDHE, AES-GCM and the curve "
+    "P-256, know this host name, and want no client certificate"
+)
+OLD = (
+    "TLS failed: the server's TLS is of another version: it must offer TLS 1.2 with ECDHE, "
+    "AES-GCM and the curve P-256"
+)
+
+
+def only(version):
+    def change(context):
+        context.minimum_version = context.maximum_version = version
+        if version < ssl.TLSVersion.TLSv1_2:
+            context.set_ciphers("ALL:@SECLEVEL=0")
+
+    return change
+
+
+def ciphers(names):
+    def change(context):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(names)
+
+    return change
+
+
+def curve(context):
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ecdh_curve("X25519")
+
+
+def unknown_name(context):
+    context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (only(ssl.TLSVersion.TLSv1_3), REFUSES),
+        (only(ssl.TLSVersion.TLSv1_1), OLD),
+        (ciphers("AES128-GCM-SHA256"), REFUSES),
+        (ciphers("DHE-RSA-AES256-SHA"), REFUSES),
+        (ciphers("ECDHE-ECDSA-CHACHA20-POLY1305"), REFUSES),
+        (curve, REFUSES),
+        (unknown_name, REFUSES),
+    ],
+    ids=["TLS 1.3", "TLS 1.1", "no ECDHE", "DHE", "no AES-GCM", "no P-256", "unknown name"],
+)
+def test_a_server_whose_tls_is_not_ours_is_told_what_it_must_offer(
+    upy, serve, identity, change, text
+):
     upy.call("net", "start", identity.der)
     context = identity.context()
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("DHE-RSA-AES256-SHA")
+    change(context)
+    refused(upy, serve(silence, tls=context), text)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_wants_a_client_certificate_is_named(upy, serve, identity, version):
+    upy.call("net", "start", identity.der)
+    context = identity.context()
+    context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    # Its alert may be overtaken by the end of the connection.
     found = exchange(upy, serve(silence, tls=context))
-    assert found["kind"] == "tls"
-    assert found["text"].startswith("TLS failed: ")
+    assert "client certificate" in found["text"], found
 
 
 def test_without_verification_any_certificate_is_accepted(upy, serve):
