@@ -6,12 +6,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What the commands need; what the tests need, too; what looks at the style.
 READY := $(VENV)/.ready
+READY_TEST := $(VENV)/.ready-test
+READY_LINT := $(VENV)/.ready-lint
 PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
 PARALLEL ?= -n auto
 
 export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
 
+# A value that a user gave, as one word for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(value $(1)))'
+
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: setup demo test lint bench size coverage mutation hil firmware pictures soak clean help
 
@@ -22,16 +29,20 @@ $(READY): pyproject.toml tools/libraries.py
 	@$(PYTHON) tools/bootstrap.py $(VENV)
 	@touch $@
 
+$(VENV)/.ready-%: $(READY)
+	@$(PYTHON) tools/bootstrap.py $(VENV) $*
+	@touch $@
+
 demo: $(READY) ## The whole story in one terminal, on a virtual board
 	@$(BIN)/flyve demo
 
-test: $(READY) ## All tests, with a sample of the long ones
+test: $(READY_TEST) ## All tests, with a sample of the long ones
 	@$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
-soak: $(READY) ## The long tests, whole
+soak: $(READY_TEST) ## The long tests, whole
 	@$(BIN)/pytest $(PARALLEL) --dist worksteal -m soak $(PYTEST_ARGS)
 
-lint: $(READY) ## Style and spelling
+lint: $(READY_LINT) ## Style and spelling
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/codespell
@@ -42,25 +53,28 @@ bench: $(READY) ## Speed and memory, each beside its peer
 size: $(READY) ## Flash, RAM and wear of the agent, against the budgets
 	@$(BIN)/flyve size
 
-coverage: $(READY) ## The tests with the firmware's lines counted: 95 % must have run
+coverage: $(READY_TEST) ## The tests with the firmware's lines counted: 95 % must have run
 	@$(BIN)/python -m tools.coverage $(PARALLEL) $(PYTEST_ARGS)
 
-mutation: $(READY) ## Faults put into four modules: 85 % must be found (MODULE= SAMPLE= SEED=)
-	@$(BIN)/python -m tools.mutation $(MODULE) $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))
+mutation: $(READY_TEST) ## Faults put into four modules: 85 % must be found (MODULE= SAMPLE= SEED=)
+	@$(BIN)/python -m tools.mutation $(if $(value MODULE),$(call quoted,MODULE)) \
+	    $(if $(value SAMPLE),--sample=$(call quoted,SAMPLE)) $(if $(value SEED),--seed=$(call quoted,SEED))
 
 # Through the environment, for others can read command lines.
-hil: export FLYVE_PSK = $(WIFI_PSK)
-hil: $(READY) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= (no PORT: a virtual one)
-	@$(PYTEST) host_tests/hil host_tests/system --hil $(if $(PORT),--port=$(PORT)) \
-	    $(if $(WIFI_SSID),--wifi-ssid='$(WIFI_SSID)') $(if $(HOST),--host=$(HOST))
+hil: export FLYVE_PSK = $(value WIFI_PSK)
+hil: $(READY_TEST) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= (no PORT: a virtual one)
+	@$(PYTEST) host_tests/hil host_tests/system --hil $(if $(value PORT),--port=$(call quoted,PORT)) \
+	    $(if $(value WIFI_SSID),--wifi-ssid=$(call quoted,WIFI_SSID)) \
+	    $(if $(value HOST),--host=$(call quoted,HOST))
 
 firmware: $(READY) ## A firmware image with the agent in it: BOARD= VARIANT= MICROPYTHON_SRC= IDF_PATH=
-	@$(BIN)/flyve firmware $(if $(BOARD),--board=$(BOARD)) $(if $(VARIANT),--variant=$(VARIANT))
+	@$(BIN)/flyve firmware $(if $(value BOARD),--board=$(call quoted,BOARD)) \
+	    $(if $(value VARIANT),--variant=$(call quoted,VARIANT))
 
-pictures: $(patsubst docs/pictures/%.d2,docs/%.svg,$(wildcard docs/pictures/*.d2)) ## The pictures in docs/, from texts and from a run of the demo
+pictures: $(patsubst docs/pictures/%.d2,docs/%.svg,$(wildcard docs/pictures/*.d2)) | $(READY_TEST) ## The pictures in docs/, from texts and from a run of the demo
 	@$(BIN)/flyve demo --svg docs/demo.svg
 
-docs/%.svg: docs/pictures/%.d2 | $(READY)
+docs/%.svg: docs/pictures/%.d2 | $(READY_TEST)
 	@$(BIN)/d2 --layout=dagre --pad=20 $< $@
 
 clean: ## Remove build/ and the caches, not .venv

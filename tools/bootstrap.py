@@ -15,6 +15,10 @@ NEWEST = (3, 14)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+# How pip says that it got nothing from the index.
+UNREACHED = ("from versions: none", "Max retries", "NewConnectionError", "ConnectTimeout")
+
+
 def fail(reason):
     sys.exit("setup: " + reason)
 
@@ -46,11 +50,20 @@ def usable(python):
         return False
 
 
+def environment():
+    """The user's, without what makes pip install elsewhere than into our folder."""
+    kept = dict(os.environ)
+    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PYTHONHOME"):
+        kept.pop(name, None)
+    kept["PIP_USER"] = "0"  # also against a configuration file
+    return kept
+
+
 def run(argv, trouble):
     """Runs a step quietly; its output matters only when it fails."""
     try:
         process = subprocess.Popen(
-            argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            argv, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         output = process.communicate()[0].decode("utf-8", "replace")
     except OSError as error:
@@ -61,7 +74,18 @@ def run(argv, trouble):
         errors = [line for line in lines if line.lower().startswith("error: ")]
         reasons = [line for line in errors if not line.endswith("-exited-with-error")]
         reason = (reasons or errors or lines or ["error: no reason given"])[0]
-        fail("%s: %s" % (trouble, reason[7:] if reason in errors else reason))
+        reason = reason[7:] if reason in errors else reason
+        fail("%s: %s%s" % (trouble, reason, next_step(output)))
+
+
+def next_step(output):
+    """What a user can do about what pip said."""
+    if "No space left" in output:
+        return ": make room"
+    if any(sign in output for sign in UNREACHED):
+        index = os.environ.get("PIP_INDEX_URL", "the package index")
+        return ": %s does not answer or lacks it; check the network, or set PIP_INDEX_URL" % index
+    return ""
 
 
 def main():
@@ -71,9 +95,14 @@ def main():
         check_python()
         print("setup: creating " + folder)
         run([sys.executable, "-m", "venv", "--clear", folder], "cannot create " + folder)
-    print("setup: installing packages into " + folder)
+    what = sys.argv[2] + " packages" if len(sys.argv) > 2 else "packages"
+    print("setup: installing %s into %s" % (what, folder))
+    # What comes on top of what the commands need: "test" or "lint", as pyproject.toml has them.
+    extra = "[%s]" % sys.argv[2] if len(sys.argv) > 2 else ""
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-    run(pip + ["-e", ".[test,dev]"], "cannot install the packages")
+    run(pip + ["-e", "." + extra], "cannot install the packages")
+    if extra:
+        return
     print("setup: fetching the MicroPython libraries and building the firmware")
     run([python, "-m", "tools.libraries"], "cannot set up")
     run([python, "-m", "tools.build"], "cannot build the firmware")

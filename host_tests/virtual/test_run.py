@@ -183,7 +183,7 @@ def test_bad_settings_of_a_new_board(tmp_path):
 
 def test_an_interpreter_of_the_users_own(bench, monkeypatch, tmp_path):
     script = tmp_path / "micropython"
-    script.write_text(f"#!/bin/sh\necho own\nexec {sys.executable} -c '{_MAIN}' \"$@\"\n")
+    script.write_text(f'#!/bin/sh\necho own\nexec "{sys.executable}" -c \'{_MAIN}\' "$@"\n')
     script.chmod(0o755)
     monkeypatch.setenv("MICROPYTHON", str(script))
     monkeypatch.setenv("FLYVE_PSK", "secret")
