@@ -20,7 +20,7 @@ from tools.backend.server import Backend
 from tools.board.board import VirtualBoard
 from tools.board.log import BoardEnded
 from tools.board.run import Run
-from tools.text import for_board
+from tools.text import for_board, lines
 from tools.timeline import Timeline
 
 EMAIL = "ada@example.org"
@@ -229,6 +229,6 @@ def demo(generation: str, plain: bool, svg: Path | None) -> None:
             try:
                 Story(backend, board, timeline).play()
             except Missing as missing:
-                raise click.ClickException(str(missing)) from None
+                raise click.ClickException(lines(str(missing))) from None
     if svg:
         timeline.draw(svg)

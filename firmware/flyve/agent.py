@@ -13,6 +13,7 @@ from micropython import const
 from flyve import board, log, resident, transport
 from flyve.backoff import Retry
 from flyve.record import RecordError
+from flyve.text import cut
 from flyve.wifi import Wifi
 
 _WATCHDOG_MS = const(60000)
@@ -227,7 +228,7 @@ class Agent:
         text = log.reason(failure) if known else repr(failure)
         log.warn(area, "%s", text)
         try:
-            self.rec.save(error=log.redact(text)[:160])
+            self.rec.save(error=cut(log.redact(text), 160))
         except (OSError, RecordError) as e:
             log.error("record", "%s", e)
 

@@ -10,6 +10,7 @@ import time
 from micropython import const
 
 from flyve import VERSION, chip, log, resident, rest, transport
+from flyve.text import cut
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
@@ -153,7 +154,7 @@ def run(rec, settings, retry=None):
     if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
         if retry:
             retry.reset()
-        helpdesk = " ".join(invited[3:]).strip()[:320]
+        helpdesk = cut(" ".join(invited[3:]).strip(), 320)
         rec.save(
             state="invited", link=mark, agent_id=None, posting=None, helpdesk=helpdesk, error=None
         )

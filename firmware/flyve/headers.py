@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from flyve.text import plain as clean
+
 _MONTHS = const("janfebmaraprmayjunjulaugsepoctnovdec")
 _DAYS = const(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
 _ZONES = const(("est", "edt", "cst", "cdt", "mst", "mdt", "pst", "pdt"))
@@ -58,7 +60,7 @@ def _extended(value):
     try:
         for part in parts[1:]:
             data += bytes((int(part[:2], 16),)) + part[2:].encode()
-        return data.decode()
+        return clean(data.decode())
     except ValueError:  # UnicodeError, too
         return None
 

@@ -7,6 +7,7 @@ import os
 from micropython import const
 
 from flyve import log, resident
+from flyve.text import cut
 from flyve.text import read as read_file
 
 PATH = const("/deeplink")
@@ -89,7 +90,7 @@ def refuse(rec, why):
     log.error("enrollment", "refused %s", why)
     if rec.get("helpdesk"):
         log.error("enrollment", "helpdesk: %s", rec.get("helpdesk"))
-    error = why[:200]
+    error = cut(why, 200)
     try:
         mark = read()[1]
     except (ValueError, OSError):

@@ -5,6 +5,7 @@ import sys
 from micropython import const
 
 from flyve import log, resident, transport
+from flyve.text import plain
 
 # The library takes its sockets by name: these are ours (transport.py).
 sys.modules["usocket"] = sys.modules["ussl"] = transport
@@ -58,7 +59,7 @@ def _header(line, headers):
     name = name.lower()
     if colon and name in _KEPT:
         try:
-            headers[name.decode()] = str(value.strip(), "utf-8")
+            headers[name.decode()] = plain(str(value.strip(), "utf-8"))
         except UnicodeError:
             pass  # a file's name in another encoding: as good as none
     elif name == b"set-cookie":

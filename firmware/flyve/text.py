@@ -57,6 +57,16 @@ def read(path, limit):
         return f.read(min(os.stat(path)[6], limit + 1))
 
 
+def cut(text, size):
+    """As much of the text's beginning as fits into size bytes of UTF-8."""
+    data = text.encode()
+    if len(data) <= size:
+        return text
+    while data[size] & 0xC0 == 0x80:
+        size -= 1
+    return str(data[:size], "utf-8")
+
+
 def plain(text):
     """The text without what moves a cursor, ends a line, turns the writing round, or is in no
     XML: U+FFFD stands for it, for white space a blank."""

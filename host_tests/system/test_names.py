@@ -23,3 +23,16 @@ def test_emoji_and_control_characters_arrive_as_they_are(make_device, generation
     assert device.board.read(f"/files/{SMILE}/{SMILE}\x1b[31m.txt") == b"data"
     device.run.wait_log(f"download: done path=/files/{SMILE}/{SMILE}\ufffd\\[31m.txt")
     assert not any(c < " " or "\x7f" <= c < "\xa0" for line in device.run.log for c in line)
+
+
+# A15
+@pytest.mark.virtual
+def test_a_helpdesk_of_emoji_fits_into_the_record(make_device):
+    device = make_device()
+    link = device.backend.invite("user@example.org", name=SMILE * 250)
+    device.provision(deeplink=link)
+    device.start()
+    device.online()
+    assert not device.said("the record would take")
+    kept = max((value for _, key, _, value in device.board.nvs() if key[:3] == "rec"), key=len)
+    assert 60 <= kept.decode("utf-8", "replace").count(SMILE) <= 80

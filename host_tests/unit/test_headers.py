@@ -94,3 +94,12 @@ def test_the_file_name_of_a_content_disposition():
         ("=", None),
     ):
         assert file_name(text) == name, text
+
+
+# A15
+def test_a_name_with_half_a_pair_or_a_control_character_is_made_plain():
+    assert (
+        file_name("attachment; filename*=UTF-8''%ED%A0%BDa%1B%C2%9B.txt")
+        == "\ufffda\ufffd\ufffd.txt"
+    )
+    assert file_name("attachment; filename*=UTF-8''%F0%9F%98%80.txt") == "\U0001f600.txt"

@@ -2,7 +2,7 @@
 
 import json
 
-from flyve.text import loads, plain
+from flyve.text import cut, loads, plain
 
 PHP = r'{"deployFile":"%SDCARD%\/\ud83d\ude00\/z\u00e9","taskId":"7"}'
 
@@ -81,3 +81,10 @@ def test_all_other_text_stays_as_it_is():
     ):
         assert plain(text) == text
     assert plain("\u00a0\u00e9\ud7ff\ue000") == "\u00a0\u00e9\ud7ff\ue000"
+
+
+# A15
+def test_a_text_is_cut_between_its_characters():
+    for size, wanted in ((0, ""), (2, ""), (3, "\u20ac"), (6, "\u20ac"), (7, "\u20ac\U0001f600")):
+        assert cut("\u20ac\U0001f600x", size) == wanted, size
+    assert cut("\u20ac\U0001f600x", 8) == "\u20ac\U0001f600x" and cut("", 5) == ""

@@ -53,7 +53,7 @@ def list_(url: str, as_json: bool, why: bool) -> None:
     """List the enrolled devices."""
     rows = call(url, "list")["agents"]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(rows, indent=2).replace("\x7f", "\\u007f"))
         return
     if why:
         tables.show(("id", "serial", "task", "policy", "status", "why"), _failed(rows))
@@ -179,7 +179,7 @@ def delete(url: str, agent: str) -> None:
 
 
 def _finish(answer: dict[str, Any], wait: float) -> None:
-    click.echo(f"task {answer['task']}: {answer['status']}")
+    click.echo(printable(f"task {answer['task']}: {answer['status']}"))
     if wait and answer["status"] != "done":
         why = f": {answer['why']}" if answer.get("why") else ""
         raise click.ClickException(printable(f"the task is not done: {answer['status']}{why}"))
@@ -265,4 +265,4 @@ def remove_app(url: str, agent: str, package: str, wait: float) -> None:
 @click.argument("name", required=False)
 def fleet(url: str, agent: str, name: str | None) -> None:
     """Move a device to the fleet NAME, made when missing; without NAME: out of all fleets."""
-    click.echo(f"fleet {call(url, 'fleet', agent=agent, name=name)['fleet']}")
+    click.echo(printable(f"fleet {call(url, 'fleet', agent=agent, name=name)['fleet']}"))
