@@ -64,6 +64,7 @@ class Joining:
         self._good = self._index
         self._since = None  # while a try is under way
         self._old = None  # the reason that was there at its beginning
+        self._busy = False  # the driver would not begin the last try
         self._rest = log.uptime()
         self._pause = 0
         if not self._networks:
@@ -106,7 +107,10 @@ class Joining:
             else:
                 self._sta.connect(ssid)
         except OSError as e:
-            # It is busy with a try from before a soft reset, or dislikes what it got.
+            # Busy with a try of its own, or one from before a soft reset: this network again,
+            # once, for it may also dislike what it got.
+            self._busy = not self._busy
+            self._index -= self._busy
             self._failed("no connection (%s)" % e)
 
     def _let_in(self):

@@ -132,8 +132,25 @@ def test_an_access_point_that_comes_and_goes_is_joined_each_time():
 def test_a_driver_that_is_busy_since_before_a_soft_reset_is_tried_again():
     wifi = start([["cellar", PSK]], {"attic": PSK}, scan_ms=30000)
     assert joins(wifi, 2) is None
-    wifi = again([["attic", PSK]])
+    air["aps"]["cellar"] = PSK
+    wifi._sta._key = "wrong"  # so that it goes on being busy
+    wifi = again([["attic", PSK], ["cellar", PSK]])
     assert joins(wifi, 6) is not None, lines
+    assert board.nvs_get_int("net") is None, "the first one comes first"
+
+
+# A2
+def test_a_network_that_the_driver_dislikes_does_not_hide_the_next_one():
+    wifi = start([["attic", PSK], ["cellar", PSK]], {"cellar": PSK})
+    connect = wifi._sta.connect
+
+    def picky(ssid, psk):
+        if ssid == "attic":
+            raise OSError("Wifi Invalid Argument")
+        connect(ssid, psk)
+
+    wifi._sta.connect = picky
+    assert joins(wifi, 8) is not None, lines
 
 
 def test_each_refusal_has_its_words():

@@ -50,6 +50,11 @@ def answering():
     link._on_message = lambda *message: link.say("76/agent/SN1/Status/Ping", b"!")
 
 
+def forgetting():
+    """From now on messages are not kept."""
+    link._on_message = lambda *message: None
+
+
 def moving():
     """Subscriptions change after the broker has gone."""
     link.move("76/fleet/1", "76/fleet/2")

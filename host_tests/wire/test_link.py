@@ -558,3 +558,30 @@ def test_a_broker_that_has_gone_may_be_asked_for_subscriptions(upy, link):
     peer.connection().hang_up()
     peer.joined()
     assert call(upy, "moving")["down"]
+
+
+# A11
+def test_a_flood_does_not_keep_the_link_from_its_pings(upy, link):
+    broker, peer = link(keepalive=1)
+    assert call(upy, "online")
+    call(upy, "forgetting")
+    over = threading.Event()
+
+    def flood():
+        while not over.is_set():
+            try:
+                peer.connection().send(publish(TOPIC + "/Command/Nothing", b"{}") * 50)
+            except OSError:
+                return
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        begun = time.monotonic()
+        assert call(upy, "run", 800)["up"]
+        assert time.monotonic() - begun < 3
+        assert broker.times(PINGREQ)
+    finally:
+        over.set()
+        peer.connection().hang_up()
+        thread.join()

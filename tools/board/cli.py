@@ -81,6 +81,13 @@ def board():
 )
 @click.option("--ota", is_flag=True, help="with two slots for firmware images")
 @click.option(
+    "--chip",
+    type=click.Choice(list(folder.BOOT_PINS)),
+    default="ESP32",
+    show_default=True,
+    help="whose GPIOs it has",
+)
+@click.option(
     "--ap",
     multiple=True,
     callback=_parsed(_access_points),
@@ -88,11 +95,11 @@ def board():
     help='an access point in its air; several by repeating  ["flyve:flyve-demo"]',
 )
 @reported
-def create(directory, mac, flash, ota, ap):
+def create(directory, mac, flash, ota, chip, ap):
     """Makes a virtual board in DIR, with the firmware installed."""
     tree = build.build()
     try:
-        made = VirtualBoard.create(directory, mac, flash, ota, ap)
+        made = VirtualBoard.create(directory, mac, flash, ota, ap, chip)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     count = made.deploy(tree)
