@@ -204,7 +204,7 @@ class Agent:
         self.apps.refresh()
 
     def app_failed(self, name, why):
-        """An application was stopped because it raises; why: what it raised."""
+        """An application was stopped; why: e.g. that it raised, and what."""
         if self._online:
             self._online.failed.append((name, why))
 

@@ -1,5 +1,6 @@
 """Runs the installed applications: each is a generator that is advanced in turn."""
 
+import binascii
 import gc
 import os
 import sys
@@ -10,6 +11,11 @@ from flyve import board, log, resident
 
 _RAISES = const(3)  # after which an application is stopped
 _SAFE = const(5)  # as update.py has it
+_NOTE = const("app")  # in NVS: in whose code the board is, see _mark(); 0 in none
+_HUNG = const(".hung")  # in the folder of a version that is not started any more
+_CRASHES = const(2)  # in a row, after which it may be an application that resets the board
+_CAREFUL_MS = const(300000)  # after such a start; as long as it counts as one, see agent.py
+_ROUND_MS = const(1000)
 
 
 class _App:
@@ -27,13 +33,28 @@ def _hide(path):
             del sys.modules[name]
 
 
+def _mark(path):
+    return binascii.crc32(path.encode()) & 0x7FFFFFFF
+
+
 class Apps:
-    """All applications. agent.app_failed(name, why) is told of one that was stopped for
-    raising."""
+    """All applications. agent.app_failed(name, why) is told of one that was stopped: for raising,
+    or because the board hung in its code."""
 
     def __init__(self, agent):
         self._agent = agent
         self._apps = {}
+        self._failed = []  # (name, why), until the agent can be told
+        self._round = -_ROUND_MS
+        machine = board.machine
+        cause = machine.reset_cause()
+        crashes = board.nvs_get_int("crashes") or 0
+        # After the watchdog, or with it, each step is noted, and they come slowly: once the board
+        # has hung again, it is known in whose code.
+        self._careful = cause == machine.WDT_RESET or crashes >= _CRASHES
+        self._guilty = board.nvs_get_int(_NOTE) or 0
+        if cause != machine.WDT_RESET and not (cause == machine.HARD_RESET and self._careful):
+            self._guilty = 0
         self.pause(agent.rec.get("lock"))
         self.safe = (board.nvs_get_int("crashes") or 0) >= _SAFE
 
@@ -46,7 +67,26 @@ class Apps:
         for name, path in found.items():
             files = os.listdir(path)
             if name not in self._apps and ("app.py" in files or "app.mpy" in files):
-                self._apps[name] = _App(path)
+                self._apps[name] = app = _App(path)
+                if _HUNG in files or self._guilty == _mark(path):
+                    app.over = True
+                    self._condemn(name, path + "/" + _HUNG)
+
+    def _condemn(self, name, path):
+        why = "the board hung or was reset in it"
+        log.error("apps", "%s is stopped: %s", name, why)
+        self._failed.append((name, why))
+        try:
+            open(path, "w").close()
+            self._note(0)
+        except OSError as e:
+            log.warn("apps", "it will be started again: flash: %s", e)
+
+    def _note(self, mark):
+        try:
+            board.nvs_set_int(_NOTE, mark)
+        except OSError:
+            pass  # NVS is full: as if there were no note
 
     def stop(self, name):
         """Ends an application, if it runs."""
@@ -65,12 +105,20 @@ class Apps:
 
     def step(self, start=True):
         """Advances each application once; start: there is memory to start one."""
+        while self._failed and self._agent.link:
+            self._agent.app_failed(*self._failed.pop(0))
         if self._paused or not self._apps:
             return
+        if self._careful:
+            up = log.uptime()
+            self._careful = up < _CAREFUL_MS
+            if up - self._round < _ROUND_MS:
+                return
+            self._round = up
         for name, app in list(self._apps.items()):
             if app.over or not (app.job or start):
                 continue
-            text = self._call(app, self._advance)
+            text = self._call(app, self._advance, self._careful or not app.job)
             if text is None:
                 continue
             app.raised += 1
@@ -79,7 +127,7 @@ class Apps:
             if app.raised >= _RAISES:
                 app.over = True
                 log.error("apps", "%s is stopped: it raised %d times", name, app.raised)
-                self._agent.app_failed(name, text)
+                self._failed.append((name, "it raised " + text))
 
     def _advance(self, app):
         if app.job is None:
@@ -97,8 +145,11 @@ class Apps:
             self._call(app, lambda app: job.close())
         gc.collect()
 
-    def _call(self, app, what):
-        """Runs what(app) with the application's modules in reach; returns what it raised."""
+    def _call(self, app, what, noted=True):
+        """Runs what(app) with the application's modules in reach; returns what it raised. noted: a
+        start after a watchdog's bite is to know that it was in there."""
+        if noted:
+            self._note(_mark(app.path))
         count = len(sys.modules)
         sys.path.append(app.path)  # last: none of them replaces a module of the agent's
         try:
@@ -108,6 +159,8 @@ class Apps:
         except BaseException as e:  # SystemExit, too: only the agent restarts the board
             return repr(e)
         finally:
+            if noted:
+                self._note(0)
             if app.path in sys.path:
                 sys.path.remove(app.path)
             if len(sys.modules) != count:

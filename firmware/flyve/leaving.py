@@ -149,7 +149,7 @@ def enrollment(rec, settings, state=None):
             _delete(root)
         _delete("/apps")
     for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
-                 "apps.new"):  # fmt: skip
+                 "apps.new", "deploy.part"):  # fmt: skip
         _delete("/" + name)
     rec.save(scrub=True, **dict(dict.fromkeys(rec.values), state=state))
 

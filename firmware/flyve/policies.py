@@ -206,10 +206,10 @@ def settle(agent):
 
 
 def app_failed(agent, name, why):
-    """A job: the task that installed this application failed after all; why: what it raised."""
+    """A job: the task that installed this application failed after all."""
     task = files.task(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
     if task:
-        yield from finish(agent, task, Failed("stopped: it raised " + why))
+        yield from finish(agent, task, Failed("stopped: " + why))
 
 
 def _built_in(agent, value, message, task):

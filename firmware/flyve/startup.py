@@ -21,6 +21,7 @@ def prepare():
     log.info("agent", "flyve %s starts after %s", VERSION, chip.reset_cause())
     for problem in problems:
         log.warn("config", "%s", problem)
+    resident.load("strays").look()
     leaving = resident.load("leaving")
     if _exists(leaving.WIPING):
         leaving.wipe(settings)

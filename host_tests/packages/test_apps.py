@@ -1,17 +1,23 @@
 """Applications in the agent's loop: they run, raise, pause, and leave nothing behind."""
 
-from host_tests.packages.ground import tar
+import binascii
+
+import pytest
+
+from host_tests.packages.ground import entry, tar
 
 APPS = """
 from flyve.apps import Apps
 failed = []
 class Agent:
     rec = {}
+    link = True
     def __str__(self):
         return "the agent"
-    def app_failed(self, name):
+    def app_failed(self, name, why):
         failed.append(name)
-apps = Apps(Agent())
+agent = Agent()
+apps = Apps(agent)
 apps.refresh()
 def steps(n):
     for _ in range(n):
@@ -143,6 +149,70 @@ def test_safe_mode_starts_none(ground):
     made = board(ground, "steps(3)\nprint('safe', apps.safe)", a=helped("A"))
     made.nvs_set("flyve", "crashes", 5)
     assert ground.run(made) == ["safe True"]
+
+
+LIFE = """
+import time
+from flyve import board
+board.watchdog(300)
+for _ in range(70):
+    board.feed()
+    apps.step()
+    time.sleep_ms(20)
+board.watchdog(60000)
+print("end", failed)
+"""
+
+
+def lives(ground, made):
+    """The lines of all the board's lives until one comes to its end."""
+    run = ground.start(made)
+    run.wait_log("^end ", 20)
+    run.kill()
+    return [line for line in run.log if not line.startswith(("board:", "flash ops"))]
+
+
+HANGS = {
+    "start": "def start(agent):\n    while True:\n        pass\n    yield\n",
+    "later": "def start(agent):\n    yield\n    while True:\n        pass\n",
+    "reset": "import machine\ndef start(agent):\n    machine.reset()\n    yield\n",
+}
+
+
+# A32
+@pytest.mark.parametrize(("how", "bites"), [("start", 1), ("later", 2), ("reset", 2)])
+def test_one_in_which_the_board_hangs_is_stopped_for_good_and_the_others_go_on(ground, how, bites):
+    good = COUNTER.replace(b"import helper", b"").replace(b"helper.NAME", b"'G'")
+    made = board(ground, LIFE, bad=HANGS[how].encode(), good=good)
+    lines = lives(ground, made)
+    said = "bad is stopped: the board hung or was reset in it"
+    assert sum(said in line for line in lines) == 1
+    assert lines[-1] == "end ['bad']"
+    assert entry(made, "crashes") == bites and entry(made, "app") == 0
+    last = lines.index(next(line for line in lines if said in line))
+    assert sum(line.startswith("G the agent") for line in lines[last:]) >= 2
+    if how != "start":
+        return
+    # Not with the next power-on either, but another version is.
+    lines = lives(ground, made)
+    assert said in lines[0] and lines[-1] == "end ['bad']"
+    made.change({"/apps/bad/.current": b"2", "/apps/bad/2/app.py": b"print('mended')\n"})
+    assert "mended" in lives(ground, made)
+
+
+# A32
+def test_a_loss_of_power_or_one_reset_in_a_start_condemns_nothing(ground):
+    made = board(ground, "steps(1)\nprint(failed)", a=helped("A"))
+    made.nvs_set("flyve", "app", binascii.crc32(b"/apps/a/1") & 0x7FFFFFFF)
+    assert ground.run(made) == ["A the agent 0", "[]"]
+    assert entry(made, "app") == 0
+
+
+# A32
+def test_what_failed_before_the_agent_is_online_is_told_once_it_is(ground):
+    script = "agent.link = None\nsteps(9)\nprint(failed)\nagent.link = True\n"
+    lines = ground.run(board(ground, script + "steps(1)\nprint(failed)", bad=b"1/0\n"))
+    assert lines[-2:] == ["[]", "['bad']"]
 
 
 def test_starting_and_stopping_leaves_nothing_in_memory(ground):

@@ -51,6 +51,14 @@ def test_a_bundle_is_installed_and_runs(make_device, generation):
     assert set(applications(online.board)) == {"org.example"}
 
 
+# A32
+def test_the_task_of_an_application_that_hangs_fails(online):
+    hangs = b"import machine\nmachine.WDT(timeout=400)\nwhile True:\n    pass\n"
+    task = online.backend.deploy_app(17, hangs, "stuck")
+    history = online.history(task)
+    assert online.backend.wait_for(lambda: history[-1:] == ["failed"], 10), online.run.log
+
+
 @pytest.mark.parametrize("data", [app("one"), mpy(app("one").decode())], ids=["py", "mpy"])
 def test_a_single_module_is_an_application(online, data):
     online.ends(online.backend.deploy_app(17, data, "one"), "done")

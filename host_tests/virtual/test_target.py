@@ -171,6 +171,21 @@ def test_reset_leaves_firmware_and_wifi(desk):
         assert list(entries(desk.board)) == ["wifi"]
 
 
+# A32
+def test_what_a_cut_left_goes_with_a_reset_and_with_a_deployment_that_has_nothing_to_send(
+    desk, small
+):
+    with SerialBoard(desk.port) as board:
+        board.deploy(small)
+        desk_files = lambda: [path for path, _ in desk.board.files()]  # noqa: E731
+        board.run("open('/deploy.part', 'w').close()")
+        assert board.deploy(small) == 0
+        assert "/deploy.part" not in desk_files()
+        board.run("open('/deploy.part', 'w').close()")
+    desk.flyve(cli_target.reset)
+    assert "/deploy.part" not in desk_files()
+
+
 def test_a_visit_counts_as_no_crash_of_the_agent(fitted):
     for _ in range(3):
         since = len(fitted.run.log)

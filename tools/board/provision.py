@@ -22,7 +22,7 @@ _RECORDS = ("rec.a", "rec.b")
 # What an agent remembers outside its record, as firmware/flyve/leaving.py has it.
 _MEMORY = (
     "/tasks.json", "/tasks.new", "/failures.json", "/outbox.json", "/part", "/part.json",
-    "/apps.new", "/wiping", "/keep.json",
+    "/apps.new", "/wiping", "/keep.json", "/deploy.part",
 )  # fmt: skip
 
 

@@ -128,6 +128,8 @@ class SerialBoard:
         refusals = fit.refusals(self.implementation(), tree)
         if refusals:
             raise BoardError(f"{self.port}: {'; '.join(refusals)}")
+        with contextlib.suppress(FileNotFoundError):
+            self._remove(_PART)  # of a deployment that was cut
         present = self.hashes(_ROOTS)
         wanted = {
             path: source.read_bytes()
