@@ -13,12 +13,37 @@ def _half(data, at):
     return n if n >> 11 == 0x1B else 0
 
 
+def _unsound(two):
+    """How long the sequence that begins with these two bytes is, if MicroPython takes it for a
+    character but UTF-8 does not: overlong, half a pair, or above U+10FFFF; else 0."""
+    if two < 0xC200:
+        return 2
+    if 0xE000 <= two < 0xE0A0 or 0xEDA0 <= two < 0xEE00:
+        return 3
+    return 4 if 0xF000 <= two < 0xF090 or two >= 0xF490 else 0
+
+
+def _sound(data):
+    """The bytes with U+FFFD for each such sequence."""
+    out = b""
+    start = at = 0
+    for c in data:
+        size = c > 0xBF and _unsound(c << 8 | data[at + 1])
+        if size:
+            out += data[start:at] + b"\xef\xbf\xbd"
+            start = at + size
+        at += 1
+    return out + data[start:] if start else data
+
+
 def loads(data):
-    """The value of a JSON text (str or bytes). A pair of escaped halves is one character and a
-    half alone is U+FFFD, for MicroPython's json makes of each half what is no UTF-8. A byte order
-    mark is passed over. Raises ValueError."""
+    """The value of a JSON text (str or bytes). A pair of escaped halves is one character; a half
+    alone, and what else is no UTF-8 though MicroPython's json lets it pass, is U+FFFD. A byte
+    order mark is passed over. Raises ValueError."""
     if isinstance(data, str):
         data = data.encode()
+    if len(str(data, "utf-8")) < len(data):
+        data = _sound(data)
     start = 3 if data[:3] == b"\xef\xbb\xbf" else 0
     out = bytearray()
     at = data.find(b"\\") if b"\\u" in data else -1
@@ -37,17 +62,7 @@ def loads(data):
             out += chr(half).encode()
             start = at + size
         at = data.find(b"\\", at + size)
-    if start:
-        data = out + data[start:]
-    at = data.find(b"\xed")
-    if at >= 0:
-        data = bytearray(data)
-    while at >= 0:
-        # A half that is no escape: what older firmware kept.
-        if data[at + 1 : at + 2] > b"\x9f":
-            data[at : at + 3] = b"\xef\xbf\xbd"
-        at = data.find(b"\xed", at + 1)
-    return json.loads(data)
+    return json.loads(out + data[start:] if start else data)
 
 
 def read(path, limit):
@@ -75,9 +90,10 @@ def plain(text):
     start = at = 0
     for c in data:  # not of the text: each of its characters would stay in RAM for good
         size = c < 0x20 or c == 0x7F
-        if c > 0xC1:
+        if c > 0xBF:
             two = c << 8 | data[at + 1]
-            if two < 0xC2A0:
+            size = _unsound(two)
+            if 0xC200 <= two < 0xC2A0:
                 size = 2
             elif two == 0xE280:
                 size = 3 * (0xA8 <= data[at + 2] <= 0xAE)
@@ -85,10 +101,6 @@ def plain(text):
                 size = 3 * (0xA6 <= data[at + 2] <= 0xA9)
             elif two == 0xEFBF:
                 size = 3 * (data[at + 2] > 0xBD)
-            elif 0xEDA0 <= two < 0xEE00:
-                size = 3
-            elif two >= 0xF490:
-                size = 4
         if size:
             out += data[start:at] + (b" " if c in b"\t\n\r" else b"\xef\xbf\xbd")
             start = at + size

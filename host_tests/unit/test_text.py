@@ -23,7 +23,7 @@ def test_a_half_alone_is_replaced_wherever_it_stands():
         (r'"\ud83d\ud83d\ude00"', "\ufffd\U0001f600"),
         (r'"\ud83dx\ude00"', "\ufffdx\ufffd"),
         (r'"\ud83d\n"', "\ufffd\n"),
-        (b'"a\xed\xa0\xbdb\xed\x9f\xbf"', "a\ufffdb\ud7ff"),
+        (b'"a\xed\xa0\xbdb\xed\x9f\xbf\xc0\x80"', "a\ufffdb\ud7ff\ufffd"),
     ):
         assert loads(text) == value, text
 
@@ -88,3 +88,31 @@ def test_a_text_is_cut_between_its_characters():
     for size, wanted in ((0, ""), (2, ""), (3, "\u20ac"), (6, "\u20ac"), (7, "\u20ac\U0001f600")):
         assert cut("\u20ac\U0001f600x", size) == wanted, size
     assert cut("\u20ac\U0001f600x", 8) == "\u20ac\U0001f600x" and cut("", 5) == ""
+
+
+def sound(data):
+    """Whether the bytes are UTF-8, by the table of the standard."""
+    i = 0
+    while i < len(data):
+        c = data[i]
+        size = 1 if c < 0x80 else 2 if c < 0xE0 else 3 if c < 0xF0 else 4
+        two = data[i + 1] if size > 1 else 0x80
+        low = {0xE0: 0xA0, 0xF0: 0x90}.get(c, 0x80)
+        high = {0xED: 0x9F, 0xF4: 0x8F}.get(c, 0xBF)
+        if 0x80 <= c < 0xC2 or c > 0xF4 or not low <= two <= high:
+            return False
+        i += size
+    return True
+
+
+# A15 A16
+def test_what_micropython_takes_for_utf_8_and_is_none_is_replaced():
+    for c in range(0xC0, 0xF8):
+        for two in range(0x80, 0xC0):
+            tail = b"\x80" * (0 if c < 0xE0 else 1 if c < 0xF0 else 2)
+            data = b"a" + bytes((c, two)) + tail + b"b"
+            text = str(data, "utf-8")
+            for made in (plain(text), loads(b'"%s"' % data)):
+                assert sound(made.encode()), data
+                assert made == "a\ufffdb" or sound(data), data
+            assert not sound(data) or loads(b'"%s"' % data) == text, data
