@@ -15,7 +15,7 @@ from tools.board.folder import BoardError
 from tools.board.log import Log
 from tools.board.remote import SerialBoard
 
-_KEYS = ("crashes", "net", "rec.a", "rec.b", "update", "wifi")
+_KEYS = ("base", "crashes", "net", "rec.a", "rec.b", "update", "wifi", "wipe")
 
 _TREE = """
 import os

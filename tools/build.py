@@ -105,6 +105,12 @@ def follow(source: str) -> str:
     return source if names is None else shorten.follow(source, names)
 
 
+def shorten_too(source: str) -> str:
+    """The source of a module of the firmware that a test has changed, as it would be compiled."""
+    names = _names()
+    return source if names is None else shorten.shorten(source, names)
+
+
 def _edited(names: shorten.Names | None, base: int, source: str) -> str:
     source = coverage.instrument(source, base) if coverage.wanted() else source
     return source if names is None else shorten.shorten(source, names)

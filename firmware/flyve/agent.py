@@ -3,6 +3,9 @@
 A job is a generator that yields after each short piece of work, or yields the milliseconds for
 which it has nothing to do. Between two pieces the link is pumped, so the broker gets its answers
 while, say, a file comes in.
+
+No exception ends the loop: the part that raised it is begun anew by mending.py, and is left alone
+for a while when it raises again; the others go on.
 """
 
 import os
@@ -24,6 +27,11 @@ _PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
 _REPORTS = const(32)  # that wait for REST; the oldest goes
 _STARVED = const(3)  # jobs that may run out of memory
+_CRASH_MS = const(10000)  # before the restart after a start that failed
+
+
+class Pressed(BaseException):
+    """BOOT was held long enough. No job catches it: whatever waits is given up."""
 
 
 class Agent:
@@ -32,7 +40,7 @@ class Agent:
     def __init__(self, settings, rec, trial, crashes, button):
         self.settings = settings
         self.rec = rec
-        self.wifi = Wifi()
+        self.wifi = None
         self.link = None  # online.py's, once enrolled
         self.position = None  # a function that returns (latitude, longitude) or None
         self.session = None  # of the agent's own account, while one is open
@@ -48,54 +56,126 @@ class Agent:
         self.told = False  # that it waits for a deeplink
         self.due = 0  # when an inventory is due that tells why a task failed, by the uptime
         self.rested = self.pause = 0  # not before, for so long it has rested (failures.py)
-        self._online = None
-        self._job = self._area = None
-        self._asking = None  # clock.py's, beside the job: that may wait for the time for ever
+        self.online = None
+        self.job = self.area = None
+        self.asking = None  # clock.py's, beside the job: that may wait for the time for ever
+        self.part = ""  # of the loop, which is at hand
+        self.ill = {}  # part -> mending.py's note of one that has raised
+        self.refresh = True  # the applications are to be started
+        self.fault = None  # of the link, in the middle of a wait
         self._starved = 0
         self._young = True  # not yet stable
-        self._trial, self.crashes = trial, crashes
+        self.trial, self.crashes = trial, crashes  # trial: an update is to prove itself
         self._button = button
         self._held = None  # since when
+        self._pressed = False
         transport.hook = self.pump
+        transport.watch = self.watch
 
     def pump(self):
         """What may happen in the middle of any wait: answers, never requests."""
-        if self.link:
-            self.link.pump()
+        try:
+            if self.link:
+                self.link.pump()
+        except (KeyboardInterrupt, Pressed):
+            raise
+        except BaseException as e:  # not the waiting job's fault: step() looks into it
+            self.fault = e
+
+    def watch(self):
+        """Looks at BOOT, in each slice of any wait; raises Pressed once it was held for long."""
+        up = log.uptime()
+        try:
+            held = not self._button()
+        except Exception:
+            held = False
+        if not held:
+            self._held = None
+        elif self._held is None:
+            self._held = up
+        elif up - self._held > _PRESS_MS:
+            self._pressed = True
+        if self._pressed:
+            raise Pressed
 
     def run(self):
-        """The loop; returns never."""
-        self.refresh_apps()
+        """The loop; returns never, but for a KeyboardInterrupt."""
         while True:
             try:
                 self.step()
-            except MemoryError:
-                self._job = None
-                if self._online:
-                    self._online.idle()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as e:
+                self._outlive(e)
+
+    def _outlive(self, e):
+        """Goes on after an exception of the part at hand."""
+        try:
+            if isinstance(e, MemoryError):
                 self._short_of_memory()
+            mending = resident.load("mending")
+            if isinstance(e, Pressed):
+                e = mending.blank(self)
+            mending.mend(self, e)
+            mending = None
+            resident.drop("mending")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failed:
+            # Not even for that is there the memory, or the flash: it begins anew as it can.
+            self.job = None
+            try:
+                log.error("agent", "%s: %r, not mended: %r", self.part, e, failed)
+                self._short_of_memory()
+                time.sleep_ms(_IDLE_MS)
+            except Exception:
+                pass
+
+    def _fit(self, part):
+        """Notes the part that is at hand; False while it is left alone after a fault."""
+        self.part = part
+        ill = self.ill.get(part)
+        return not ill or ill.left() <= 0
 
     def step(self):
         """One turn: applications, Wi-Fi, link, a piece of a command and of a job, or a wait."""
+        self.part = "board"
         board.feed()
-        self._look_after()
-        if self.apps:
-            self.apps.step(self._job is None)
-        if not self.wifi.step():
-            if self.link:
-                self.link.drop(transport.NetError("network", "the Wi-Fi is gone"))
-            time.sleep_ms(_SHORT_MS)
-            return
-        self.pump()
-        busy = self._online is not None and self._online.step()
-        if self._ask_time():
-            busy = True
-        elif self._job is None:
-            self._choose()
+        if self._fit("button"):
+            self.watch()
+        if self._fit("update"):
+            self._look_after()
+        if self._fit("apps"):
+            if self.refresh:
+                self.refresh_apps()
+            if self.apps:
+                self.apps.step(self.job is None)
+        if self._fit("wifi"):
+            if self.wifi is None:
+                self.wifi = Wifi()
+            if not self.wifi.step():
+                self.part = "link"
+                if self.link:
+                    self.link.drop(transport.NetError("network", "the Wi-Fi is gone"))
+                self.part = "wait"
+                time.sleep_ms(_SHORT_MS)
+                return
+        fit = self._fit("link")
+        if fit:
+            self.pump()
+            if self.fault:
+                e, self.fault = self.fault, None
+                raise e
+        busy = fit and self._fit("online") and self.online is not None and self.online.step()
+        asks = self._fit("clock") and self._ask_time()
         idle = _IDLE_MS
-        if self._job is not None:
-            idle = self._advance()
-        if idle and not busy:
+        if self._fit("job"):
+            if self.job is None and not asks:
+                self._choose()
+            if self.job is not None:
+                idle = self._advance()
+        self.part = "wait"
+        if idle and not busy and not asks:
             self._rest(idle)
 
     def _rest(self, idle):
@@ -103,39 +183,43 @@ class Agent:
         left = min(idle, self.clock.left())
         if self._held is not None or self.apps and self.apps.active:
             left = min(left, _SHORT_MS)
-        if self._online:
-            left = min(left, self._online.left())
+        if self.online:
+            left = min(left, self.online.left())
         else:
             left = min(left, self.invited.left())
+        # What is due may be left alone for a while.
+        left = max(_SHORT_MS if self.ill else 1, left)
         if self.link and not self.link.down:
-            self.link.wait(max(1, left))
+            self.link.wait(left)
         else:
-            time.sleep_ms(max(1, min(_SHORT_MS, left)))
+            time.sleep_ms(min(_SHORT_MS, left))
 
     def _choose(self):
         """Picks the next job, if there is one."""
-        if self._online:
-            self._job, self._area = self._online.job(), "online"
+        if self.online:
+            self.job, self.area = self.online.job(), "online"
         elif self.rec.get("state") in ("enrolled", "leaving"):
-            self._online = resident.load("online").Online(self)
+            self.online = resident.load("online").Online(self)
         elif self.invited.left() <= 0:
-            self._job, self._area = self.load("invitation", "run"), "enrollment"
+            self.job, self.area = self.load("invitation", "run"), "enrollment"
 
     def _ask_time(self):
         """Asks for the time when that is due, beside whatever job; True while it is at that."""
-        if self._asking is None:
+        if self.asking is None:
             if self.clock.left() > 0:
                 return False
-            self._asking = self.load("clock", "sync")
+            self.asking = self.load("clock", "sync")
         try:
-            next(self._asking)
+            next(self.asking)
             return True
         except StopIteration:
             pass
-        except Exception as e:
+        except (KeyboardInterrupt, Pressed):
+            raise
+        except BaseException as e:
             self.report("clock", e)
             log.info("clock", "next try in %d ms", self.clock.failed())
-        self._asking = None
+        self.asking = None
         resident.drop("clock", "dial", "chip")
         return False
 
@@ -147,22 +231,26 @@ class Agent:
         """Goes on with the job; returns how long it has nothing to do, in ms."""
         failure = None
         try:
-            return next(self._job)
+            idle = next(self.job)
+            return idle if isinstance(idle, int) else 0
         except StopIteration:
             self._starved = 0
         except MemoryError as e:
             failure = e
             self._short_of_memory()
-        except Exception as e:  # whatever it was: the loop goes on
+        except (KeyboardInterrupt, Pressed):
+            raise
+        except BaseException as e:  # whatever it was: the loop goes on
             failure = e
-        self._job = None
+        self.job = None
         resident.drop()
         if failure:
-            self.report(self._area, failure)
-        if self._area == "online":
-            self._online.ended(failure)
+            self.report(self.area, failure)
+        if self.area == "online":
+            self.part = "online"
+            self.online.ended(failure)
         elif failure:
-            log.info(self._area, "next try in %d ms", self.invited.failed(failure))
+            log.info(self.area, "next try in %d ms", self.invited.failed(failure))
         return 0
 
     def _short_of_memory(self):
@@ -174,26 +262,18 @@ class Agent:
     def _look_after(self):
         """What depends on how long the board is up, or its button is held."""
         up = log.uptime()
-        if self._trial and up > self.settings["trial"] * 1000:
-            if resident.load("update").on_trial():
+        if self.trial and up > self.settings["trial"] * 1000:
+            if not self.online or self.online.since is None:
                 self.restart("the update did not come online in time")
-            self._trial = False
         if self._young and up > _STABLE_MS:
             self._young = False
             resident.load("update").stable()
-        if self._button():
-            self._held = None
-        elif self._held is None:
-            self._held = up
-        elif up - self._held > _PRESS_MS:
-            resident.load("invitation").discard()
-            resident.load("leaving").end(self)
-            self.restart("reset by its button", True)
 
     def refresh_apps(self, name=None):
         """Starts the applications that are installed and ends those that are not, or are another
         version now; name: one that has just changed."""
         if self.apps is None:
+            self.refresh = False
             try:
                 os.stat("/apps")
             except OSError:
@@ -205,8 +285,8 @@ class Agent:
 
     def app_failed(self, name, why):
         """An application was stopped; why: e.g. that it raised, and what."""
-        if self._online:
-            self._online.failed.append((name, why))
+        if self.online:
+            self.online.failed.append((name, why))
 
     def answer(self, topic, payload, kind, *facts):
         """Tells the backend something, over MQTT below its Status topic, over REST, or both; see
@@ -235,19 +315,31 @@ class Agent:
     def restart(self, why, wanted=False):
         """Says goodbye to the broker and restarts the board; wanted: see board.reset()."""
         log.warn("agent", "%s: restarting", why)
-        if self.link and self.link.up:
-            self.link.close()
+        try:
+            if self.link and self.link.up:
+                self.link.close()
+        except Exception:
+            pass  # the broker will notice
         board.reset(wanted)
 
 
 def main():
     """Builds the parts and runs them for ever."""
-    board.watchdog(_WATCHDOG_MS)
     try:
-        parts = resident.load("startup").prepare()
-        resident.drop()
-        if parts:
-            Agent(*parts).run()
+        board.watchdog(_WATCHDOG_MS)
+        try:
+            parts = resident.load("startup").prepare()
+            resident.drop()
+            if parts:
+                Agent(*parts).run()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as e:
+            # Another start may go better; enough of them end in safe mode, or in the other slot.
+            log.error("agent", "no start: %s: restarting", repr(e))
+            board.feed()
+            time.sleep_ms(_CRASH_MS)
+            board.reset()
         board.watchdog(_CONSOLE_MS)
     except KeyboardInterrupt:
         # Somebody wants the prompt: the watchdog cannot be stopped, only slowed down.

@@ -10,7 +10,6 @@ from micropython import const
 from flyve import board, log, resident
 
 _RAISES = const(3)  # after which an application is stopped
-_SAFE = const(5)  # as update.py has it
 _NOTE = const("app")  # in NVS: in whose code the board is, see _mark(); 0 in none
 _HUNG = const(".hung")  # in the folder of a version that is not started any more
 _CRASHES = const(2)  # in a row, after which it may be an application that resets the board
@@ -56,7 +55,7 @@ class Apps:
         if cause != machine.WDT_RESET and not (cause == machine.HARD_RESET and self._careful):
             self._guilty = 0
         self.pause(agent.rec.get("lock"))
-        self.safe = (board.nvs_get_int("crashes") or 0) >= _SAFE
+        self.safe = resident.load("update").safe_mode()
 
     def refresh(self):
         """Starts what is installed and does not run, stops what runs and is not installed."""
@@ -65,7 +64,11 @@ class Apps:
             if found.get(name) != app.path:
                 self.stop(name)
         for name, path in found.items():
-            files = os.listdir(path)
+            try:
+                files = os.listdir(path)
+            except OSError as e:
+                log.error("apps", "%s cannot be read: deploy it again (%s)", name, e)
+                continue
             if name not in self._apps and ("app.py" in files or "app.mpy" in files):
                 self._apps[name] = app = _App(path)
                 if _HUNG in files or self._guilty == _mark(path):
@@ -93,6 +96,11 @@ class Apps:
         app = self._apps.pop(name, None)
         if app:
             self._end(app)
+
+    def end(self):
+        """Ends all of them."""
+        for name in list(self._apps):
+            self.stop(name)
 
     @property
     def active(self):

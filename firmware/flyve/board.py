@@ -10,8 +10,16 @@ _INVALID_LENGTH = -0x110C  # ESP_ERR_NVS_INVALID_LENGTH: the buffer is too small
 IDLE = network.STAT_IDLE
 CONNECTING = network.STAT_CONNECTING
 
-_nvs = esp32.NVS("flyve")
+_nvs = None
 _wdt = None
+
+
+def _open():
+    # Not at the import: an NVS that others have filled refuses a new namespace.
+    global _nvs
+    if _nvs is None:
+        _nvs = esp32.NVS("flyve")
+    return _nvs
 
 
 def nvs_get(key):
@@ -20,7 +28,7 @@ def nvs_get(key):
         size = 1 << bits
         buf = bytearray(size)
         try:
-            return bytes(memoryview(buf)[: _nvs.get_blob(key, buf)])
+            return bytes(memoryview(buf)[: _open().get_blob(key, buf)])
         except OSError as e:
             if e.errno == _NOT_FOUND:
                 return None
@@ -30,14 +38,14 @@ def nvs_get(key):
 
 def nvs_set(key, blob):
     """Makes blob durable under key: after a power cut the old or the new value is there."""
-    _nvs.set_blob(key, blob)
+    _open().set_blob(key, blob)
     _nvs.commit()
 
 
 def nvs_erase(key):
     """Removes key for good; it need not exist."""
     try:
-        _nvs.erase_key(key)
+        _open().erase_key(key)
     except OSError as e:
         if e.errno != _NOT_FOUND:
             raise
@@ -48,7 +56,7 @@ def nvs_erase(key):
 def nvs_get_int(key):
     """The integer stored under key, or None."""
     try:
-        return _nvs.get_i32(key)
+        return _open().get_i32(key)
     except OSError as e:
         if e.errno == _NOT_FOUND:
             return None
@@ -57,7 +65,7 @@ def nvs_get_int(key):
 
 def nvs_set_int(key, value):
     """Makes the integer durable under key."""
-    _nvs.set_i32(key, value)
+    _open().set_i32(key, value)
     _nvs.commit()
 
 
@@ -87,5 +95,8 @@ def feed():
 def reset(wanted=False):
     """Restarts the board; wanted: boot.py, which cannot tell, is not to count it as a crash."""
     if wanted:
-        nvs_set_int("crashes", (nvs_get_int("crashes") or 0) - 1)
+        try:
+            nvs_set_int("crashes", (nvs_get_int("crashes") or 0) - 1)
+        except OSError:
+            pass
     machine.reset()

@@ -4,7 +4,7 @@ import binascii
 import hashlib
 import sys
 
-from flyve import board
+from flyve import board, log
 from flyve.board import esp32, machine
 
 _CAUSES = {1: "power-on", 2: "reset", 3: "watchdog", 4: "deep sleep", 5: "soft reset"}
@@ -21,15 +21,22 @@ def bluetooth_off():
 
 
 def led(pin, on):
-    """Drives the LED at that GPIO."""
-    machine.Pin(pin, machine.Pin.OUT, value=1 if on else 0)
+    """Drives the LED at that GPIO, if the chip has it."""
+    try:
+        machine.Pin(pin, machine.Pin.OUT, value=1 if on else 0)
+    except (ValueError, OSError) as e:
+        log.error("config", "led: GPIO %d is no output of this chip (%s)", pin, e)
 
 
 def button(pin=None):
     """A function that returns 0 while the button at that GPIO (default: BOOT) is held, else 1."""
-    if pin is None:
-        pin = 9 if "ESP32C" in model().upper().replace("-", "") else 0
-    return machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value
+    boot = 9 if "ESP32C" in model().upper().replace("-", "") else 0
+    for one in (boot if pin is None else pin, boot):
+        try:
+            return machine.Pin(one, machine.Pin.IN, machine.Pin.PULL_UP).value
+        except (ValueError, OSError) as e:
+            log.error("config", "button: GPIO %d is no input of this chip (%s)", one, e)
+    return lambda: 1
 
 
 def erase_nvs():

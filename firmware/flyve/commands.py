@@ -39,7 +39,7 @@ def run(agent, name, message, retained):
     elif word == "now":
         if name == "wipe":
             # All but the firmware goes, at the next start, which has the memory for it.
-            open("/wiping", "w").close()
+            resident.load("leaving").begin_wipe()
             agent.restart("to be wiped", True)
         else:
             agent.rec.save(state="leaving")  # leaving.py goes on

@@ -49,6 +49,7 @@ reconnect_spread int 0 3600 40
 orphan_after int 1 604800 3600
 unenroll_wait int 1 2592000 86400
 trial int 1 86400 600
+stable int 1 86400 300
 erase_on_unenroll bool 0 1 false
 wipe_unverified_after int 1 2592000
 keep_wifi bool 0 1 false

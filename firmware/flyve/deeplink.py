@@ -132,6 +132,6 @@ def parse(text):
         if not value or "\\" in value:
             raise DeeplinkError("no whole %s in it" % name + _CUT)
     fields[0] = fields[0].rstrip("/")
-    if not fields[0].split("/")[2]:
+    if not (fields[0] + "//").split("/")[2]:
         raise DeeplinkError("its URL has no host" + _NEW)
     return Invitation(*fields)

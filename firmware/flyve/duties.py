@@ -34,7 +34,7 @@ def _due(state, duty):
             return _settle(state)
     elif duty == 1:
         if state.failed and link.up:
-            return agent.load("policies", "app_failed", *state.failed.pop(0))
+            return _app_failed(state)
     elif duty == 2:
         if link.down and getattr(link.reason, "code", 0) in [4, 5]:
             if link.reason is not state.refusal:
@@ -103,9 +103,15 @@ def _settle(state):
     state.update = False
 
 
+def _app_failed(state):
+    yield from state.agent.load("policies", "app_failed", *state.failed[0])
+    state.failed.pop(0)
+
+
 def _verify(state, name):
     agent = state.agent
-    message, since = state.guarded[name]
+    entry = state.guarded[name]
+    message, since = entry
     if name == "lock":
         unlock = str(message.get("lock")).lower() == "unlock"
         if unlock != bool(agent.rec.get("lock")):
@@ -115,9 +121,12 @@ def _verify(state, name):
     obey = _obeyed(state, name, message, since)
     if not obey:
         log.warn("commands", "retained %s is stale: ignored", name)
-    if state.guarded.pop(name, None) and obey:
+    if obey and state.guarded.get(name) is entry:
         resident.drop("rest")
         yield from resident.load("commands").run(agent, name, message, False)
+    # Not before: what breaks off is tried again.
+    if state.guarded.get(name) is entry:
+        del state.guarded[name]
 
 
 def _fresh(state):

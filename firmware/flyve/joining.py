@@ -40,11 +40,13 @@ def _meaning(status):
 
 
 def _networks():
-    found = loads(board.nvs_get("wifi") or b"[]")
-    for ssid, psk in found:
+    """Pairs of texts; raises ValueError, TypeError and OSError when they are unreadable."""
+    made = []
+    for ssid, psk in loads(board.nvs_get("wifi") or b"[]"):
         if not isinstance(ssid, str) or not isinstance(psk or "", str):
             raise ValueError
-    return found
+        made.append((ssid, psk))
+    return made
 
 
 class Joining:
@@ -55,12 +57,15 @@ class Joining:
         self._index = 0
         try:
             self._networks = _networks()
-            self._index = board.nvs_get_int("net") or 0
         except (ValueError, TypeError, OSError):
             self._networks = []
             log.error("wifi", "its settings are unreadable: flyve provision --wifi")
         for i, network in enumerate(self._networks):
             log.secret("wifi%d" % i, network[1])
+        try:
+            self._index = board.nvs_get_int("net") or 0
+        except OSError:
+            pass  # the first one, then
         self._good = self._index
         self._since = None  # while a try is under way
         self._old = None  # the reason that was there at its beginning
@@ -136,4 +141,7 @@ class Joining:
     def joined(self):
         """It is connected: remembers the network that worked."""
         if self._networks and self._index != self._good:
-            board.nvs_set_int("net", self._index)
+            try:
+                board.nvs_set_int("net", self._index)
+            except OSError as e:
+                log.warn("wifi", "the network that worked is not kept: %s", e)

@@ -11,7 +11,15 @@ from flyve.inbox import Inbox
 from flyve.link import Link
 
 _IDLE_MS = const(30000)  # after which the REST session is ended
+_TRIES = const(3)
 _GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
+
+
+def _updated():
+    try:
+        return bool(board.nvs_get_int("update"))
+    except OSError:
+        return False
 
 
 class Online:
@@ -26,13 +34,16 @@ class Online:
         self.alone = False  # a job needs the link's memory
         self.guarded = {}  # name -> message and uptime, of retained commands to be checked
         self.failed = []  # applications that were stopped
-        self.update = bool(board.nvs_get_int("update"))  # one may have to be settled
+        self.since = None  # the uptime when it was first online
+        self.update = not agent.trial and _updated()  # one may have to be settled
         self.refusal = None  # the newest one of the broker that was looked into
         self.begun = log.uptime()
         self.used = log.uptime()  # when the last job ended
         self._located = log.uptime()
         self._connects = 0
         self._command = None  # a second, short job: commands are answered during a long one
+        self._taken = None  # from the queue, for it
+        self._broken = 0  # how often the memory was not enough for it
         by_rest = agent.rec.get("generation") == "C" and agent.settings["report"] != "mqtt"
         agent.reports = [] if by_rest else None
         agent.by_mqtt = not by_rest or agent.settings["report"] == "both"
@@ -82,6 +93,11 @@ class Online:
         """What an online agent looks after."""
         agent, inbox = self.agent, self.inbox
         now = log.uptime()
+        if self.since is None:
+            self.since = now
+        if agent.trial and now - self.since >= agent.settings["stable"] * 1000:
+            agent.trial = False
+            self.update = True
         if self._connects != agent.link.connects:
             self._connects = agent.link.connects
             resident.load("duties").greet(agent)
@@ -119,27 +135,50 @@ class Online:
         if self._command is None:
             if not self.inbox.commands:
                 return False
-            name, message, retained = self.inbox.take(self.inbox.commands)
+            self._taken = self.inbox.take(self.inbox.commands)
+            name, message, retained = self._taken
             if name in _GUARDED:
                 old = self.guarded.pop(name, None)
                 if retained:
                     same = old and old[0] == message
                     self.guarded[name] = old if same else (message, log.uptime())
+                    self._taken = None
                     return True
             self._command = self.agent.load("commands", "run", name, message, retained)
         try:
             next(self._command)
             return True
         except StopIteration:
-            pass
+            self._taken = None
+            self._broken = 0
+        except MemoryError:
+            raise  # the loop makes room and calls idle()
         except Exception as e:  # a command's failure is its own
-            self.agent.report("commands", e)
-        self._command = None
-        resident.drop("commands", "inventory", "chip")
+            self._failed(e)
+        self._drop()
         return False
 
-    def idle(self):
-        """Gives up what is at hand, for want of memory; the retained messages come again."""
+    def _failed(self, e):
+        name, message = self._taken[:2]
+        self._taken = None
+        self._broken = 0
+        self.agent.report("commands", e)
+        if name in _GUARDED and name not in self.guarded:
+            self.guarded[name] = message, log.uptime()  # it is tried again, if it still holds
+
+    def _drop(self):
         self._command = None
-        self.inbox.overflow = True
         resident.drop("commands", "inventory", "chip")
+
+    def idle(self):
+        """Gives up what is at hand, for want of memory: a command goes back to its place, and the
+        retained messages come again."""
+        taken, self._taken = self._taken, None
+        self._broken += taken is not None
+        if self._broken > _TRIES:
+            self._taken = taken
+            self._failed(MemoryError())
+        elif taken:
+            self.inbox.commands.insert(0, taken)
+        self.inbox.overflow = True
+        self._drop()

@@ -7,12 +7,15 @@ four.
 """
 
 import json
+import os
 
 from micropython import const
 
 from flyve import log
 
 PATH = "/outbox.json"  # [owner, [[topic, payload, retain], ...]], or empty
+_LARGEST = const(8192)  # bytes of the file
+_BRACKETS = const(256)
 LIMIT = const(32)  # messages; a full outbox refuses, it never drops what it took
 _WINDOW = const(8)  # unacknowledged at once
 _OLD_MS = const(600000)  # what is only in RAM is of no use later
@@ -37,14 +40,30 @@ class Outbox:
         self._moved = 0  # when something was sent or acknowledged
         self._stale = False  # the file has messages that were acknowledged
         try:
+            size = os.stat(PATH)[6]
+        except OSError:
+            size = 0
+        if size:
+            self._load(size)
+
+    def _load(self, size):
+        """Takes what a former life has left; a file that it has not written is emptied."""
+        try:
+            if size > _LARGEST:
+                raise ValueError("too long")
             with open(PATH) as f:
-                whose, found = json.load(f)
-            if whose == owner:
-                for topic, payload, retain in found:
-                    # Nobody knows whether it was sent: so with DUP.
-                    self._put(topic, payload.encode(), retain, True, None)
-        except (OSError, ValueError, TypeError):
-            pass  # there is none, or it is empty
+                text = f.read()
+            if text.count("[") + text.count("{") > _BRACKETS:
+                raise ValueError("too many brackets")  # each takes a lot of memory
+            whose, found = json.loads(text)
+            if whose != self._owner:
+                return
+            for topic, payload, retain in found[:LIMIT]:
+                # Nobody knows whether it was sent: so with DUP.
+                self._put(topic + "", payload.encode(), bool(retain), True, None)
+        except (OSError, ValueError, TypeError, AttributeError, KeyError) as e:
+            log.error("outbox", "%s is damaged, its statuses are lost (%s)", PATH, e)
+            self._stale = True
 
     def __len__(self):
         return len(self._queue)

@@ -77,6 +77,9 @@ def reclaim(bare=None):
         if name[0] == ".":
             continue
         base = _ROOT + "/" + name
+        if not os.stat(base)[0] & 0x4000:
+            os.remove(base)
+            continue
         keep = _read(name)
         if bare in (True, name):
             keep = keep[:1]

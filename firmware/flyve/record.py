@@ -69,8 +69,11 @@ class Record:
                 found = _read(_SLOTS[i])
             except NewerRecord:
                 raise
-            except (RecordError, ValueError) as e:
+            except RecordError as e:
                 self.problems.append(str(e))
+                continue
+            except (OSError, ValueError) as e:
+                self.problems.append("slot %s: %r" % (_SLOTS[i], e))
                 continue
             if found and (best is None or found[0] > best[0]):
                 best = found
@@ -79,7 +82,10 @@ class Record:
             return
         self._sequence, flags, self.values = best
         if flags & _SCRUB:
-            self._erase_other()
+            try:
+                self._erase_other()
+            except OSError as e:
+                self.problems.append("slot %s: %r" % (_SLOTS[1 - self._slot], e))
 
     def _erase_other(self):
         board.nvs_erase(_SLOTS[1 - self._slot])
@@ -115,6 +121,12 @@ class Record:
         self._slot = 1 - self._slot
         if scrub:
             self._erase_other()
+
+    def erase(self):
+        """Forgets everything by erasing both slots: for an NVS that takes no other record."""
+        for slot in _SLOTS:
+            board.nvs_erase(slot)
+        self.values = {}
 
     def clear(self):
         """Forgets everything, for good."""

@@ -1,9 +1,22 @@
-"""What comes before the loop: settings, record, and whatever a power cut has interrupted."""
+"""What comes before the loop: settings, record, and whatever a power cut has interrupted.
+
+Nothing that lies on the flash or in NVS may prevent the start: each step is by itself, and what
+one cannot use is named and passed over, or removed.
+"""
 
 import os
+import sys
 
-from flyve import BUILD, VERSION, chip, log, resident, transport
+from flyve import BUILD, VERSION, board, chip, log, resident, transport
 from flyve.record import Record, RecordError
+
+# What the agent writes or reads as a file at the root; it makes the last one a folder.
+_FILES = ("config.json", "deeplink", "ca.der", "ca.pem", "tasks.json", "tasks.new",
+          "failures.json", "outbox.json", "part", "part.json", "apps.new", "wiping",
+          "keep.json")  # fmt: skip
+_FOLDERS = ("apps",)
+_SLOTS = ("flyve.a", "flyve.b")
+_ENOUGH = ("topic", "agent_id", "url", "api_token", "mqttpasswd")  # texts of an enrollment
 
 
 def _exists(path):
@@ -11,6 +24,55 @@ def _exists(path):
         return bool(os.stat(path))
     except OSError:
         return False
+
+
+def _attempt(what, step, *args):
+    """What step(*args) returns; None when it raises: the start goes on without."""
+    try:
+        return step(*args)
+    except Exception as e:
+        log.error("agent", "starting without %s: %r", what, e)
+
+
+def _tidy(leaving):
+    """Removes folders in the place of files, and the other way round: who reads or writes there
+    could do neither; and slots of agents that nothing leads to any more."""
+    slots = None
+    for name, kind in [entry[:2] for entry in os.ilistdir("/")]:
+        folder = bool(kind & 0x4000)
+        if name in _SLOTS and "/" + name not in sys.path:
+            slots = slots or resident.load("update").slots()
+            if name not in slots:
+                log.info("agent", "/%s is out of use: removed", name)
+                leaving.delete("/" + name)
+        elif name in (_FILES if folder else _FOLDERS):
+            log.warn("agent", "/%s is a %s: removed", name, "folder" if folder else "file")
+            leaving.delete("/" + name)
+
+
+def _record():
+    """The record; RecordError when it must not be touched."""
+    rec = Record()
+    for problem in rec.problems:
+        log.warn("record", "%s", problem)
+    if rec.problems and not rec.values:
+        log.error("record", "both slots are unreadable: run `flyve reset` and enroll again")
+    if rec.get("state") in ["enrolled", "leaving"]:
+        for name in _ENOUGH:
+            if not isinstance(rec.get(name), str):
+                log.error("record", "no %s in it: run `flyve reset` and enroll again", name)
+                rec.values = {}
+                break
+    if not isinstance(rec.get("time", 0), int):
+        del rec.values["time"]
+    return rec
+
+
+def _leave(rec, invitation):
+    invitation.settle(rec)
+    if rec.get("state") == "enrolled" and invitation.waiting():
+        log.info("agent", "another deeplink: leaving first")
+        rec.save(state="leaving")
 
 
 def prepare():
@@ -23,20 +85,18 @@ def prepare():
         log.warn("config", "%s", problem)
     resident.load("strays").look()
     leaving = resident.load("leaving")
-    if _exists(leaving.WIPING):
+    if leaving.wiping():
         leaving.wipe(settings)
-    leaving.settle()
+    if _attempt("what a wipe has kept", leaving.settle):
+        board.reset(True)  # the agent that runs is not the one in use
+    _attempt("tidying up", _tidy, leaving)
     try:
-        rec = Record()
+        rec = _record()
     except RecordError as e:
         log.error("record", "%s", e)
         return None
-    for problem in rec.problems:
-        log.warn("record", "%s", problem)
-    if rec.problems and not rec.values:
-        log.error("record", "both slots are unreadable: run `flyve reset` and enroll again")
     if rec.get("state") == "erasing":
-        leaving.enrollment(rec, settings, rec.get("next"))
+        _attempt("erasing the enrollment", leaving.enrollment, rec, settings, rec.get("next"))
     transport.ca = settings["ca"]
     for path in ("/ca.der", "/ca.pem"):
         if not transport.ca and _exists(path):
@@ -47,13 +107,10 @@ def prepare():
         chip.led(settings["led"], bool(rec.get("lock")))
     log.secret("app", settings["app_token"])
     log.secret("api", rec.get("api_token"))
-    invitation = resident.load("invitation")
-    invitation.settle(rec)
-    if rec.get("state") == "enrolled" and invitation.waiting():
-        log.info("agent", "another deeplink: leaving first")
-        rec.save(state="leaving")
+    _attempt("a look at the deeplink", _leave, rec, resident.load("invitation"))
     update = resident.load("update")
     crashes = update.crashes()
     if update.safe_mode():
         log.error("agent", "safe mode after %d crashes: no applications", crashes)
-    return settings, rec, update.on_trial(), crashes, chip.button(settings["button"])
+    trial = _attempt("a look at the update", update.on_trial)
+    return settings, rec, trial, crashes, chip.button(settings["button"])

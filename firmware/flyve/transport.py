@@ -25,6 +25,7 @@ _IN = select.POLLIN
 _OUTPUT = select.POLLOUT
 
 hook = None  # called in each slice of a wait; must not wait itself
+watch = None  # the same, also where the hook would meet itself; may raise to end the wait
 floor = 0  # no true clock shows less (seconds of the board's epoch)
 sure = False  # the clock's time is more than one server's word; see clock.py
 proven = 0  # the newest such time at which a peer's certificate was verified
@@ -57,6 +58,8 @@ def slice_done(may_hook=True):
         return
     _sliced = now
     board.feed()
+    if watch:
+        watch()
     if may_hook and hook and not _hooked:
         _hooked = True
         try:

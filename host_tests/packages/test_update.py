@@ -6,6 +6,7 @@ from host_tests.packages.ground import entry
 
 STATUS = "from flyve import update\nprint(update.status())\n"
 STARTED = 1 | 2 << 2 | 1 << 4  # a in use, b on trial and started once
+A_IS_WHAT_TO_FALL_BACK_TO = 2 << 16
 FAILED, CONFIRMED = 1 | 128, 2 | 64
 
 
@@ -35,7 +36,7 @@ def test_the_status_is_that_of_the_newest_update(ground, update, status):
 def test_a_confirmed_slot_is_the_one_in_use(ground):
     made, lines = ask(ground, STARTED, "update.confirm()\nprint(update.status())" + ASKED)
     assert lines == ["trial", "confirmed"]
-    assert entry(made, "update") == CONFIRMED
+    assert entry(made, "update") == CONFIRMED | A_IS_WHAT_TO_FALL_BACK_TO
 
 
 @pytest.mark.parametrize("update", [0, 1, FAILED])

@@ -35,7 +35,8 @@ class Device:
         backend = self.backend
         link = deeplink or backend.invite(email)
         self.deeplinks.append(link)
-        settings = {"email": email, "ntp": [backend.ntp], "reconnect_spread": 1, **settings}
+        known = {"email": email, "ntp": [backend.ntp], "reconnect_spread": 1, "stable": 1}
+        settings = {**known, **settings}
         files = {"/deeplink": link, "/config.json": json.dumps(settings)}
         files = {path: text.encode() for path, text in files.items()}
         if backend.ca_der:

@@ -31,10 +31,10 @@ def test_full_session_with_and_without_its_wrapper(make_device, wrapped):
     assert device.backend.events.of("profile switched")
 
 
-def test_a_full_session_of_1_mb_enrolls_in_80_kib(make_device):
+def test_a_full_session_of_1_mb_enrolls_in_84_kib(make_device):
     device = make_device(full_session_size=1_000_000, full_session_seed=1)
     device.provision()
-    device.start(heap="80K")
+    device.start(heap="84K")
     device.enrolled(40)
     device.online()
 

@@ -230,3 +230,9 @@ def test_escaped_pairs_in_a_json_are_joined():
     names = {r"\ud83d\ude00 Z\u00fcrich": "\U0001f600 Z\u00fcrich", r"\ude00": "\ufffd"}
     for name, wanted in names.items():
         assert fields(b64(text % (URL, USER, INVITATION, name)))[3] == wanted
+
+
+# A8
+def test_a_url_of_slashes_only_is_refused_by_name():
+    for url in ("http://", "https://", "http:///", "http:///x", "https://////"):
+        refused(b64(url + "\\;tok\\;inv"), "its URL has no host")

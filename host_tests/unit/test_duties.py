@@ -21,6 +21,8 @@ class Link:
 
 
 class Agent:
+    trial = False
+
     def __init__(self):
         self.link = Link()
         self.reports = self.user = None

@@ -1,0 +1,39 @@
+"""No exception ends the loop."""
+
+import re
+
+import pytest
+
+from host_tests.faults.ground import raising
+from host_tests.faults.ground.recording import Site
+from host_tests.packages.ground import mpy
+
+APP = b"def start(agent):\n    while True:\n        yield\n"
+# What comes only once in minutes, or at the end.
+RARE = re.compile("restart|stable|on_trial|'update'|stop|'record'")
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path / "board")
+    made.board.set_air({"flyve": "flyve-demo"}, connect_ms=20)
+    yield made
+    made.close()
+
+
+# A8
+@pytest.mark.timeout(120)
+def test_each_call_of_the_loop_raises_once_and_the_board_is_online_again_each_time(site):
+    source, sites = raising.agent()
+    rare = [call for call in sites if RARE.search(call)]
+    site.provision(raising.main(len(sites), len(rare)), log_level="debug")
+    site.board.change({
+        "/flyve/agent.mpy": mpy(source, "agent.py"),
+        "/apps/one/.current": b"1",
+        "/apps/one/1/app.py": APP,
+    })  # fmt: skip
+    run = site.start()
+    run.wait_log("all were raised", 60)
+    run.wait_log("online again after", 10, len(run.log))
+    assert len([line for line in run.log if line.startswith("raising")]) == len(sites) - len(rare)
+    assert run.resets == []
