@@ -165,7 +165,7 @@ class Apps:
         except KeyboardInterrupt:
             raise
         except BaseException as e:  # SystemExit, too: only the agent restarts the board
-            return repr(e)
+            return "OSError: " + log.reason(e) if isinstance(e, OSError) else repr(e)
         finally:
             if noted:
                 self._note(0)

@@ -116,7 +116,7 @@ class Joining:
             # once, for it may also dislike what it got.
             self._busy = not self._busy
             self._index -= self._busy
-            self._failed("no connection (%s)" % e)
+            self._failed("no connection (%s)" % log.reason(e))
 
     def _let_in(self):
         """Only an address is wanting: the driver knows the signal of whom it is linked to."""

@@ -90,8 +90,10 @@ def test_whatever_it_raises_the_agent_lives_on(ground):
         "wrong": b"def start():\n    yield\n",
         "close": b"def start(agent):\n    try:\n        yield\n        1/0\n    finally:\n        1/0\n",  # noqa: E501
         "name": b"start = 3\n",
+        "full": b"def start(agent):\n    raise OSError(28)\n    yield\n",
     }
     lines = ground.run(board(ground, "steps(9)\nprint(sorted(failed))", **apps))
+    assert sum(line.endswith("WARN apps: full: OSError: ENOSPC (28)") for line in lines) == 3
     assert lines[-1] == str(sorted(apps))
 
 
