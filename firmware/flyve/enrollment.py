@@ -113,6 +113,10 @@ def _credentials(api, rec, settings, invited, mark, user):
             raise rest.RestError(
                 200, "WRONG_PROFILE", "no %s for the guest: check the guest profile in GLPI" % name
             )
+    if not isinstance(found["mqttpasswd"], str):
+        # 1e5 has become 100000, 007 is 7: which it was, nobody can tell.
+        text = "GLPI made a number of the MQTT password: the next try brings another one"
+        raise rest.RestError(200, "NUMERIC_PASSWORD", text)
     if not (settings["broker"] or found.get("broker")):
         raise rest.RestError(200, "NO_BROKER", "set the MQTT broker in the plugin's settings")
     topic = str(found["topic"])

@@ -2,6 +2,9 @@
 
 import pytest
 
+from tools.backend import agents
+from tools.backend.model import token
+
 
 @pytest.mark.parametrize("generation", ["A", "B", "C"])
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
@@ -20,6 +23,19 @@ def test_the_documented_samples_taken_literally(make_device):
     device.start()
     device.enrolled()
     device.online()
+
+
+# A26
+def test_a_password_of_which_glpi_makes_a_number_is_not_used(make_device, monkeypatch):
+    passwords = iter(["1e5"])
+    monkeypatch.setattr(agents, "token", lambda size: next(passwords, None) or token(size))
+    device = make_device()
+    device.provision()
+    device.start()
+    device.enrolled()
+    device.online()
+    assert device.said("NUMERIC_PASSWORD")
+    assert device.posts() == [201]
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
