@@ -161,7 +161,8 @@ def fleet(boards: int, tls: bool, heap: int) -> None:
     memory = f", {summary.memory / 1048576:.1f} MiB of RAM each" if summary.memory else ""
     console.print(
         f"{summary.online} of {boards} boards online after {summary.seconds:.1f} s"
-        f" ({summary.seconds / boards:.2f} s each){memory}"
+        f" ({summary.seconds / boards:.2f} s each){memory}",
+        soft_wrap=True,
     )
     if summary.online < boards:
         raise click.ClickException(f"{boards - summary.online} boards are not online")
