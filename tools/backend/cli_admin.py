@@ -132,12 +132,7 @@ def inventory(url: str, agent: str, wait: float, xml: bool, last: bool) -> None:
     if xml:
         click.echo(lines(answer["xml"]) if sys.stdout.isatty() else answer["xml"])
         return
-    last_section, shown = "", []
-    for section, name, value in answer["rows"]:
-        # The first name of a section begins it; others, such as SOFTWARES, come several times.
-        shown.append(("" if section == last_section else section, name, value))
-        last_section = section
-    tables.show(("section", "name", "value"), shown)
+    tables.show(("section", "name", "value"), answer["rows"])
 
 
 @admin.command()
