@@ -15,7 +15,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from tools import build, firmware, keeper
+from tools import build, firmware, keeper, options
 from tools.backend.server import Backend
 from tools.board.board import VirtualBoard
 from tools.board.log import BoardEnded
@@ -211,7 +211,12 @@ def _bundle() -> bytes:
 @click.command()
 @click.option("--generation", type=click.Choice("ABC"), default="C", show_default=True)
 @click.option("--plain", is_flag=True, help="http and MQTT without TLS.")
-@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draws it, too.")
+@click.option(
+    "--svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=options.parsed(options.output),
+    help="Draws it, too.",
+)
 def demo(generation: str, plain: bool, svg: Path | None) -> None:
     """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less."""
     try:

@@ -31,8 +31,6 @@ def plan(board: str, variant: str, environment) -> list[list[str]]:
         raise FirmwareError(f"{board}: no such board; there are: {', '.join(boards())}")
     if variant and not (BOARDS / board / f"mpconfigvariant_{variant}.cmake").exists():
         raise FirmwareError(f"{board} has no variant {variant}")
-    if re.search(r"\s", str(ROOT)):
-        raise FirmwareError(f"{ROOT}: MicroPython's build takes no path with a blank: move it")
     source = _source(environment.get("MICROPYTHON_SRC", ""))
     _idf(environment.get("IDF_PATH", ""), environment.get("PATH", ""))
     out = BUILD / "-".join(filter(None, ("firmware", board, variant)))
@@ -90,6 +88,8 @@ def firmware(board, variant):
     """
     try:
         commands = plan(board, variant, os.environ)
+        if re.search(r"\s", str(ROOT)):
+            raise FirmwareError(f"{ROOT}: MicroPython's build takes no path with a blank: move it")
         libraries.fetch()
         for command in commands:
             click.echo(f"$ {' '.join(command)}")

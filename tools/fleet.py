@@ -139,7 +139,14 @@ def run_fleet(boards: int, tls: bool, heap: int, told=lambda problem: None) -> S
 @click.command()
 @click.argument("boards", type=click.IntRange(1, _LARGEST), metavar="N")
 @click.option("--tls", is_flag=True, help="https, and MQTT over TLS.")
-@click.option("--heap", default=112, show_default=True, metavar="KIB", help="Heap of a board.")
+@click.option(
+    "--heap",
+    default=112,
+    show_default=True,
+    type=click.IntRange(32, 65536),
+    metavar="KIB",
+    help="Heap of a board.",
+)
 def fleet(boards: int, tls: bool, heap: int) -> None:
     """Brings N virtual boards online; exit 1 when the backend does not see all of them."""
     console = Console()

@@ -98,7 +98,7 @@ def remove_folder(path: Path) -> None:
 
 
 def keep_link(path: Path) -> None:
-    """This symbolic link is to be removed when this process ends and it leads nowhere then."""
+    """This symbolic link is to be removed when this process ends and it still leads there."""
     _tell(f"+{path.absolute()}")
 
 
@@ -125,7 +125,7 @@ def _watch() -> None:
         *lines, rest = (rest + data).split(b"\0")
         for line in lines:
             if line[:1] == b"+":
-                kept[line[1:]] = None
+                kept[line[1:]] = _lead(line[1:])
             else:
                 kept.pop(line[1:], None)
     folders = [name for name in kept if name.startswith(b"/")]
@@ -135,16 +135,21 @@ def _watch() -> None:
     for _ in range(_TRIES):
         folders = [name for name in folders if os.path.lexists(name)]
         for name in folders:
-            _remove(name)
+            _remove(name, kept[name])
         if not folders:
             break
         time.sleep(0.02)
 
 
-def _remove(name: bytes) -> None:
-    if not os.path.islink(name):
+def _lead(name: bytes) -> bytes | None:
+    # Where it leads when it is a link. What it leads to may soon be another's: ports are numbered.
+    return os.readlink(name) if os.path.islink(name) else None
+
+
+def _remove(name: bytes, lead: bytes | None) -> None:
+    if lead is None:
         shutil.rmtree(name, ignore_errors=True)
-    elif not os.path.exists(name):
+    elif _lead(name) == lead:
         with contextlib.suppress(OSError):
             os.unlink(name)
 

@@ -164,12 +164,34 @@ def _install(path, head, name, version):
             yield from _copy(path, 3, new + module)
         else:
             os.rename(path, new + module)
+    try:
+        yield from _compile(new)
+    except Failed:
+        yield from reclaim()
+        raise
     folders = _read(name)[:1]
     if folder in folders:
         folder += "~"
     os.rename(new, base + "/" + folder)
     _write(base, [folder] + folders)
     yield from reclaim()
+
+
+def _compile(folder):
+    """Raises Failed when what is source in a folder is no Python, before it becomes current."""
+    for entry in os.ilistdir(folder):
+        path = folder + "/" + entry[0]
+        if entry[1] & 0x4000:
+            yield from _compile(path)
+        elif path[-3:] == ".py":
+            try:
+                with open(path) as f:
+                    compile(f.read(), entry[0], "exec")
+            except MemoryError:
+                pass  # there may be more for it at its start
+            except (SyntaxError, ValueError) as e:  # ValueError: it is no text in UTF-8
+                raise Failed("%s does not compile: %r" % (entry[0], e))
+            yield
 
 
 def _copy(path, at, target):

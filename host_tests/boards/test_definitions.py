@@ -137,9 +137,9 @@ def test_cmake_gets_the_partition_table_and_the_manifest(board, variant, tmp_pat
     port.mkdir(parents=True)
     (port / "mpconfigboard.cmake").write_text("set(SDKCONFIG_DEFAULTS boards/sdkconfig.base)\n")
     folder = firmware_image.BOARDS / board
-    script = f"set(MICROPY_BOARD_DIR {folder})\ninclude({folder}/mpconfigboard.cmake)\n"
+    script = f'set(MICROPY_BOARD_DIR "{folder}")\ninclude("{folder}/mpconfigboard.cmake")\n'
     if variant:
-        script += f"include({folder}/mpconfigvariant_{variant}.cmake)\n"
+        script += f'include("{folder}/mpconfigvariant_{variant}.cmake")\n'
     script += 'message("${SDKCONFIG_DEFAULTS}|${MICROPY_FROZEN_MANIFEST}|${MICROPY_DEF_BOARD}")\n'
     (tmp_path / "port" / "try.cmake").write_text(script)
     done = subprocess.run(

@@ -93,6 +93,11 @@ BAD = {
     "failed: neither bundle, module nor image": b"",
     "failed: neither bundle, module nor image ": b"\x1f\x8b\x08\0\0\0\0\0\0\3gzip",
     "failed: neither bundle, module nor image  ": b"PK\3\4zip",
+    # B7
+    "failed: app.py does not compile: SyntaxError('invalid syntax',)": b"# Title\n\nSome prose.\n",
+    "failed: part.py does not compile: SyntaxError('invalid syntax',)": tar(
+        {"app.py": APP, "lib/part.py": b"x = (\n"}
+    ),
     "incompatible: no OTA partition": appimage.build(),
 }
 

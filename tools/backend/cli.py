@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from tools import options
 from tools.backend.cli_admin import admin, invite
 from tools.backend.options import FAULT_KINDS, Fault
 from tools.text import printable
@@ -25,7 +26,9 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
         endpoint, _, rest = value.partition(":")
         kind, _, number = rest.partition("=")
         try:
-            extra = {"seconds": float(number)} if number else {}
+            extra = {"seconds": options.finite(float(number))} if number else {}
+            if not endpoint or extra.get("seconds", 0) < 0:
+                raise ValueError("an endpoint, a fault and maybe seconds")
             if number and kind == "error":
                 extra = {"status": int(number)}
             faults.append(Fault(endpoint, kind, **extra))
@@ -35,9 +38,16 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    callback=options.parsed(options.host),
+    help="Address to listen on.",
+)
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="HTTP; 0: any free one.")
 @click.option("--mqtt-port", default=0, type=click.IntRange(0, 65535), help="MQTT; 0: any.")
+@click.option("--ntp-port", default=0, type=click.IntRange(0, 65535), help="NTP; 0: any.")
 @click.option("--tls", is_flag=True, help="HTTPS and MQTT over TLS, with a CA of its own.")
 @click.option("--generation", type=click.Choice("ABC"), default="C", show_default=True)
 @click.option("--documented", is_flag=True, help="The samples of Flyve MDM's documentation.")
@@ -69,7 +79,13 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
     default=True,
     help='getFullSession without its "session".',
 )
-@click.option("--full-session-size", default=0, metavar="BYTES", help="Pad getFullSession.")
+@click.option(
+    "--full-session-size",
+    default=0,
+    type=click.IntRange(0, 100_000_000),
+    metavar="BYTES",
+    help="Pad getFullSession.",
+)
 @click.option("--full-session-seed", type=int, help="Shuffle the keys of getFullSession.")
 @click.option("--guest-key", type=click.Choice(["given", "empty", "absent"]), default="given")
 @click.option(
@@ -87,7 +103,9 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--kill-session-fails", is_flag=True)
 @click.option("--sticky", is_flag=True, help="Two nodes; a balancer goes by a cookie.")
 @click.option("--php-notice", is_flag=True, help="PHP tells of a trifle before each JSON.")
-@click.option("--broker", help="Tell agents this broker name.")
+@click.option(
+    "--broker", callback=options.parsed(options.host), help="Tell agents this broker name."
+)
 @click.option("--broker-kind", type=click.Choice(["auto", "mosquitto", "amqtt"]), default="auto")
 @click.option(
     "--certificate",
@@ -98,9 +116,27 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option(
     "--ntp-answer", default="time", type=click.Choice(["time", "zero", "unsynchronised"])
 )
-@click.option("--ntp-offset", default=0.0, metavar="SECONDS", help="A wrong clock.")
-@click.option("--ntp-leap", default=0.0, metavar="SECONDS", help="A wrong first answer.")
-@click.option("--ntp-second-offset", default=0.0, metavar="SECONDS", help="A second server's.")
+@click.option(
+    "--ntp-offset",
+    default=0.0,
+    metavar="SECONDS",
+    callback=options.parsed(options.finite),
+    help="A wrong clock.",
+)
+@click.option(
+    "--ntp-leap",
+    default=0.0,
+    metavar="SECONDS",
+    callback=options.parsed(options.finite),
+    help="A wrong first answer.",
+)
+@click.option(
+    "--ntp-second-offset",
+    default=0.0,
+    metavar="SECONDS",
+    callback=options.parsed(options.finite),
+    help="A second server's.",
+)
 @click.option(
     "--fault",
     "faults",
@@ -115,6 +151,7 @@ def backend(
     host: str,
     port: int,
     mqtt_port: int,
+    ntp_port: int,
     tls: bool,
     generation: str,
     default_profile: str,
@@ -132,7 +169,14 @@ def backend(
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: done.set())
     site = Backend(
-        generation, tls, host, port, mqtt_port, default_profile=int(default_profile), **switches
+        generation,
+        tls,
+        host,
+        port,
+        mqtt_port,
+        ntp_port=ntp_port,
+        default_profile=int(default_profile),
+        **switches,
     )
     try:
         site.start()

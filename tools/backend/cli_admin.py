@@ -12,25 +12,32 @@ from typing import Any
 
 import click
 
-from tools import tables
+from tools import application, options, tables
 from tools.backend.client import call
 from tools.text import lines, printable
 
 _URL = click.option(
     "--url", envvar="FLYVE_URL", required=True, metavar="URL",
+    callback=options.parsed(options.url),
     help="The url that `flyve backend` printed; or FLYVE_URL.",
 )  # fmt: skip
 
 
+_LINE = options.parsed(options.line)
+_NAMED = options.parsed(options.named)
+# What the backend takes of a request, of which the content is a part in base64.
+_LARGEST = 11 * 1024 * 1024
+
+
 @click.command()
 @_URL
-@click.argument("email")
-@click.option("--name", help="Help desk: name.")
-@click.option("--phone", help="Help desk: telephone.")
-@click.option("--website", help="Help desk: web site.")
-@click.option("--support-email", help="Help desk: e-mail.")
-@click.option("--firstname", help="First name of the person in GLPI.")
-@click.option("--realname", help="Last name of the person in GLPI.")
+@click.argument("email", callback=options.parsed(options.email))
+@click.option("--name", callback=_LINE, help="Help desk: name.")
+@click.option("--phone", callback=_LINE, help="Help desk: telephone.")
+@click.option("--website", callback=_LINE, help="Help desk: web site.")
+@click.option("--support-email", callback=_LINE, help="Help desk: e-mail.")
+@click.option("--firstname", callback=_LINE, help="First name of the person in GLPI.")
+@click.option("--realname", callback=_LINE, help="Last name of the person in GLPI.")
 def invite(url: str, email: str, **fields: str | None) -> None:
     """Invite EMAIL to enroll a device; prints the deeplink."""
     given = {key: value for key, value in fields.items() if value is not None}
@@ -85,6 +92,7 @@ def _wait(default: float) -> Any:
         show_default=True,
         metavar="SECONDS",
         type=click.FloatRange(0, 600),
+        callback=options.parsed(options.finite),
         help="How long to wait for the answer.",
     )
 
@@ -180,8 +188,10 @@ def _finish(answer: dict[str, Any], wait: float) -> None:
         raise click.ClickException(printable(f"the task is not done: {answer['status']}{why}"))
 
 
-def _read(path: str) -> str:
-    return base64.b64encode(Path(path).read_bytes()).decode()
+def _read(path: str) -> bytes:
+    if os.path.getsize(path) > _LARGEST:
+        raise click.ClickException(f"{path} is larger than the {_LARGEST} bytes that can be sent")
+    return Path(path).read_bytes()
 
 
 _PATH = click.Path(exists=True, dir_okay=False, readable=True)
@@ -190,8 +200,14 @@ _PATH = click.Path(exists=True, dir_okay=False, readable=True)
 @admin.command("deploy-file")
 @_URL
 @_wait(60)
-@click.option("--destination", default="%SDCARD%/", show_default=True, help="A directory.")
-@click.option("--name", help="Its name on the device (default: the file's).")
+@click.option(
+    "--destination", default="%SDCARD%/", show_default=True, callback=_NAMED, help="A directory."
+)
+@click.option(
+    "--name",
+    callback=options.parsed(options.file_name),
+    help="Its name on the device (default: the file's).",
+)
 @click.argument("agent")
 @click.argument("file", type=_PATH)
 def deploy_file(
@@ -204,7 +220,7 @@ def deploy_file(
         wait,
         agent=agent,
         name=name or os.path.basename(file),
-        content=_read(file),
+        content=base64.b64encode(_read(file)).decode(),
         destination=destination,
     )
     _finish(answer, wait)
@@ -214,7 +230,7 @@ def deploy_file(
 @_URL
 @_wait(60)
 @click.argument("agent")
-@click.argument("path")
+@click.argument("path", callback=_NAMED)
 def remove_file(url: str, agent: str, path: str, wait: float) -> None:
     """Remove a file, by its full PATH such as %SDCARD%/name, from a device."""
     _finish(call(url, "remove-file", wait, agent=agent, path=path), wait)
@@ -223,21 +239,26 @@ def remove_file(url: str, agent: str, path: str, wait: float) -> None:
 @admin.command("deploy-app")
 @_URL
 @_wait(60)
-@click.option("--version-code", default="1", show_default=True)
+@click.option("--version-code", default="1", show_default=True, callback=_NAMED)
 @click.argument("agent")
-@click.argument("package")
+@click.argument("package", callback=_NAMED)
 @click.argument("file", type=_PATH)
 def deploy_app(
     url: str, agent: str, package: str, file: str, version_code: str, wait: float
 ) -> None:
     """Install the application PACKAGE (org.example.app) out of FILE on a device."""
+    data = _read(file)
+    try:
+        application.check(data, os.path.basename(file))
+    except application.ApplicationError as error:
+        raise click.ClickException(str(error)) from None
     answer = call(
         url,
         "deploy-app",
         wait,
         agent=agent,
         package=package,
-        content=_read(file),
+        content=base64.b64encode(data).decode(),
         name=os.path.basename(file),
         version_code=version_code,
     )
@@ -248,7 +269,7 @@ def deploy_app(
 @_URL
 @_wait(60)
 @click.argument("agent")
-@click.argument("package")
+@click.argument("package", callback=_NAMED)
 def remove_app(url: str, agent: str, package: str, wait: float) -> None:
     """Remove an application from a device."""
     _finish(call(url, "remove-app", wait, agent=agent, package=package), wait)
@@ -257,7 +278,7 @@ def remove_app(url: str, agent: str, package: str, wait: float) -> None:
 @admin.command()
 @_URL
 @click.argument("agent")
-@click.argument("name", required=False)
+@click.argument("name", required=False, callback=_NAMED)
 def fleet(url: str, agent: str, name: str | None) -> None:
     """Move a device to the fleet NAME, made when missing; without NAME: out of all fleets."""
     click.echo(printable(f"fleet {call(url, 'fleet', agent=agent, name=name)['fleet']}"))

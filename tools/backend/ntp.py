@@ -16,12 +16,14 @@ _PACKET = 48
 class NtpServer:
     """Answers NTP clients in a thread of its own until `stop()`."""
 
-    def __init__(self, options: Options, host: str = "127.0.0.1", second: bool = False) -> None:
+    def __init__(
+        self, options: Options, host: str = "127.0.0.1", port: int = 0, second: bool = False
+    ) -> None:
         """second: the one whose clock differs by `ntp_second_offset`."""
         self._options = options
         self._second = second
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((host, 0))
+        self._socket.bind((host, port))
         self.port: int = self._socket.getsockname()[1]
         self.queries = 0
         self._stopping = False

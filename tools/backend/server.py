@@ -41,10 +41,12 @@ class Backend(Administration, Deployments):
         host: str = "127.0.0.1",
         port: int = 0,
         mqtt_port: int = 0,
+        ntp_port: int = 0,
         **switches: Any,
     ) -> None:
         self.options = Options(generation=generation, **switches)
         self._tls, self._host, self._port, self._mqtt_port = tls, host, port, mqtt_port
+        self._ntp_port = ntp_port
         self.state = State()
         self.events = EventLog(self.state.changed)
         self.requests = Log(self.state.changed)
@@ -76,7 +78,7 @@ class Backend(Administration, Deployments):
             self.listener = Listener(self)
             stack.callback(self.listener.stop)
             self.listener.start()
-            self.ntp_server = NtpServer(options, self._host)
+            self.ntp_server = NtpServer(options, self._host, self._ntp_port)
             stack.callback(self.ntp_server.stop)
             self.second_ntp_server = NtpServer(options, self._host, second=True)
             stack.callback(self.second_ntp_server.stop)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from tools import build, libraries, text, toolchain
-from tools.board import folder
+from tools import build, libraries, options, text, toolchain
+from tools.board import folder, provision
 from tools.board.board import VirtualBoard
 from tools.board.image import ImageError
 from tools.board.supervisor import Supervisor
@@ -37,15 +37,7 @@ def reported(command):
     return wrapper
 
 
-def _parsed(function):
-    # An option's callback that turns ValueError into wrong usage.
-    def callback(context, parameter, value):
-        try:
-            return None if value is None else function(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-
-    return callback
+_parsed = options.parsed
 
 
 def _access_points(values):
@@ -56,11 +48,20 @@ def _access_points(values):
         ssid, colon, psk = value.partition(":")
         if not ssid or not colon:
             raise ValueError(f"{value} must be SSID:PSK, or SSID: for an open network")
+        provision.check_network(ssid, psk)
         aps[ssid] = psk
     return aps
 
 
-_DIR = click.argument("directory", metavar="DIR")
+def _heap(text):
+    size = folder.parse_size(text)
+    if not _HEAP[0] <= size <= _HEAP[1]:
+        raise ValueError(f"{text}: a heap of 16K to 64M is possible, and the agent needs 80K")
+    return size
+
+
+_HEAP = 16 << 10, 64 << 20
+_DIR = click.argument("directory", metavar="DIR", callback=_parsed(options.named))
 
 
 @click.group()
@@ -112,7 +113,7 @@ def create(directory, mac, flash, ota, chip, ap):
     "--heap",
     default="112K",
     show_default=True,
-    callback=_parsed(folder.parse_size),
+    callback=_parsed(_heap),
     metavar="SIZE",
     help="heap of the firmware",
 )

@@ -16,6 +16,7 @@ INPUTS_SIZE = 2048
 DEFAULT_APS = {"flyve": "flyve-demo"}
 DEFAULT_FLASH = 2 * 1024 * 1024
 BOOT_PINS = {"ESP32": 0, "ESP32-S3": 0, "ESP32-C3": 9}  # by chip
+_LARGEST_FLASH = 128 << 20
 _APP, _DATA = 0, 1
 # Type, subtype, address, size, label, encrypted: the tables of MicroPython's 4 MiB builds.
 _STOCK = [
@@ -110,8 +111,8 @@ def create(
     """
     path = Path(path)
     mac = check_mac(mac) if mac else "02" + secrets.token_hex(5)
-    if flash < 16 * image.BLOCK or flash % image.BLOCK:
-        raise ValueError(f"flash must be a multiple of {image.BLOCK} and at least 64K")
+    if not 16 * image.BLOCK <= flash <= _LARGEST_FLASH or flash % image.BLOCK:
+        raise ValueError(f"flash must be a multiple of {image.BLOCK}, from 64K to 128M")
     if chip not in BOOT_PINS:
         raise ValueError(f"chip must be one of {', '.join(BOOT_PINS)}")
     try:

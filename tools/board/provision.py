@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tools import firmware
+from tools import firmware, options
 from tools.board.target import Target
 from tools.text import for_board
 
@@ -49,13 +49,15 @@ class Plan:
         values = [text]
         try:
             values.insert(0, json.loads(text))
-        except ValueError:
-            pass
+        except ValueError as error:
+            if text.lstrip()[:1] in ("[", "{", '"'):
+                raise ValueError(f"{name}: {text} is broken JSON ({error})") from None
         for_board(values, name)
         problem = None
         for value in values:
             try:
                 config.check(name, value)
+                _check_meaning(name, value)
                 self.settings[name] = value
                 return
             except ValueError as error:
@@ -67,16 +69,7 @@ class Plan:
     def wifi(self, networks: Sequence[tuple[str, str]]) -> None:
         """Checks the networks, (SSID, passphrase) each; they replace all former ones."""
         for ssid, psk in networks:
-            for_board([ssid, psk], f"the network {ssid!r}")
-            if not 1 <= len(ssid.encode()) <= 32:
-                raise ValueError(f"{ssid!r}: an SSID has 1 to 32 bytes")
-            if psk and not 8 <= len(psk.encode()) <= 64:
-                raise ValueError(f"the passphrase of {ssid!r} must have 8 to 63 characters")
-            if len(psk.encode()) == 64 and not re.fullmatch("[0-9A-Fa-f]{64}", psk):
-                raise ValueError(f"the passphrase of {ssid!r}: 64 characters must be a key in hex")
-            for what, text in (("name", ssid), ("passphrase", psk)):
-                if any(ord(c) < 32 or ord(c) == 127 for c in text):
-                    raise ValueError(f"the {what} of {ssid!r} must not contain control characters")
+            check_network(ssid, psk)
         blob = for_board([list(network) for network in networks], "the networks")
         if len(blob) > _NVS_LIMIT:
             raise ValueError("too many networks for one board")
@@ -111,6 +104,31 @@ class Plan:
             raise ValueError(f"{config.PATH} would be longer than {config.LIMIT} bytes")
         self.files[config.PATH] = data
         return warning
+
+
+def check_network(ssid: str, psk: str) -> None:
+    """Raises ValueError for what can be no network and its passphrase; "": it is open."""
+    for_board([ssid, psk], f"the network {ssid!r}")
+    if not 1 <= len(ssid.encode()) <= 32:
+        raise ValueError(f"{ssid!r}: an SSID has 1 to 32 bytes")
+    if psk and not 8 <= len(psk.encode()) <= 64:
+        raise ValueError(f"the passphrase of {ssid!r} must have 8 to 63 characters")
+    if len(psk.encode()) == 64 and not re.fullmatch("[0-9A-Fa-f]{64}", psk):
+        raise ValueError(f"the passphrase of {ssid!r}: 64 characters must be a key in hex")
+    for what, text in (("name", ssid), ("passphrase", psk)):
+        if any(ord(c) < 32 or ord(c) == 127 for c in text):
+            raise ValueError(f"the {what} of {ssid!r} must not contain control characters")
+
+
+def _check_meaning(name: str, value: object) -> None:
+    # What config.check() leaves to the moment at which the board uses it.
+    checks = {"email": options.email, "broker": options.host, "ntp": options.host_port}
+    try:
+        for one in value if isinstance(value, list) else [value]:
+            if name in checks and isinstance(one, str):
+                checks[name](one)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def apply(plan: Plan, target: Target) -> str:

@@ -1,0 +1,98 @@
+"""Wrong input of the host commands: one clear line before any work is done."""
+
+import io
+import tarfile
+
+import pytest
+from click.testing import CliRunner
+
+from tools import application, cli
+from tools.backend import Backend
+
+
+def flyve(*args, **how):
+    result = CliRunner().invoke(cli.cli, [str(arg) for arg in args], prog_name="flyve", **how)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+URL = "http://127.0.0.1:9/apirest.php"
+
+
+# B14
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["invite", "--url", URL, ""], "no e-mail address"),
+        (["invite", "--url", URL, "ada"], "no e-mail address"),
+        (["invite", "--url", URL, "a@b.org", "--name", "a\x1b[2J"], "cannot be printed"),
+        (["invite", "--url", "http://127.0.0.1:PORT/apirest.php", "a@b.org"], "no port"),
+        (["admin", "list", "--url", "nonsense"], "no url"),
+        (["admin", "ping", "--url", URL, "--wait", "nan", "17"], "not a finite number"),
+        (["admin", "deploy-file", "--url", URL, "--name", "a/b", "17", __file__], "no name of a"),
+        (["admin", "deploy-app", "--url", URL, "17", "", __file__], "it is empty"),
+        (["admin", "fleet", "--url", URL, "17", " "], "it is empty"),
+        (["backend", "--full-session-size", "-5"], "--full-session-size"),
+        (["backend", "--broker", "mqtt://host"], "without a scheme"),
+        (["backend", "--host", "http://host"], "without a scheme"),
+        (["backend", "--ntp-offset", "inf"], "not a finite number"),
+        (["backend", "--fault", "initSession:delay=-1"], "initSession:delay"),
+        (["backend", "--fault", ":delay"], "initSession:delay"),
+        (["demo", "--svg", "/none/x.svg"], "there is no folder /none"),
+        (["fleet", "--heap", "1", "2"], "--heap"),
+        (["board", "run", "--heap", "1", "DIR"], "16K to 64M"),
+        (["board", "create", ""], "it is empty"),
+        (["board", "create", "--flash", "9999999M", "DIR"], "64K to 128M"),
+        (["board", "create", "--ap", "net:short", "DIR"], "8 to 63 characters"),
+    ],
+)
+def test_wrong_input_is_said_in_one_line_before_any_work(tmp_path, args, said):
+    result = flyve(*[tmp_path / "b" if arg == "DIR" else arg for arg in args])
+    assert result.exit_code in (1, 2)
+    assert said in result.output.splitlines()[-1], result.output
+    assert not list(tmp_path.iterdir())
+
+
+# B14
+def test_a_file_of_any_name_is_deployed(tmp_path):
+    file = tmp_path / "\u017craw \U0001f600.txt"
+    file.write_text("x")
+    with Backend() as backend:
+        result = flyve("admin", "deploy-file", "--url", backend.url, "17", file)
+        assert "no agent" in result.output, "the name was no trouble"
+
+
+def bundle(**files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name + ".py")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text))
+    return out.getvalue()
+
+
+# B7
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"# A title\n\nSome prose.\n", "app.x, line 3 does not compile"),
+        (b"def start(agent):\n    yield\n", ""),
+        (b"\xef\xbb\xbfx = 1\n", ""),
+        (b"", "is empty"),
+        (b"PK\3\4zip", "is no application"),
+        (bundle(app=b"x = 1\n", part=b"y = (\n"), "part.py"),
+        (bundle(app=b"x = 1\n"), ""),
+    ],
+)
+def test_an_application_is_compiled_before_it_is_deployed(tmp_path, data, said):
+    file = tmp_path / "app.x"
+    file.write_bytes(data)
+    result = flyve("admin", "deploy-app", "--url", URL, "17", "org.example", file)
+    assert result.exit_code == 1
+    assert (said or "no backend answers") in result.output and result.output.count("\n") == 1
+
+
+def test_the_whole_of_a_bundle_is_needed():
+    with pytest.raises(application.ApplicationError, match="no whole bundle"):
+        application.check(bundle(app=b"x = 1\n" * 500)[:1024], "b.tar")
