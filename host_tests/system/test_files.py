@@ -91,7 +91,7 @@ def test_a_bad_name_fails_and_nothing_is_written(online, name):
 def test_a_file_that_does_not_fit_fails_before_its_first_byte(make_device):
     online = make_device(flash_size=1 << 20).go_online()
     online.ends(online.backend.deploy_file(17, content(2 << 20), name="big"), "failed")
-    assert "no space" in "\n".join(online.run.log)
+    online.run.wait_log("no space")
     assert len(online.gets("PluginFlyvemdmFile")) == 1
 
 

@@ -25,7 +25,7 @@ def watch():
         link = agent and agent.link
         if not link:
             return "enrolling"
-        return "idle" if link.up and agent._job is None else "busy"
+        return "idle" if link.up and agent.job is None else "busy"
 
     def look():
         gc.collect()
