@@ -90,13 +90,12 @@ def _start(path):
         except OSError:
             update &= 3  # it is gone
     slot = update >> 2 & 3 or update & 3
-    entry = "/flyve." + "?ab"[slot]
     if slot and newest:
         numbers, build = newest[0]
         mark = binascii.crc32(b"%r %d" % (numbers, build)) & 0x7FFFFFFF
         if mark != get("base"):
             # Something else was installed since: the newer one counts. One on trial was chosen.
-            own = agent(entry)
+            own = agent("/flyve." + "?ab"[slot])
             if own and newest[0] > own[0] and not update & 12:
                 update, slot = update & 192, 0
             elif own:
@@ -113,7 +112,7 @@ def _start(path):
         except OSError:
             put("update", update & 3)  # damaged
     if slot:
-        path[:0] = [entry, entry + "/lib"]
+        path[:0] = ["/flyve." + "?ab"[slot], "/flyve." + "?ab"[slot] + "/lib"]
     elif newest:
         sys.modules["flyve"] = newest[1]
     if update & 12 or not update & 192 and update >> 8 & 255:

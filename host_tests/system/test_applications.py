@@ -11,7 +11,7 @@ from host_tests.packages.ground import (
     mpy,
     tar,
 )
-from tools import build
+from tools import ROOT, build
 from tools.board import appimage
 
 COUNTER = b"""
@@ -224,3 +224,24 @@ def test_an_agent_for_another_micropython_is_refused_before_anything_is_written(
     task = online.backend.deploy_app(17, bundle, AGENT, version_code="201")
     online.ends(task, "incompatible")
     assert not any(path.startswith("/flyve.") for path, _ in online.board.files())
+
+
+BITES = """
+
+def _bite(self, step=Agent.step):
+    if self.online and self.online.since and log.uptime() - self.online.since > 500:
+        board.reset()
+    step(self)
+
+Agent.step = _bite
+"""
+
+
+# A24
+def test_an_agent_that_crashes_after_it_was_online_falls_back(make_device):
+    online = make_device().go_online(stable=60)
+    source = (ROOT / "firmware" / "flyve" / "agent.py").read_text() + BITES
+    task = online.backend.deploy_app(17, whole_agent(agent=source), AGENT, version_code="201")
+    online.ends(task, "failed")
+    assert online.said("link: online") == 3
+    assert online.backend.ping(17, wait=5)

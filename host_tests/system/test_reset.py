@@ -1,6 +1,8 @@
 """Back to blank without the backend, and a start after crashes."""
 
+import socket
 import struct
+import time
 import zlib
 
 import pytest
@@ -60,3 +62,18 @@ def test_five_crashes_at_the_start_bring_safe_mode(make_device):
     device.backend.wait_task(task, 5)
     assert device.backend.ping(17, wait=10)
     assert sum(" starts after reset" in line for line in device.run.log) == 5
+
+
+# A12
+@pytest.mark.virtual
+def test_boot_is_seen_while_the_broker_does_not_answer(device):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        device.provision(broker="127.0.0.1", port=silent.getsockname()[1])
+        device.start()
+        device.enrolled()
+        pressed = time.monotonic()
+        device.board.press_boot(9)
+        device.run.wait_log("agent: reset by its button: restarting", 15)
+        assert time.monotonic() - pressed < 9
+        device.run.wait_log("agent: waiting for a deeplink")
+    assert device.secrets_on_board(device.secrets() + device.credentials()) == []
