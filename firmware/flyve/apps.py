@@ -47,15 +47,19 @@ class Apps:
         self._round = -_ROUND_MS
         machine = board.machine
         cause = machine.reset_cause()
-        crashes = board.nvs_get_int("crashes") or 0
+        update = resident.load("update")
         # After the watchdog, or with it, each step is noted, and they come slowly: once the board
         # has hung again, it is known in whose code.
-        self._careful = cause == machine.WDT_RESET or crashes >= _CRASHES
-        self._guilty = board.nvs_get_int(_NOTE) or 0
+        self._careful = cause == machine.WDT_RESET or update.crashes() >= _CRASHES
+        try:
+            self._guilty = board.nvs_get_int(_NOTE) or 0
+        except OSError:  # it holds something else
+            self._guilty = 0
+            self._note(0)
         if cause != machine.WDT_RESET and not (cause == machine.HARD_RESET and self._careful):
             self._guilty = 0
         self.pause(agent.rec.get("lock"))
-        self.safe = resident.load("update").safe_mode()
+        self.safe = update.safe_mode()
 
     def refresh(self):
         """Starts what is installed and does not run, stops what runs and is not installed."""
@@ -87,7 +91,10 @@ class Apps:
 
     def _note(self, mark):
         try:
-            board.nvs_set_int(_NOTE, mark)
+            try:
+                board.nvs_set_int(_NOTE, mark)
+            except OSError:
+                board.nvs_erase(_NOTE)
         except OSError:
             pass  # NVS is full: as if there were no note
 

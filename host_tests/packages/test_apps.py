@@ -208,6 +208,8 @@ def test_a_loss_of_power_or_one_reset_in_a_start_condemns_nothing(ground):
     made.nvs_set("flyve", "app", binascii.crc32(b"/apps/a/1") & 0x7FFFFFFF)
     assert ground.run(made) == ["A the agent 0", "[]"]
     assert entry(made, "app") == 0
+    made.nvs_set("flyve", "app", b"no number")
+    assert ground.run(made) == ["A the agent 0", "[]"]
 
 
 # A32
