@@ -110,6 +110,10 @@ def check(name, value):
             for c in '/+#&<>"':
                 if c in value:
                     text = 'must not contain any of / + # & < > "'
+        elif name == "broker" and not text:
+            for c in value:
+                if not ("a" <= c.lower() <= "z" or c.isdigit() or c in ".-_"):
+                    text = "must be a host's name alone: no scheme, no port, no blank"
         elif name in ["ntp", "roots"]:
             for one in value if kind == "list" else value.values():
                 if not isinstance(one, str):

@@ -5,13 +5,20 @@ from collections import namedtuple
 
 from micropython import const
 
+from flyve import mailed
 from flyve.text import loads
 
-LIMIT = const(2048)  # characters of a whole deeplink
+LIMIT = const(16384)  # bytes of a deeplink, all that is around it included
+# The backend's fields have 255 characters of up to 4 bytes, and base64 makes 4 of 3: 9.5 KiB, in
+# the JSON of 2017 with its escapes 11 KiB; a mail's own escapes and a gateway's link come on top.
 _FIELDS = ("url", "user_token", "invitation_token", "name", "phone", "website", "email")
-_HEX = const("0123456789abcdefABCDEF")
 _CUT = const(": the link was cut or altered; copy it again")
 _NEW = const("; ask for a new invitation")
+_NONE = const(
+    "no invitation in it; copy the whole link, or, if a mail gateway has replaced it, open it and "
+    "copy the address that it leads to"
+)
+_PIECE = const(1024)  # symbols that are decoded at once
 
 
 class DeeplinkError(ValueError):
@@ -24,114 +31,203 @@ class DeeplinkError(ValueError):
 Invitation = namedtuple("Invitation", _FIELDS)
 
 
-def _unquote(text):
-    parts = text.split("%")
-    out = [parts[0]]
-    for part in parts[1:]:
-        if len(part) > 1 and part[0] in _HEX and part[1] in _HEX:
-            out.append(chr(int(part[:2], 16)) + part[2:])
-        else:
-            out.append("%" + part)
-    return "".join(out)
-
-
-def _payload(text):
-    """Yields the base64 candidates in a link, the likeliest first."""
-    mark = text.find("data=")
-    if mark >= 0 and (mark == 0 or text[mark - 1] in "?&"):
-        yield text[mark + 5 :].split("&")[0].split("#")[0]
-    elif "://" not in text:
-        yield text
+def _payload(link):
+    """Yields beginning and end of the base64 candidates in a link, the likeliest first, and
+    whether it must be one."""
+    mark = link.find(b"data=")
+    if mark >= 0 and (mark == 0 or link[mark - 1] in b"?&"):
+        end = len(link)
+        for c in (b"&", b"#"):
+            at = link.find(c, mark, end)
+            if at >= 0:
+                end = at
+        yield mark + 5, end, True
+    elif b"://" not in link:
+        yield 0, len(link), True
     else:
         # Standard base64 may itself contain "/": drop leading segments one by one.
-        left = text.split("://", 1)[1]
-        while "/" in left:
-            left = left.split("/", 1)[1]
-            yield left
+        at = link.find(b"/", link.find(b"://") + 3)
+        while at >= 0:
+            head = link[at + 1 : at + 4]
+            yield at + 1, len(link), head in (b"aHR", b"SFR", b"eyJ")
+            at = link.find(b"/", at + 1)
 
 
-def _decode(text):
-    text = _unquote(text).replace("-", "+").replace("_", "/")
-    # A "+" of the query may have been decoded to a blank; other white space is a mail's line end.
-    text = "".join(text.replace(" ", "+").split()).rstrip("=")
-    if not text:
+def _decode(link, at, end):
+    """What the base64 between the two places stands for; in pieces, for it may be long."""
+    for _ in range(3):
+        if link.find(b"%", at, end) >= 0:
+            link = mailed.escapes(link[at:end], b"%")
+            at = 0
+            end = len(link)
+    while at < end and link[at] <= 0x20:
+        at += 1
+    while at < end and link[end - 1] in b"= \t\r\n":
+        end -= 1
+    if at == end:
         raise DeeplinkError("not base64" + _CUT)
+    data = bytearray((end - at) * 3 // 4 + 3)
+    size = 0
+    rest = b""
+    while at < end:
+        piece = link[at : min(end, at + _PIECE)]
+        at += _PIECE
+        # A "+" of the query may have been decoded to a blank; other white space is a mail's.
+        piece = piece.replace(b" ", b"+").replace(b"-", b"+").replace(b"_", b"/")
+        piece = rest + b"".join(piece.split())
+        whole = len(piece) if at >= end else len(piece) & ~3
+        rest = piece[whole:]
+        piece = piece[:whole]
+        try:
+            part = binascii.a2b_base64(piece + b"=" * (-whole % 4))
+            # MicroPython's decoder skips what is not in the alphabet: compare with the way back.
+            # Only the last bits of the last symbol may be others.
+            same = whole - 1 if whole % 4 else whole
+            back = binascii.b2a_base64(part).strip().rstrip(b"=")
+            if len(back) != whole or back[:same] != piece[:same]:
+                raise ValueError
+        except ValueError:
+            raise DeeplinkError("not base64" + _CUT) from None
+        data[size : size + len(part)] = part
+        size += len(part)
+    return data, size
+
+
+def _text(data):
     try:
-        data = binascii.a2b_base64((text + "=" * (-len(text) % 4)).encode())
-        # MicroPython's decoder skips what is not in the alphabet: compare with the way back.
-        if binascii.b2a_base64(data).strip().rstrip(b"=")[:-1] != text.encode()[:-1]:
-            raise ValueError
-    except ValueError:
-        raise DeeplinkError("not base64" + _CUT) from None
-    try:
-        return data.decode("utf-8")
+        return str(data, "utf-8").strip()
     except UnicodeError:
         raise DeeplinkError("not UTF-8 inside" + _CUT) from None
 
 
-def _json_fields(text):
+def _json_fields(data):
     try:
-        found = loads(text)
+        found = loads(data)
         values = []
         for name in _FIELDS:
             name = "support_" + name if len(values) > 2 else name
-            values.append(str(found.get(name) or ""))
+            values.append(str(found.get(name) or "").strip())
         return values
     except ValueError:
+        _text(data)
         raise DeeplinkError("its JSON is malformed" + _NEW) from None
 
 
-def _fields(text):
-    if text.startswith("{"):
-        return _json_fields(text)
-    parts = text.split("\\;") if "\\;" in text else text.split(";")
-    if len(parts) < 3:
-        raise DeeplinkError("too few fields: %d of at least 3" % len(parts) + _NEW)
-    if len(parts) > 7:
-        # A separator inside the helpdesk's name looks like any other.
-        parts = parts[:3] + [";".join(parts[3:-3])] + parts[-3:]
+def _fields(data, size):
+    at = 0
+    while at < size and data[at] <= 0x20:
+        at += 1
+    if data[at] == 0x7B:
+        return _json_fields(bytes(memoryview(data)[at:size]))
+    escaped = data.find(b"\\;", 0, size) >= 0
+    mark = b"\\;" if escaped else b";"
+    cuts = [at]  # where a field begins
+    while True:
+        at = data.find(mark, at, size)
+        if at < 0:
+            break
+        at += len(mark)
+        cuts.append(at)
+    count = len(cuts)
+    if count < 3:
+        raise DeeplinkError("too few fields: %d of at least 3" % count + _NEW)
+    cuts.append(size + len(mark))
+    # A separator inside the helpdesk's name looks like any other.
+    if count > 7:
+        cuts[4:-4] = []
+    parts = []
+    for i in range(len(cuts) - 1):
+        part = _text(memoryview(data)[cuts[i] : cuts[i + 1] - len(mark)])
+        if escaped:
+            if i == 3 and count > 7:
+                part = part.replace(mark.decode(), ";")
+            part = part.replace("\\\\", "\\")
+        parts.append(part)
     return parts + [""] * (7 - len(parts))
 
 
-def parse(text):
-    """Reads an invitation's deeplink (str or bytes, at most 2 KiB) and returns an Invitation.
+def _address(url):
+    """The API's URL as the agent uses it: its scheme in lower case, without a slash at its end."""
+    scheme, colon, rest = url.partition("://")
+    scheme = scheme.lower()
+    if not colon or scheme not in ("http", "https"):
+        raise DeeplinkError("its URL is not http(s)" + _NEW)
+    place = rest.split("/")[0]
+    host, colon, port = place.partition(":")
+    what = ""
+    if "@" in rest:
+        what = "a user or password in it: take them out"
+    elif "[" in place or ":" in port:
+        what = "an IPv6 address: give the server a name"
+    elif not host:
+        what = "no host"
+    elif colon and not (port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
+        what = "a port that is no number of 1 to 65535"
+    for c in rest:
+        if not " " < c < "\x7f" or c in '\\?#<>"':
+            what = what or "a character that does not belong there"
+    for c in host:
+        if not (c.isalpha() or c.isdigit() or c in ".-_"):
+            what = what or "a character that no host name has"
+    if what:
+        raise DeeplinkError("its URL has " + what + _NEW)
+    return scheme + "://" + rest.rstrip("/")
 
-    Accepts `<url>?data=<base64>`, `flyve://register?data=<base64>`, `<url>/<base64>` and the bare
-    base64, in the standard or the URL-safe alphabet, padded or not; the fields are joined by `\\;`
-    (the real backend), by `;` (its documentation) or are a JSON object (before 2017-07-19).
-    Raises DeeplinkError.
-    """
-    if isinstance(text, (bytes, bytearray)):
-        try:
-            text = bytes(text).decode()
-        except UnicodeError:
-            raise DeeplinkError("not text: provision the deeplink again") from None
-    text = text.strip()
-    if not text:
-        raise DeeplinkError("empty: provision a deeplink")
-    if len(text) > LIMIT:
-        raise DeeplinkError("longer than %d characters" % LIMIT + _NEW)
+
+def _read(link):
+    """The Invitation in a link. Raises DeeplinkError."""
     failure = None
     decoded = None
-    for candidate in _payload(text):
+    for at, end, sure in _payload(link):
         try:
-            found = _decode(candidate).strip()
+            found, size = _decode(link, at, end)
         except DeeplinkError as e:
-            failure = failure or e
+            if sure:
+                failure = failure or e
             continue
-        if found.startswith("http") or found.startswith("{"):
-            decoded = found
+        head = bytes(found[:64]).lstrip()[:4].lower()
+        if head == b"http" or head[:1] == b"{":
+            decoded = found, size
             break
-        decoded = decoded or found
+        if sure:
+            decoded = decoded or (found, size)
     if decoded is None:
-        raise failure or DeeplinkError("no invitation in it; copy the whole link")
-    fields = [f.strip() for f in _fields(decoded)]
-    if not (fields[0].startswith("http://") or fields[0].startswith("https://")):
-        raise DeeplinkError("its URL is not http(s)" + _NEW)
+        raise failure or DeeplinkError(_NONE)
+    fields = _fields(*decoded)
+    fields[0] = _address(fields[0])
     for name, value in zip(_FIELDS[1:3], fields[1:]):
-        if not value or "\\" in value:
+        for c in value:
+            if not " " < c < "\x7f" or c == "\\":
+                value = None
+                break
+        if not value:
             raise DeeplinkError("no whole %s in it" % name + _CUT)
-    fields[0] = fields[0].rstrip("/")
-    if not (fields[0] + "//").split("/")[2]:
-        raise DeeplinkError("its URL has no host" + _NEW)
     return Invitation(*fields)
+
+
+def parse(text):
+    """Reads an invitation's deeplink (str or bytes, at most 16 KiB) and returns an Invitation.
+
+    Accepts `<url>?data=<base64>`, `flyve://register?data=<base64>`, `<url>/<base64>` and the bare
+    base64, in the standard or the URL-safe alphabet, padded or not, in quotes, in the escapes of a
+    mail, and inside the link of a gateway; the fields are joined by `\\;` (the real backend), by
+    `;` (its documentation) or are a JSON object (before 2017-07-19). Raises DeeplinkError.
+    """
+    if isinstance(text, str):
+        text = text.encode()
+    if len(text) > LIMIT:
+        raise DeeplinkError("longer than %d characters" % LIMIT + _NEW)
+    if not text.strip():
+        raise DeeplinkError("empty: provision a deeplink")
+    failure = None
+    for link in mailed.links(text if isinstance(text, bytes) else bytes(text)):
+        try:
+            return _read(link)
+        except DeeplinkError as e:
+            if failure is None or str(e) != _NONE:
+                failure = e
+    try:
+        text.decode()
+    except UnicodeError:
+        raise DeeplinkError("not text: provision the deeplink again") from None
+    raise failure

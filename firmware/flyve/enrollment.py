@@ -10,7 +10,6 @@ import time
 from micropython import const
 
 from flyve import VERSION, chip, log, resident, rest, transport
-from flyve.text import cut
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
@@ -97,6 +96,30 @@ def _create(api, rec, settings, invited, user):
     rec.save(state="created", agent_id=agent_id, posting=None)
 
 
+def _broker(found, settings):
+    """(name, port, tls) of the broker that the backend names; what the settings have instead is
+    not looked at. Raises RestError."""
+    broker = str(found.get("broker") or "").strip()
+    code = None
+    if not settings["broker"]:
+        if not broker:
+            code = "NO_BROKER"
+        for c in broker:
+            if not (c.isalpha() or c.isdigit() or c in ".-_"):
+                code = "BAD_BROKER"
+    if code:
+        text = "set the MQTT broker in the plugin's settings: a host's name alone, without a port"
+        raise rest.RestError(200, code, text)
+    try:
+        port = int(found.get("port") or 0)
+    except (ValueError, TypeError, OverflowError):
+        port = -1
+    if not settings["port"] and not 0 <= port < 65536:
+        text = "set the MQTT port in the plugin's settings: a number of 1 to 65535"
+        raise rest.RestError(200, "BAD_PORT", text)
+    return broker or None, port, int(str(found.get("tls")) not in ("0", "", "None", "False"))
+
+
 def _credentials(api, rec, settings, invited, mark, user):
     """Reads the agent's settings; each such GET renews the MQTT password, so the last wins."""
     agent_id = rec.get("agent_id")
@@ -117,8 +140,7 @@ def _credentials(api, rec, settings, invited, mark, user):
         # 1e5 has become 100000, 007 is 7: which it was, nobody can tell.
         text = "GLPI made a number of the MQTT password: the next try brings another one"
         raise rest.RestError(200, "NUMERIC_PASSWORD", text)
-    if not (settings["broker"] or found.get("broker")):
-        raise rest.RestError(200, "NO_BROKER", "set the MQTT broker in the plugin's settings")
+    broker, port, tls = _broker(found, settings)
     topic = str(found["topic"])
     if topic.startswith("/"):
         generation = "A"
@@ -133,9 +155,9 @@ def _credentials(api, rec, settings, invited, mark, user):
         api_token=str(found["api_token"]),
         mqttpasswd=str(found["mqttpasswd"]),
         topic=topic[:-1] if topic.endswith("/") else topic,
-        broker=found.get("broker"),
-        port=int(found.get("port") or 0),
-        tls=int(found.get("tls") or 0),
+        broker=broker,
+        port=port,
+        tls=tls,
         generation=generation,
         computer=found.get("computers_id"),
         user_id=user.get("glpiID"),
@@ -146,21 +168,24 @@ def _credentials(api, rec, settings, invited, mark, user):
     log.info("enrollment", "enrolled id=%s", agent_id)
 
 
-def run(rec, settings, retry=None):
-    """A job: enrolls by the deeplink on flash; yields between its steps. retry: the Retry that
-    counts the failures, for another deeplink begins anew.
+def run(rec, settings, invited, mark, retry):
+    """A job: enrolls by an Invitation and its mark; yields between its steps. retry: the Retry
+    that counts the failures, for another deeplink begins anew.
 
     Raises an exception with the text `final` when only a new deeplink helps; NetError and
     RestError when it is worth trying again; the record then stands where it can go on."""
-    invited, mark = resident.load("invitation").read()
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)
     if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
         if retry:
             retry.reset()
-        helpdesk = cut(" ".join(invited[3:]).strip(), 320)
         rec.save(
-            state="invited", link=mark, agent_id=None, posting=None, helpdesk=helpdesk, error=None
+            state="invited",
+            link=mark,
+            agent_id=None,
+            posting=None,
+            helpdesk=invited.name,
+            error=None,
         )
         log.info("enrollment", "invited to %s", invited.url)
     yield

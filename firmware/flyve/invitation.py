@@ -2,6 +2,7 @@
 
 import binascii
 import hashlib
+import json
 import os
 
 from micropython import const
@@ -11,6 +12,7 @@ from flyve.text import cut
 from flyve.text import read as read_file
 
 PATH = const("/deeplink")
+_HELPDESK = const(324)  # bytes of it in the record
 _LOOK_MS = const(5000)  # how often to look for a deeplink
 
 
@@ -27,7 +29,10 @@ def run(agent):
         return
     agent.told = False
     try:
-        yield from resident.load("enrollment").run(rec, agent.settings, agent.invited)
+        # Before there is the rest of the enrollment: it takes as much memory as a long deeplink.
+        invited, mark = read()
+        enrollment = resident.load("enrollment")
+        yield from enrollment.run(rec, agent.settings, invited, mark, agent.invited)
     except Exception as e:
         if not hasattr(e, "final"):
             raise
@@ -53,18 +58,25 @@ def discard():
 
 def read():
     """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
-    secret. Raises DeeplinkError, with `final`, when the deeplink cannot be used."""
+    secret. The helpdesk's texts, which may have a KB each, come in short as its name. Raises
+    DeeplinkError, with `final`, when the deeplink cannot be used."""
     deeplink = resident.load("deeplink")
-    text = read_file(PATH, deeplink.LIMIT)
-    mark = binascii.hexlify(hashlib.sha256(text).digest()[:6]).decode()
+    limit = deeplink.LIMIT
+    mark = binascii.hexlify(hashlib.sha256(read_file(PATH, limit)).digest()[:6]).decode()
     try:
-        return deeplink.parse(text), mark
+        # Handed on at once: a long one is to be in memory as few times as possible.
+        found = deeplink.parse(read_file(PATH, limit))
+        helpdesk = " ".join(found[3:]).strip()
+        while len(json.dumps(helpdesk).encode()) > _HELPDESK:
+            helpdesk = helpdesk[: len(helpdesk) - 1 - len(helpdesk) // 16]
+        found = found[:3] + (helpdesk, "", "", found.email[:128])
+        return deeplink.Invitation(*found), mark
     except deeplink.DeeplinkError as e:
         e.final = "DEEPLINK " + str(e)
         raise
     finally:
         deeplink = None
-        resident.drop("deeplink")
+        resident.drop("deeplink", "mailed")
 
 
 def settle(rec):

@@ -86,6 +86,20 @@ def test_a_created_agent_is_not_lost_with_the_answer_s_body(make_device, at):
     assert device.posts() == [201]
 
 
+# A39
+@pytest.mark.parametrize("c", ["\N{EURO SIGN}", "\N{HONEYBEE}", "\\", "\x01"])
+def test_the_longest_helpdesk_that_the_backend_takes_fits(make_device, c):
+    device = make_device()
+    device.deeplinks.append(
+        device.backend.invite("user@example.org", c * 255, c * 255, c * 255, c * 255)
+    )
+    device.provision(deeplink=device.deeplinks.pop())
+    device.start(heap="84K")
+    device.enrolled()
+    device.run.kill()
+    assert device.secrets_on_board() == []
+
+
 # A36
 def test_generation_a_is_told_a_version_that_it_takes(make_device):
     device = make_device(generation="A").go_online()

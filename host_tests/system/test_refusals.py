@@ -64,6 +64,29 @@ def test_a_plugin_without_guest_profile_is_named_and_tried_again(make_device, ke
     device.enrolled()
 
 
+# Texts
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("broker", "mqtt://127.0.0.1", "BAD_BROKER .*a host's name alone"),
+        ("broker", "127.0.0.1:1883", "BAD_BROKER .*a host's name alone"),
+        ("broker_port", "abc", "BAD_PORT .*a number of 1 to 65535"),
+    ],
+)
+def test_a_broker_that_is_none_is_named_and_asked_for_again(make_device, option, value, message):
+    device = make_device(**{option: value})
+    device.provision()
+    device.start()
+    device.run.wait_log(rf"enrollment: {message}")
+    setattr(device.backend.options, option, None)
+    device.online()
+
+
+# Texts
+def test_blanks_around_the_broker_are_passed_over(make_device):
+    make_device(broker=" 127.0.0.1 ").go_online()
+
+
 def test_html_instead_of_json_says_that_the_url_is_wrong(make_device):
     device = make_device()
     fault = device.backend.fault("initSession", "html")

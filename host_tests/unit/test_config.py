@@ -95,6 +95,14 @@ def test_no_text_has_control_characters():
     assert check("email", "jürgen@example.org") and check("firstname", "Jürgen")
 
 
+# Texts
+def test_a_broker_is_a_host_alone():
+    for value in ("mqtt.example.org", "10.0.0.1", "Broker_1"):
+        assert check("broker", value) == value
+    for value in ("mqtt://host", "host:1883", "host ", " host", "[::1]", "a@b", "host/"):
+        assert "a host's name alone" in refused("broker", value), value
+
+
 def test_a_root_is_a_folder_and_not_one_of_the_agents_own():
     for path in ("", "/", "files", "/flyve", "/flyve.a/x", "/lib", "/main.py", "/boot.py"):
         assert "folders" in refused("roots", {"X": path}), path

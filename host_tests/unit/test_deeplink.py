@@ -197,11 +197,157 @@ def test_missing_tokens_are_refused():
     refused(b64("https://h;user1;"), "no whole invitation_token")
 
 
-def test_more_than_2_kib_is_refused():
+def test_more_than_16_kib_is_refused():
     link = "http://h/?data=" + b64(real()) + "&"
-    link += "x" * (2048 - len(link))
+    link += "x" * (16384 - len(link))
     assert fields(link)[1] == USER
-    refused(link + "x", "longer than 2048")
+    refused(link + "x", "longer than 16384")
+
+
+# A39
+def test_what_the_backend_can_make_fits():
+    for c in ("\u20ac", "\U0001f600", ";", "\\", "ü"):
+        support = [c * 255] * 4
+        text = "\\;".join([URL, USER, INVITATION] + [f.replace("\\", "\\\\") for f in support])
+        if c != ";":
+            assert fields("http://flyve.org/deeplink/?data=" + b64(text))[3:] == support, c
+    text = '{"url":"%s","user_token":"%s","invitation_token":"%s","support_address":"%s"'
+    text = text % (URL, USER, INVITATION, "\\u20ac" * 255)
+    for name in ("name", "phone", "website", "email"):
+        text += ',"support_%s":"%s"' % (name, "\\u20ac" * 255)
+    assert fields("http://flyve.org/deeplink/?data=" + b64(text + "}"))[6] == "\u20ac" * 255
+
+
+# A39
+def test_a_doubled_backslash_is_one():
+    assert fields(b64(real("a\\\\b", "c\\\\", "", "")))[3:5] == ["a\\b", "c\\"]
+    assert fields(b64("%s;%s;%s;a\\\\b;;;" % (URL, USER, INVITATION)))[3] == "a\\\\b"
+
+
+# A13
+def test_a_url_that_the_agent_cannot_use_is_refused_by_name_and_not_told():
+    for url, part in (
+        ("http://ann:secret@h/apirest.php", "a user or password"),
+        ("https://ann@h/apirest.php", "a user or password"),
+        ("http://ann:se/cret@h/apirest.php", "a user or password"),
+        ("http://[::1]/apirest.php", "an IPv6 address"),
+        ("http://[fe80::1]:80/apirest.php", "an IPv6 address"),
+        ("http://fe80::1/apirest.php", "an IPv6 address"),
+        ("http://host:/apirest.php", "a port"),
+        ("http://host:abc/apirest.php", "a port"),
+        ("http://host:0/apirest.php", "a port"),
+        ("http://host:65536/apirest.php", "a port"),
+        ("http://host:-1/apirest.php", "a port"),
+        ("http://:80/apirest.php", "no host"),
+        ("http:///apirest.php", "no host"),
+        ("http://ho st/apirest.php", "does not belong"),
+        ("http://host/api rest.php", "does not belong"),
+        ("http://host/apirest.php?x=1", "does not belong"),
+        ("http://host/\x1b[31m", "does not belong"),
+        ("http://h\u00f6st/apirest.php", "does not belong"),
+        ("http://ho*st/apirest.php", "no host name"),
+        ("ftp://host/", "not http"),
+    ):
+        for text in ("\\;".join((url, USER, INVITATION)), ";".join((url, USER, INVITATION))):
+            told = refused("http://flyve.org/deeplink/?data=" + b64(text), part)
+            assert "secret" not in told and "ann" not in told and "host/" not in told, told
+
+
+# A13
+def test_a_url_is_read_as_it_is_meant():
+    for url, wanted in (
+        ("HTTP://Host/apirest.php/", "http://Host/apirest.php"),
+        (" hTTps://host:8443/a/ ", "https://host:8443/a"),
+        ("http://10.0.0.1:65535", "http://10.0.0.1:65535"),
+    ):
+        for form in ("http://flyve.org/deeplink/?data=", "http://h/", ""):
+            assert fields(form + b64(";".join((url, USER, INVITATION))))[0] == wanted
+
+
+def quoted(text):
+    return "".join([c if c.isalpha() or c.isdigit() else "%%%02X" % ord(c) for c in text])
+
+
+# ~ and ? so that the base64 has + and / in it
+PAYLOAD = b64(real("~~~???>>>", "1?", "2", "~~~"))
+LINK = "http://flyve.org/deeplink/?data=" + PAYLOAD
+SAFE = (
+    "https://eur01.safelinks.protection.outlook.com/?url=%s&data=05%%7C02%%7Cann%%40example.org"
+    "%%7C08dd%%7C0%%7C0%%7C638&sdata=ab%%2Bc%%3D&reserved=0"
+)
+
+
+def second(link):
+    out = quoted(link.replace("_", "%5F")).replace("%2F", "_").replace("%", "-")
+    return "https://urldefense.proofpoint.com/v2/url?u=%s&d=DwMFaQ&c=a-b_c&r=x&m=y&s=z&e=" % out
+
+
+# Texts
+def test_a_link_inside_a_gateway_s_is_found():
+    assert "+" in PAYLOAD and "/" in PAYLOAD and PAYLOAD.endswith("=")
+    for link in (
+        SAFE % quoted(LINK),
+        SAFE % quoted(quoted(LINK).replace("%3A%2F%2F", "://")),
+        SAFE % quoted(SAFE % quoted(LINK)),
+        second(LINK),
+        SAFE % quoted(second(LINK)),
+        "https://urldefense.proofpoint.com/v1/url?u=http://flyve.org/deeplink/?data%3D"
+        + quoted(PAYLOAD)
+        + "&k=abc%3D%0A&r=d",
+        "https://urldefense.com/v3/__" + LINK + "__;!!Abc!xyz$",
+        "https://urldefense.us/v3/__" + LINK.replace("=", "*") + "__;PT09!!Abc!xyz$",
+        "https://urldefense.com/v3/__" + LINK.replace("ve.o", "**C") + "__;dmUubw!!A!b$",
+        "https://urldefense.com/v3/__" + LINK.replace("://", ":/") + "__;!!A!b$",
+        "https://protect.example.com/s/AbC?url=" + quoted(LINK) + "&domain=flyve.org",
+        "https://linkprotect.cudasvc.com/url?a=" + quoted(LINK) + "&c=E,1,abc,,&typo=1",
+        "https://secure-web.cisco.com/1aBc-_d/" + quoted(LINK),
+        "https://www.google.com/url?q=" + LINK.replace("=", "%3D") + "&source=gmail&ust=17",
+        "https://eu.protection.sophos.com?d=flyve.org&u=" + b64(LINK) + "&i=abc&h=def",
+        "https://h/redirect?to=flyve%3A%2F%2Fregister%3Fdata%3D" + quoted(PAYLOAD),
+        "http://flyve.org/deeplink/%3Fdata%3D" + quoted(PAYLOAD),
+    ):
+        assert fields(link)[:4] == [URL, USER, INVITATION, "~~~???>>>"], link
+
+
+# Texts
+def test_what_a_mail_makes_of_a_link_is_undone():
+    soft = LINK.replace("=", "=3D")
+    soft = "=\r\n".join([soft[i : i + 70] for i in range(0, len(soft), 70)])
+    more = "http://flyve.org/deeplink/?x=1&data=" + PAYLOAD + "&y=2"
+    for link in (
+        "<" + LINK + ">",
+        "\u00ab" + LINK + "\u00bb",
+        "\u201c" + LINK + "\u201d",
+        '"' + LINK + '"',
+        "'" + PAYLOAD + "'",
+        "<" + LINK[:60] + "\r\n" + LINK[60:] + ">\r\n",
+        "[Enroll](" + LINK + ")",
+        '<a href="' + more.replace("&", "&amp;") + '">Enroll</a>',
+        more.replace("&", "&amp;amp;"),
+        more.replace("=", "&#61;").replace("/", "&#x2F;"),
+        soft,
+        soft.replace("\r\n", "\n") + "=\n",
+        LINK[:50] + "=\n" + LINK[50:90] + "=\r\n" + LINK[90:],
+        LINK.replace("data=", "data=\r\n"),
+        "Invitation: " + LINK,
+        "> " + LINK[:40] + "\n> " + LINK[40:],
+        "\ufeff" + LINK[:30] + "\u200b" + LINK[30:] + "\u00a0",
+        "<" + SAFE.replace("&", "&amp;") % quoted(LINK) + ">",
+        (SAFE % quoted(LINK)).replace("=", "=3D"),
+    ):
+        assert fields(link)[:4] == [URL, USER, INVITATION, "~~~???>>>"], link
+
+
+# Texts
+def test_a_link_that_holds_nothing_says_what_may_have_become_of_it():
+    for link in (
+        "https://protect-eu.mimecast.com/s/AbCdEfGhIj?domain=flyve.org",
+        "https://url.us.m.mimecastprotect.com/s/Ab-Cd_Ef",
+        "https://h.example.org/",
+        "<https://bit.ly/3AbCdEf>",
+    ):
+        refused(link, "open it and copy the address")
+    refused(SAFE % quoted(LINK[:-40] + "*"), "not base64")
 
 
 def test_malformed_json_is_refused():

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -224,3 +225,19 @@ def self_signed():
             .public_bytes(Encoding.DER)
         )
     return self_signed.made
+
+
+# A13
+def test_a_url_with_a_password_is_refused_and_not_shown(board):
+    fields = FIELDS.replace("http://", "http://zoe:secret@")
+    link = "http://flyve.org/?data=" + base64.b64encode(fields.encode()).decode()
+    output = provision(board, "--deeplink", link, code=1).output
+    assert "its URL has a user or password in it" in output
+    assert "secret" not in output and "zoe" not in output
+
+
+# Texts
+def test_a_link_that_a_mail_gateway_has_wrapped_is_taken(board):
+    link = "https://x.safelinks.protection.outlook.com/?url=" + quote(LINK, "") + "&data=05%7C02"
+    provision(board, "--deeplink", f"<{link}>")
+    assert "/deeplink" in [path for path, _ in board.files()]

@@ -61,8 +61,9 @@ def deeplink(url: str, fields: list[str], form: str, documented: bool = False) -
     if form == "json":
         values = [url.rstrip("/"), *fields]
         return LANDING + "?data=" + _base64(php(dict(zip(_JSON_KEYS, values, strict=True))))
-    # The real code escapes every ; of the whole text, its own separators included.
-    data = _base64(";".join([url.rstrip("/"), *fields]).replace(";", "\\;"))
+    # The real code escapes the whole text, its own separators included.
+    text = ";".join([url.rstrip("/"), *fields])
+    data = _base64(text.replace("\\", "\\\\").replace(";", "\\;"))
     return f"flyve://register?data={data}" if form == "register" else f"{LANDING}?data={data}"
 
 
