@@ -66,7 +66,7 @@ def read():
     try:
         # Handed on at once: a long one is to be in memory as few times as possible.
         found = deeplink.parse(read_file(PATH, limit))
-        helpdesk = " ".join(found[3:]).strip()
+        helpdesk = cut(" ".join([cut(part, 320) for part in found[3:]]).strip(), 320)
         while len(json.dumps(helpdesk).encode()) > _HELPDESK:
             helpdesk = helpdesk[: len(helpdesk) - 1 - len(helpdesk) // 16]
         found = found[:3] + (helpdesk, "", "", found.email[:128])
