@@ -28,7 +28,8 @@ _LIMIT = const(128)  # tasks
 
 def segment(name):
     """The name, if it can be a file's name; raises Failed."""
-    refused = name in ["", ".", ".."] or len(name) > 64
+    # In littlefs a name has at most 255 bytes.
+    refused = name in ["", ".", ".."] or len(name) > 64 or len(name.encode()) > 255
     for c in "/\\%\0\r\n":
         refused = refused or c in name
     if refused:

@@ -93,3 +93,16 @@ def test_a_search_leaves_no_file_open():
     except (OSError, ValueError):
         return
     raise AssertionError("the file is open")
+
+
+# A15
+def test_a_name_is_as_long_as_its_bytes_allow():
+    assert files.segment("\U0001f600" * 63) == "\U0001f600" * 63
+    open("/" + "\U0001f600" * 63, "w").close()
+    os.remove("/" + "\U0001f600" * 63)
+    try:
+        files.segment("\U0001f600" * 64)
+    except files.Failed as e:
+        assert str(e) == "refused file name"
+    else:
+        raise AssertionError("accepted")
