@@ -2,7 +2,7 @@
 
 Ticks have 30 bits and start one minute before they wrap, so that every run crosses a wrap.
 A test can let time pass without waiting (`ahead_ms` of inputs.json): ticks and clock then move on
-in steps, one each time that the firmware looks at its Wi-Fi or its button. Sleeping and polling
+in steps when the firmware looks at its Wi-Fi or its button. Sleeping and polling
 are as long as ever. The TLS library inside the interpreter uses the host's real clock, not this
 one: whether a certificate is valid now is judged by that.
 """
@@ -12,7 +12,8 @@ import utime as _host
 _PERIOD = 1 << 30
 _UNIX_2000 = 946684800
 _MINUTE = 60000
-_STEP = 6 * 3600000  # ms: some of them fit into the 6.2 days that ticks_diff() can tell
+_STEP = 48 * 3600000  # ms: some of them fit into the 6.2 days that ticks_diff() can tell
+_PAUSE = 5  # ms of the host's time: the firmware goes round its loop between two steps
 
 sleep = _host.sleep
 sleep_ms = _host.sleep_ms
@@ -22,6 +23,7 @@ _ms0 = _host.ticks_ms() + _MINUTE
 _us0 = _host.ticks_us() + _MINUTE * 1000
 _clock = None
 _ahead = 0  # ms that have passed besides the host's
+_stepped = 0
 
 
 class Clock:
@@ -56,9 +58,13 @@ def begin(ms):
 
 def pass_on(ms):
     """Moves ticks and clock a step further, up to so many ms ahead of the host."""
-    global _ahead
-    if ms > _ahead:
+    global _ahead, _stepped
+    now = _host.ticks_ms()
+    if ms > _ahead and not 0 <= _host.ticks_diff(now, _stepped) < _PAUSE:
         _ahead += min(ms - _ahead, _STEP)
+        _stepped = now
+        if _ahead == ms:
+            print("board: %d s ahead" % (ms // 1000))
 
 
 def time():

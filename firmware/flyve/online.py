@@ -3,9 +3,11 @@
 Imported once the agent is enrolled, for enrollment needs the memory.
 """
 
+import time
+
 from micropython import const
 
-from flyve import board, log, resident
+from flyve import board, log, resident, transport
 from flyve.backoff import Retry
 from flyve.inbox import Inbox
 from flyve.link import Link
@@ -41,6 +43,7 @@ class Online:
         self.used = log.uptime()  # when the last job ended
         self._located = log.uptime()
         self._connects = 0
+        self._undated = False  # a position waits for the clock
         self._command = None  # a second, short job: commands are answered during a long one
         self._taken = None  # from the queue, for it
         self._broken = 0  # how often the memory was not enough for it
@@ -132,11 +135,21 @@ class Online:
         link = self.agent.link
         if link.down and link.due() <= 0 and not self.alone:
             link.connect()
+        if self._undated and time.time() >= transport.floor:
+            self._undated = False
+            self.inbox.commands.append(("geolocate", {}, False))
         if self._command is None:
             if not self.inbox.commands:
                 return False
             self._taken = self.inbox.take(self.inbox.commands)
             name, message, retained = self._taken
+            if name == "geolocate" and time.time() < transport.floor:
+                # The backend insists on a date, and would keep a wrong one.
+                if not self._undated:
+                    log.info("commands", "geolocate waits until the clock is set")
+                self._undated = True
+                self._taken = None
+                return True
             if name in _GUARDED:
                 old = self.guarded.pop(name, None)
                 if retained:

@@ -75,8 +75,14 @@ class Device:
     def later(self, pattern, seconds=0, timeout=10):
         """So much time passes for the board; waits for a new line with the pattern after that."""
         since = len(self.run.log)
-        self.board.pass_time(seconds)
+        self.passes(seconds)
         self.run.wait_log(pattern, timeout, since)
+
+    def passes(self, seconds):
+        """So much time passes for the board; returns when it has."""
+        ahead = self.board.pass_time(seconds)
+        if seconds:
+            self.run.wait_log(f"board: {ahead} s ahead", 40)
 
     def said(self, text):
         """How many lines of the console hold the text."""

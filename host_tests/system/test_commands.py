@@ -91,6 +91,22 @@ def test_the_time_of_a_position_is_an_integer_and_utc(c):
     assert isinstance(moment, int) and abs(moment - time.time()) < 10
 
 
+# A38
+@pytest.mark.virtual
+def test_a_position_waits_for_the_clock_and_nothing_else_does(make_device):
+    c = make_device(ntp_silent=True).go_online(latitude=48.1, longitude=-1.6)
+    for _ in range(2):
+        c.send("Geolocate", {"query": "Geolocate"})
+    assert c.backend.ping(17, wait=5)
+    assert c.agent.positions == []
+    c.backend.options.ntp_silent = False
+    c.later("clock: set to", 30)
+    assert c.backend.wait_for(lambda: c.agent.positions, 5)
+    (position,) = c.agent.positions
+    assert abs(position["datetime"] - time.time()) < 10
+    assert c.said("geolocate waits until the clock is set") == 1
+
+
 AUTHOR = b"""
 from flyve import registry
 from flyve.agent import main

@@ -121,10 +121,11 @@ class VirtualBoard:
             more["connect_ms"] = connect_ms
         self._folder.set_inputs(aps=dict(aps), **more)
 
-    def pass_time(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> int:
         """Lets so much time pass for the board's ticks and clock; does not wait. A board that
-        runs moves on by six hours each time that it looks at its Wi-Fi."""
-        self._folder.pass_time(int(seconds * 1000))
+        runs moves on by two days at a time, when it looks at its Wi-Fi, and in the end says on its
+        console `board: <n> s ahead`: n is what this returns."""
+        return self._folder.pass_time(int(seconds * 1000))
 
     def press_boot(self, seconds: float) -> None:
         """Holds the BOOT button from now on for that time; does not wait."""

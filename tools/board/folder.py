@@ -75,10 +75,12 @@ class Folder:
         tells of."""
         _write_inputs(self.inputs, {**json.loads(self.inputs.read_bytes()), **values})
 
-    def pass_time(self, ms: int) -> None:
-        """So many more ms have passed for the board than for the host."""
-        ahead = json.loads(self.inputs.read_bytes()).get("ahead_ms", 0)
-        self.set_inputs(ahead_ms=ahead + ms)
+    def pass_time(self, ms: int) -> int:
+        """So many more ms have passed for the board than for the host; returns how many seconds
+        it is ahead then."""
+        ahead = json.loads(self.inputs.read_bytes()).get("ahead_ms", 0) + ms
+        self.set_inputs(ahead_ms=ahead)
+        return ahead // 1000
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:
