@@ -50,6 +50,17 @@ def test_a_command_in_a_document_is_one(page):
     assert not run - set(cli._COMMANDS)
 
 
+# B8
+def test_the_lines_of_the_readme_can_be_pasted():
+    text = (ROOT / "README.md").read_text()
+    lines = [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+             for line in block.splitlines()]  # fmt: skip
+    assert lines
+    for line in lines:
+        command = line.partition("#")[0]
+        assert not re.search(r"(?<![\w$])[A-Z][A-Z_]+\b(?![=\w.])", command), line
+
+
 def test_the_readme_stays_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 

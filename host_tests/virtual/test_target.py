@@ -13,7 +13,7 @@ import serial
 from click.testing import CliRunner
 
 from tools import build
-from tools.board import cli_target, target
+from tools.board import cli_target, monitor, target
 from tools.board.board import VirtualBoard
 from tools.board.folder import BoardError
 from tools.board.monitor import Stamps
@@ -229,6 +229,20 @@ def test_monitor_says_at_once_that_a_port_is_in_use(desk):
         said = desk.flyve(cli_target.monitor, code=1)
     assert "is in use by another program" in said and said.count("\n") == 1
     assert time.monotonic() - begun < 5
+
+
+# B9
+def test_monitor_says_that_an_idle_board_is_silent(desk, monkeypatch):
+    monkeypatch.setattr(monitor, "_SILENCE", 0.2)
+
+    def told(text):
+        said.append(text)
+        raise KeyboardInterrupt
+
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        monitor.watch(desk.port, Stamps(said.append), told)
+    assert len(said) == 1 and "the board says nothing" in said[0]
 
 
 # B6

@@ -10,6 +10,7 @@ from tools.text import printable
 
 _BAUD = 115200
 _PATIENCE = 30
+_SILENCE = 3
 
 
 class Stamps:
@@ -43,8 +44,18 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
         try:
             with serial.serial_for_url(port, _BAUD, timeout=0.2, exclusive=True) as console:
                 deadline = None
+                silent = time.monotonic() + _SILENCE
                 while True:
-                    stamps.feed(console.read(max(1, console.in_waiting)))
+                    data = console.read(max(1, console.in_waiting))
+                    stamps.feed(data)
+                    if data:
+                        silent = None
+                    elif silent and time.monotonic() > silent:
+                        tell(
+                            f"{port} is open, and the board says nothing: an agent does so while "
+                            "nothing changes. What the backend knows of it: `flyve admin list`"
+                        )
+                        silent = None
         except serial.SerialException:
             stamps.end()
             if deadline is None:
