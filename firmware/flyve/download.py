@@ -92,7 +92,10 @@ def take(d, answer, first, length):
     while d.have >= d.edge:
         _turn(d)
     try:
-        at = _judge(d, status, headers, first, length)
+        try:
+            at = _judge(d, status, headers, first, length, resident.load("headers"))
+        finally:
+            resident.drop("headers")
         size = min(_BLOCK, max(512, d.total - d.have))
         d.buf = memoryview(bytearray(size))  # in the place of what the judgement took
         end = d.total if status == 200 else min(d.total, first + length)
@@ -120,9 +123,8 @@ def take(d, answer, first, length):
         d.buf = None
 
 
-def _judge(d, status, headers, first, length):
-    """Which byte of our file the answer begins with."""
-    parse = resident.load("headers")
+def _judge(d, status, headers, first, length, parse):
+    """Which byte of our file the answer begins with; parse: the module headers."""
     coding = parse.coding(headers)
     kind = coding + " data" if coding else parse.bare(headers.get("content-type", "")) or _BYTES
     if kind != _BYTES:
@@ -151,8 +153,6 @@ def _judge(d, status, headers, first, length):
     if d.path is None or name:
         name = parse.file_name(headers.get("content-disposition", "")) or name
     changed = modified and known and not parse.same_time(modified, known)
-    parse = None
-    resident.drop("headers")
     if d.path is None:
         if not name:
             raise Failed("the server does not tell the file's name: give it one with a letter")
