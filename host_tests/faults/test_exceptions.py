@@ -37,3 +37,46 @@ def test_each_call_of_the_loop_raises_once_and_the_board_is_online_again_each_ti
     run.wait_log("online again after", 10, len(run.log))
     assert len([line for line in run.log if line.startswith("raising")]) == len(sites) - len(rare)
     assert run.resets == []
+
+
+NO_SOCKET = """
+import socket
+import sys
+
+class Sockets:
+    left = 4
+
+    def __getattr__(self, name):
+        return getattr(socket, name)
+
+    def socket(self, *how):
+        if len(how) == 2 and how[1] == socket.SOCK_STREAM and Sockets.left:
+            Sockets.left -= 1
+            raise OSError(23)
+        return socket.socket(*how)
+
+sys.modules["socket"] = Sockets()
+from flyve import backoff
+
+backoff.Retry.failed = lambda self, *_: self.after(50) or 50
+backoff.Backoff.next = lambda self: 50
+from flyve.agent import main
+
+main()
+"""
+
+
+# A8
+@pytest.mark.parametrize("enrolled", [False, True])
+def test_no_socket_is_a_failure_with_a_name(site, enrolled):
+    if enrolled:
+        site.provision()
+        site.start().wait_log("link: online", 20)
+        site.run.kill()
+        site.board.write("/main.py", NO_SOCKET)
+    else:
+        site.provision(NO_SOCKET)
+    run = site.start()
+    run.wait_log("link: online", 20)
+    assert sum("no socket is free (" in line for line in run.log) == 4
+    assert not any("begins anew" in line for line in run.log)
