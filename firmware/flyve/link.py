@@ -242,6 +242,16 @@ class Link:
         except NetError as e:
             self.drop(e)
 
+    def again(self, topics):
+        """Lets the broker send what it has kept on these topics, once more."""
+        try:
+            for topic in topics:
+                if self._client:
+                    self._client.ask(topic)
+                    self._client.unask(topic)
+        except NetError as e:
+            self.drop(e)
+
     def close(self, ms=5000):
         """Says goodbye: an explicit offline message, acknowledged, then DISCONNECT."""
         self._state = _CLOSING

@@ -14,6 +14,7 @@ from flyve.link import Link
 
 _IDLE_MS = const(30000)  # after which the REST session is ended
 _TRIES = const(3)
+_LOST = const(16)
 _GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
 
 
@@ -46,6 +47,7 @@ class Online:
         self._undated = False  # a position waits for the clock
         self._command = None  # a second, short job: commands are answered during a long one
         self._taken = None  # from the queue, for it
+        self.lost = []  # topics of commands that found no place in the queue
         self._broken = 0  # how often the memory was not enough for it
         by_rest = agent.rec.get("generation") == "C" and agent.settings["report"] != "mqtt"
         agent.reports = [] if by_rest else None
@@ -54,10 +56,17 @@ class Online:
 
     def _message(self, topic, payload, retained):
         """Answers a Ping at once, keeps the rest for a job."""
-        agent = self.agent
+        agent, inbox = self.agent, self.inbox
         own = agent.link.topic
-        if self.inbox.sort(own, agent.rec.get("fleet"), topic, payload, retained) == "ping":
+        full, inbox.overflow = inbox.overflow, False
+        if inbox.sort(own, agent.rec.get("fleet"), topic, payload, retained) == "ping":
             agent.answer("Ping", b"!", "pong")
+        if inbox.overflow and topic.startswith(own + "/Command/"):
+            # The backend's that change something are all kept by the broker.
+            inbox.overflow = False
+            if topic not in self.lost and len(self.lost) < _LOST:
+                self.lost.append(topic)
+        inbox.overflow = inbox.overflow or full
 
     def left(self):
         """Milliseconds until there may be something to do."""
@@ -140,6 +149,9 @@ class Online:
             self.inbox.commands.append(("geolocate", {}, False))
         if self._command is None:
             if not self.inbox.commands:
+                if self.lost and link.up:
+                    link.again(self.lost)
+                    self.lost = []
                 return False
             self._taken = self.inbox.take(self.inbox.commands)
             name, message, retained = self._taken

@@ -103,3 +103,36 @@ def test_an_agent_without_the_right_to_read_its_record_does_not_leave(off):
     off.start().wait_log("online: ERROR_RIGHT_MISSING")
     account.agent_id = 17
     off.run.wait_log("commands: retained unenroll is stale: ignored", 20)
+
+
+NOTED = """
+from flyve import registry
+
+def note(n):
+    def run(agent, message, retained):
+        print("noted", n)
+        yield
+    return run
+
+for n in range(40):
+    registry.commands["c%d" % n] = note(n)
+
+from flyve.agent import main
+
+main()
+"""
+
+
+# A9
+def test_commands_that_found_no_place_in_the_queue_come_again(make_device):
+    device = make_device().go_online()
+    device.run.kill()
+    device.board.write("/main.py", NOTED)
+    for n in range(30):
+        device.send(f"C{n}", {"c": "x" * 100}, retain=True)
+    device.start()
+    device.online()
+    for n in range(30):
+        device.run.wait_log(f"^noted {n}$")
+    device.settled()
+    assert device.said("noted") == 30
