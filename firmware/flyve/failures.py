@@ -9,6 +9,7 @@ from micropython import const
 from flyve import log
 from flyve.backoff import uniform
 from flyve.text import loads, plain
+from flyve.text import read as read_file
 
 PATH = const("/failures.json")  # [owner, [[task id, symbol, status, reason], ...]], oldest first
 _TASKS = const(8)
@@ -27,12 +28,11 @@ def _owner(rec):
 def read(agent):
     """The rows of this enrollment."""
     try:
-        with open(PATH, "rb") as f:
-            owner, rows = loads(f.read(8192))
+        owner, rows = loads(read_file(PATH, 8192))
         if owner == _owner(agent.rec):
             return [[str(cell) for cell in row] for row in rows if len(row) == 4]
-    except (OSError, ValueError, TypeError):
-        pass  # there is none, or it is damaged
+    except (OSError, ValueError, TypeError, MemoryError):
+        pass  # there is none, or it is of no use
     return []
 
 
