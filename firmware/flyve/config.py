@@ -69,9 +69,9 @@ class _Keys:
 KEYS = _Keys().__dict__  # name -> (default, type or choices, lowest, highest)
 
 
-def _unprintable(value, serial):
-    """What a text must not have in it: control characters, and in a serial, which is a part of
-    MQTT topics, nothing that one cannot see."""
+def _unprintable(value, serial=False):
+    """What a text must not have in it: control characters, blanks around it, and in a serial,
+    which is a part of MQTT topics, nothing that one cannot see."""
     for c in value:
         n = ord(c)
         if n < 32 or 127 <= n < 160:
@@ -84,7 +84,7 @@ def _unprintable(value, serial):
             for low, high in ((0x2000, 0x200F), (0x2028, 0x202F), (0xFDD0, 0xFDEF)):
                 if low <= n <= high:
                     return "must not contain invisible characters"
-    return "must not begin or end with a blank" if serial and value != value.strip() else ""
+    return "must not begin or end with a blank" if value != value.strip() else ""
 
 
 def check(name, value):
@@ -105,12 +105,12 @@ def check(name, value):
     elif not low <= (len(value) if measured else value) <= high:
         text = "its %s must be in %d..%d" % ("length" if measured else "value", low, high)
     else:
-        text = _unprintable(value, name == "serial") if kind == "str" else ""
+        text = _unprintable(value, name == "serial") if kind == "str" and name != "broker" else ""
         if name == "serial":
             for c in '/+#&<>"':
                 if c in value:
                     text = 'must not contain any of / + # & < > "'
-        elif name == "broker" and not text:
+        elif name == "broker":
             for c in value:
                 if not ("a" <= c.lower() <= "z" or c.isdigit() or c in ".-_"):
                     text = "must be a host's name alone: no scheme, no port, no blank"
@@ -118,6 +118,8 @@ def check(name, value):
             for one in value if kind == "list" else value.values():
                 if not isinstance(one, str):
                     text = "must hold texts only"
+                elif kind == "list":
+                    text = text or _unprintable(one)
             if kind == "dict" and not text:
                 value = {key: one.rstrip("/") for key, one in value.items()}
                 text = _about_roots(value)

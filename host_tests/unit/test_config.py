@@ -90,8 +90,11 @@ def test_a_serial_may_have_any_letters_but_nothing_that_one_cannot_see():
 
 # A10
 def test_no_text_has_control_characters():
-    for name in ("email", "firstname", "broker", "ca", "app_token", "version"):
+    for name in ("email", "firstname", "ca", "app_token", "version"):
         assert "control characters" in refused(name, "a@b.c\n/x"), name
+    for name, value in (("email", "    "), ("uuid", "a "), ("ntp", ["a "])):
+        assert "begin or end with a blank" in refused(name, value), name
+    assert "control characters" in refused("ntp", ["pool.ntp.org\n"])
     assert check("email", "jürgen@example.org") and check("firstname", "Jürgen")
 
 
