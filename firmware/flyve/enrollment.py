@@ -43,7 +43,16 @@ def _profile(api):
     return found
 
 
-def _create(api, rec, settings, invited, user):
+def opened(api, invited):
+    """Opens the invitation's session under the guest profile; what it says of the user."""
+    try:
+        api.open(invited.user_token)
+    except rest.RestError as e:
+        raise _final(e, ": ask for a new invitation", 401)
+    return _profile(api)
+
+
+def create(api, rec, settings, invited, user):
     """Makes the agent in GLPI, by a JSON into which the inventory is streamed."""
     values = {
         "_email": settings["email"] or user.get("glpiname") or invited.email,
@@ -191,15 +200,10 @@ def run(rec, settings, invited, mark, retry):
     yield
     api = rest.Rest(invited.url, settings)
     try:
-        try:
-            api.open(invited.user_token)
-        except rest.RestError as e:
-            raise _final(e, ": ask for a new invitation", 401)
-        yield
-        user = _profile(api)
+        user = opened(api, invited)
         yield
         if rec.get("state") == "invited":
-            _create(api, rec, settings, invited, user)
+            create(api, rec, settings, invited, user)
             resident.drop("inventory", "chip")
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield

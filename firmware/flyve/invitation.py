@@ -7,7 +7,7 @@ import os
 
 from micropython import const
 
-from flyve import log, resident
+from flyve import board, log, resident
 from flyve.text import cut
 from flyve.text import read as read_file
 
@@ -38,6 +38,65 @@ def run(agent):
             raise
         refuse(rec, e.final)
     agent.invited.after(0)
+
+
+class _Aside:
+    """Takes the place of the record while the old enrollment is in force."""
+
+    def __init__(self):
+        self.values = {}
+
+    def get(self, key, default=None):
+        return self.values.get(key, default)
+
+    def save(self, **changes):
+        self.values.update(changes)
+
+
+def replace(agent):
+    """A job: another deeplink has come to an enrolled agent. Only when it has created a new agent
+    is the old enrollment given up; when it is refused, the old one goes on."""
+    rec, link = agent.rec, agent.link
+    aside = _Aside()
+    try:
+        invited, mark = read()
+        log.secret("user", invited.user_token)
+        log.secret("invitation", invited.invitation_token)
+        enrollment = resident.load("enrollment")
+        same = invited.url == rec.get("url")
+        api = resident.load("rest").Rest(invited.url, agent.settings)
+        yield
+        try:
+            user = enrollment.opened(api, invited)
+            yield
+            # The same backend's old agent goes with it: what is told of that, is not for us.
+            if same and link.up:
+                link.close()
+            enrollment.create(api, aside, agent.settings, invited, user)
+            state = "enrolled" if same else "leaving"
+            rec.save(renewed=[mark, aside.get("agent_id")], state=state)
+        finally:
+            api.close()
+            enrollment = api = None
+    except Exception as e:
+        if isinstance(e, MemoryError) or getattr(e, "kind", 0) == "memory":
+            raise
+        if hasattr(e, "final"):
+            log.error("enrollment", "refused %s", e.final)
+            log.error("agent", "the other deeplink is discarded, the old enrollment goes on")
+            discard()
+        else:
+            agent.report("enrollment", e)
+            log.info("enrollment", "next try in %d ms", agent.invited.failed(e))
+        return
+    finally:
+        log.secret("user", None)
+        log.secret("invitation", None)
+    log.info("enrollment", "created id=%s", aside.get("agent_id"))
+    if same:
+        resident.load("leaving").end(agent)
+        board.reset(True)
+    log.info("agent", "another deeplink: leaving first")
 
 
 def waiting():

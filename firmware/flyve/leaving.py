@@ -148,7 +148,8 @@ def delete(path):
 
 def enrollment(rec, settings, state=None):
     """Erases what enrollment brought: credentials, tasks, and files if the settings say so. The
-    record then holds nothing but the state. A cut is made good at the next start."""
+    record then holds nothing but the state, and what another deeplink has created meanwhile. A cut
+    is made good at the next start."""
     try:
         rec.save(state="erasing", next=state)
     except (OSError, RecordError) as e:
@@ -162,8 +163,12 @@ def enrollment(rec, settings, state=None):
         names.append("/apps")
     for name in names:
         _try_to_delete(name)
+    kept = {"state": state}
+    renewed = rec.get("renewed")
+    if renewed:
+        kept = {"state": "created", "link": renewed[0], "agent_id": renewed[1]}
     try:
-        rec.save(scrub=True, **dict(dict.fromkeys(rec.values), state=state))
+        rec.save(scrub=True, **dict(dict.fromkeys(rec.values), **kept))
     except (OSError, RecordError):
         rec.erase()
 

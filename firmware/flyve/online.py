@@ -34,6 +34,7 @@ class Online:
         self.retry = Retry()
         self.duty = 0  # at hand, or where the search for the next begins
         self.entry = None  # the policy at hand, or the one that broke off
+        self.another = True  # deeplink may be there
         self.alone = False  # a job needs the link's memory
         self.guarded = {}  # name -> message and uptime, of retained commands to be checked
         self.failed = []  # applications that were stopped
@@ -91,6 +92,10 @@ class Online:
         agent = self.agent
         if agent.rec.get("state") == "leaving":
             return agent.load("leaving", "run")
+        if self.another and agent.invited.left() <= 0:
+            self.another = resident.load("invitation").waiting()
+            if self.another:
+                return agent.load("invitation", "replace")
         if agent.link.up:
             self._up()
         if self._pending() and self.retry.left() <= 0:

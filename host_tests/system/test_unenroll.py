@@ -134,15 +134,57 @@ def test_files_and_applications_go_only_if_that_is_set(make_device, erase):
     assert bool(left) != erase
 
 
-def test_another_deeplink_makes_the_old_agent_leave_first(make_device):
+# A29
+def test_another_deeplink_of_the_same_backend_enrolls_anew(make_device):
     device = make_device().go_online()
     device.run.kill()
     device.provision()
-    device.start().wait_log("agent: another deeplink: leaving first")
-    device.run.wait_log("agent: unenrolled")
+    device.start()
     assert device.enrolled() == 18
     device.online()
     assert device.agent.id == 18
+    assert device.backend.ping(18, wait=5)
+
+
+# A29
+def test_another_backend_s_deeplink_makes_the_old_agent_leave_when_it_has_created_one(make_device):
+    device, other = make_device().go_online(), make_device()
+    device.run.kill()
+    device.provision(deeplink=other.backend.invite("user@example.org"))
+    device.start().wait_log("agent: another deeplink: leaving first")
+    device.run.wait_log("agent: unenrolled")
+    device.enrolled()
+    assert other.backend.wait_for(lambda: any(a.online for a in other.backend.agents), 10)
+    assert device.backend.agents == []
+
+
+# A29
+@pytest.mark.parametrize("why", ["used", "unknown", "cut", "elsewhere"])
+def test_a_deeplink_that_does_not_serve_leaves_the_enrollment_as_it_is(make_device, why):
+    device = make_device().go_online()
+    device.run.kill()
+    backend = device.backend
+    link = backend.invite("other@example.org")
+    if why == "used":
+        for invitation in backend.state.invitations.values():
+            invitation.status = "done"
+    elif why == "unknown":
+        for user in list(backend.state.users.values()):
+            if "other@example.org" in user.emails:
+                del backend.state.users[user.id]
+    elif why == "cut":
+        link = link[:200]
+    device.provision(email="other@example.org", deeplink=link)
+    device.deeplinks.pop()
+    if why == "elsewhere":
+        backend.fault("getFullSession", "error", status=502, times=1)
+        device.start().wait_log("enrollment: NOT_JSON .*HTTP 502")
+        assert backend.wait_for(lambda: backend.agent(17).online, 10)
+        return
+    device.start().wait_log("agent: the other deeplink is discarded")
+    device.online()
+    assert backend.ping(17, wait=5)
+    assert "/deeplink" not in [path for path, _ in device.board.files()]
 
 
 WRITES = 11  # of an unenrollment that was ordered while the board was off

@@ -26,6 +26,7 @@ class Agent:
     def __init__(self):
         self.link = Link()
         self.reports = self.user = None
+        self.invited = Retry()
 
     def load(self, *how):
         return iter([how])
