@@ -42,6 +42,7 @@ class Agent:
         self.rec = rec
         self.wifi = None
         self.link = None  # online.py's, once enrolled
+        self.known = None  # the tasks that were dealt with, an inbox.Known
         self.position = None  # a function that returns (latitude, longitude) or None
         self.session = None  # of the agent's own account, while one is open
         self.apps = None  # apps.py's, once there are any

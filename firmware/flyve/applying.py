@@ -12,6 +12,7 @@ from flyve import log, registry, resident, transport
 idle_ms = 15000  # for one piece: a server slower than 280 bytes a second is given up
 
 _STAGED = const("/apps.new")
+_CHECKS = const(2)  # tries, after which a task is run that cannot be asked for
 _GONE = const("ERROR_GLPI_LOGIN_USER_TOKEN")
 _LOST = const(16384)  # the backend reads its files by so much
 _FIRST = const(1048576)
@@ -24,13 +25,15 @@ _FORM = const(("name", "package_name", "dl_filename", "version", "version_code",
 
 
 def run(agent, state):
-    """A job: deals with the oldest policy; a newer message about its task ends it. state: the
-    Online object, whose `entry` is the policy that broke off, if this one does."""
+    """A job: deals with the oldest policy that may be tried; a newer message about its task ends
+    it. state: the Online object, whose `entry` is the policy at hand."""
     inbox = state.inbox
-    entry = inbox.take(inbox.policies)
-    again = entry is state.entry
+    entry = inbox.next(state.ready)
+    if entry is None:
+        return
     state.entry = entry
-    job = _task(agent, again, entry)
+    job = _task(agent, inbox, entry)
+    late = False
     for idle in job:
         yield idle
         late = entry[0] and entry[0] != agent.rec.get("fleet")
@@ -41,10 +44,24 @@ def run(agent, state):
             log.info("policies", "task %s is out of date", entry[2])
             break
     state.entry = None
+    inbox.done(entry, late)
 
 
-def _task(agent, again, entry):
-    planned = yield from resident.load("policies").begin(agent, again, *entry)
+def _task(agent, inbox, entry):
+    fleet, symbol, task_id, payload = entry[:4]
+    again = inbox.tries(entry)
+    if fleet and fleet != agent.rec.get("fleet"):
+        return
+    # What the broker has kept may be for another agent that had our serial before.
+    if inbox.strange(agent, entry):
+        if not (yield from _ours(agent, task_id, again >= _CHECKS and "deploy" not in symbol.lower())):
+            log.warn("policies", "task %s is not ours: ignored", task_id)
+            return
+        inbox.ours(entry)
+        again = 0
+    planned = yield from resident.load("policies").begin(
+        agent, again, fleet, symbol, task_id, payload
+    )
     if not planned:
         return
     # A file, or with a version the application called place.
@@ -67,6 +84,24 @@ def _task(agent, again, entry):
         status = e
     resident.drop()
     yield from resident.load("policies").finish(agent, task, status)
+
+
+def _ours(agent, task_id, anyway):
+    """Whether the backend has such a task for us, as far as it lets us ask; anyway: what it is
+    while that cannot be asked."""
+    yield
+    try:
+        return resident.load("report").row(agent, task_id) is not None
+    except Exception as e:
+        if isinstance(e, MemoryError) or getattr(e, "kind", None) == "memory":
+            raise
+        code = getattr(e, "code", _GONE)
+        if not anyway and (code == _GONE or not e.refused()):
+            raise
+        log.debug("policies", "task %s cannot be asked for: %s", task_id, e)
+        return True
+    finally:
+        resident.drop("report", "rest", "jsonpick")
 
 
 class Delivery:

@@ -9,66 +9,93 @@ import time
 
 from micropython import const
 
-from flyve import BUILD, VERSION, log, resident, transport
+from flyve import BUILD, VERSION, log, online, resident, transport
 
-_DUTIES = const(7)
 _FRESH_S = const(3600)
 _KEEP_S = const(172800)  # as clock.keep(), which is loaded for nothing else
+_MANY = const(16)  # reports, before the oldest go
+# Of a NetError: there is no way to the backend at all.
+_AWAY = const(("dns", "connect", "clock", "network"))
 
 
 def find(state):
-    """The next job; after one that failed the search begins behind it, so that none starves."""
-    for _ in range(_DUTIES):
-        job = _due(state, state.duty)
-        if job:
+    """The next job, the most urgent first."""
+    for duty in _order(state):
+        left = state.due(duty)
+        if left is not None and left <= 0:
+            state.duty = duty
+            job = _job(state, duty)
             resident.drop("duties")  # most jobs have no use for it
             return job
-        state.duty = (state.duty + 1) % _DUTIES
 
 
-def _due(state, duty):
+def _order(state):
+    reports = state.agent.reports
+    if reports and len(reports) >= _MANY:
+        return online.DUTIES[:4] + (online.REPORTS,) + online.DUTIES[4:]
+    return online.DUTIES
+
+
+def _job(state, duty):
     agent = state.agent
-    link = agent.link
-    if duty == 0:
-        if state.update and link.up:
-            return _settle(state)
-    elif duty == 1:
-        if state.failed and link.up:
-            return _app_failed(state)
-    elif duty == 2:
-        if link.down and getattr(link.reason, "code", 0) in [4, 5]:
-            if link.reason is not state.refusal:
-                state.refusal = link.reason
-                return agent.load("leaving", "doubt")
-    elif not link.up and not state.alone:
-        pass  # no way to the backend's REST API
-    elif duty == 3:
-        if state.guarded:
-            return _verify(state, list(state.guarded)[0])
-    elif duty == 4:
-        if state.inbox.policies:
-            return agent.load("applying", "run", state)
-    elif duty == 5:
-        if agent.reports:
-            return agent.load("report", "send", agent.reports[0])
-    elif agent.user:
+    if duty == online.UPDATE:
+        return _settle(state)
+    if duty == online.APPS:
+        return _app_failed(state)
+    if duty == online.DOUBT:
+        state.refusal = agent.link.reason
+        return agent.load("leaving", "doubt")
+    if duty == online.GUARDED:
+        return _verify(state, list(state.guarded)[0])
+    if duty == online.POLICIES:
+        return agent.load("applying", "run", state)
+    if duty == online.ANSWERS:
+        return agent.load("settled", "answer", state)
+    if duty == online.REPORTS:
+        return agent.load("report", "send", agent.reports[0])
+    if duty == online.USER:
         return agent.load("report", "user")
+    return agent.load("settled", "missing", state)
 
 
 def failed(state, failure):
-    """A job broke off: it comes again later, or at once without the link beside it."""
-    link = state.agent.link
+    """A job broke off: it comes again later, or at once without the link beside it. Each duty
+    waits for itself, and each policy, but for the backend as a whole."""
+    agent, link = state.agent, state.agent.link
     was_alone, state.alone = state.alone, False
-    state.duty = (state.duty + 1) % _DUTIES
-    if state.entry and state.entry not in state.inbox.policies:
-        # Not the task's own failure but trouble on the way.
-        state.inbox.policies.append(state.entry)
+    entry, state.entry = state.entry, None
     if _no_memory(failure) and link.up and not was_alone:
+        if entry:
+            state.inbox.back(entry, True)
         log.info("online", "the link makes room")
         link.close()
         state.alone = True
-    else:
+        return
+    kind = getattr(failure, "kind", None)
+    net = kind or hasattr(failure, "status")
+    away = net and (agent.session is None or kind in _AWAY)
+    if away and state.duty in online.OVER_REST:
+        state.away = True
         log.info("online", "next try in %d ms", state.retry.failed(failure))
+    if entry:  # not the task's own failure but trouble on the way
+        delay = state.inbox.failed(entry, failure)
+        log.info("online", "next try of task %s in %d ms", entry[2], delay)
+        return
+    if state.duty is None or away and state.duty in online.OVER_REST:
+        return
+    reports = agent.reports
+    if state.duty == online.REPORTS and reports:
+        _behind(reports)
+    log.info("online", "next try in %d ms", state.wait(state.duty).failed(failure))
+
+
+def _behind(reports):
+    """Puts the report that failed behind the others, unless a newer one has made it needless."""
+    first = reports.pop(0)
+    for other in reports:
+        if other[0] == first[0] and (first[0] != "task" or other[1] == first[1]):
+            return
+    reports.append(first)
 
 
 def _no_memory(e):

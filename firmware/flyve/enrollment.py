@@ -188,6 +188,9 @@ def run(rec, settings, invited, mark, retry):
     if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
         if retry:
             retry.reset()
+        # The record may have been lost without them.
+        resident.load("leaving").leftovers()
+        resident.drop("leaving")
         rec.save(
             state="invited",
             link=mark,

@@ -156,13 +156,11 @@ def enrollment(rec, settings, state=None):
         # NVS takes nothing more, but what is there can go.
         log.error("record", "erased as a whole: %s", e)
         rec.erase()
-    names = ["/tasks.json", "/tasks.new", "/failures.json", "/outbox.json", "/part", "/part.json",
-             "/apps.new", "/deploy.part"]  # fmt: skip
     if settings["erase_on_unenroll"]:
-        names += (settings["roots"] or resident.load("files").ROOTS).values()
-        names.append("/apps")
-    for name in names:
-        _try_to_delete(name)
+        for root in (settings["roots"] or resident.load("files").ROOTS).values():
+            _try_to_delete(root)
+        _try_to_delete("/apps")
+    leftovers()
     kept = {"state": state}
     renewed = rec.get("renewed")
     if renewed:
@@ -171,6 +169,13 @@ def enrollment(rec, settings, state=None):
         rec.save(scrub=True, **dict(dict.fromkeys(rec.values), **kept))
     except (OSError, RecordError):
         rec.erase()
+
+
+def leftovers():
+    """Removes what belongs to an enrollment: the next one's tasks may have the same numbers."""
+    for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
+                 "apps.new", "deploy.part"):  # fmt: skip
+        _try_to_delete("/" + name)
 
 
 def _try_to_delete(path):

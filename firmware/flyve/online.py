@@ -3,19 +3,28 @@
 Imported once the agent is enrolled, for enrollment needs the memory.
 """
 
+import binascii
 import time
 
 from micropython import const
 
-from flyve import board, log, resident, transport
+from flyve import board, log, registry, resident, transport
 from flyve.backoff import Retry
-from flyve.inbox import Inbox
+from flyve.inbox import HEARD, SILENT, Inbox
 from flyve.link import Link
 
 _IDLE_MS = const(30000)  # after which the REST session is ended
 _TRIES = const(3)
 _LOST = const(16)
+_QUIET_MS = const(5000)  # without a message: all that the broker has kept has come
+_CHECKS = const(2)  # as in applying.py
+_ROOM = const(16)  # messages in the outbox, and reports, for more to be told
 _GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
+
+# The duties, see duties.py.
+UPDATE, APPS, DOUBT, GUARDED, POLICIES, ANSWERS, REPORTS, USER, MISSING = range(9)
+DUTIES = (UPDATE, APPS, DOUBT, GUARDED, POLICIES, ANSWERS, REPORTS, USER, MISSING)
+OVER_REST = (GUARDED, POLICIES, REPORTS, USER, MISSING)
 
 
 def _updated():
@@ -31,9 +40,11 @@ class Online:
     def __init__(self, agent):
         self.agent = agent
         self.inbox = Inbox()
-        self.retry = Retry()
-        self.duty = 0  # at hand, or where the search for the next begins
-        self.entry = None  # the policy at hand, or the one that broke off
+        self.retry = Retry()  # of the backend's REST API as a whole
+        self.away = False  # it cannot be reached
+        self.duty = None  # the one at hand
+        self._waits = {}  # duty -> Retry, of those that failed
+        self.entry = None  # the policy at hand
         self.another = True  # deeplink may be there
         self.alone = False  # a job needs the link's memory
         self.guarded = {}  # name -> message and uptime, of retained commands to be checked
@@ -53,6 +64,10 @@ class Online:
         by_rest = agent.rec.get("generation") == "C" and agent.settings["report"] != "mqtt"
         agent.reports = [] if by_rest else None
         agent.by_mqtt = not by_rest or agent.settings["report"] == "both"
+        agent.known = self.inbox.known
+        rec = agent.rec
+        owner = "%s %s %s" % (rec.get("url"), rec.get("agent_id"), rec.get("api_token"))
+        registry.owner = binascii.crc32(owner.encode())
         agent.link = Link(agent.rec, agent.settings, self._message)
 
     def _message(self, topic, payload, retained):
@@ -74,22 +89,76 @@ class Online:
         link = self.agent.link
         if not link.up:
             return max(0, link.due()) if link.down else 20
-        if self.inbox.commands or self.inbox.overflow:
-            return 0
-        return max(0, self.retry.left()) if self._pending() else 1000
+        stale = self.inbox.stale()
+        left = 1000 if stale is None else stale
+        for duty in DUTIES:
+            due = 0 if self.inbox.commands else self.due(duty)
+            if due is not None and due < left:
+                left = due
+        return max(0, left)
 
-    def _pending(self):
-        agent, link = self.agent, self.agent.link
-        if link.up or self.alone:
-            return (
-                self.inbox.policies or self.guarded or self.failed or self.update
-                or agent.reports or agent.user
-            )  # fmt: skip
-        return link.reason is not self.refusal and getattr(link.reason, "code", 0) in (4, 5)
+    def wait(self, duty):
+        """The Retry of a duty that fails."""
+        if duty not in self._waits:
+            self._waits[duty] = Retry()
+        return self._waits[duty]
+
+    def due(self, duty):
+        """Milliseconds until that duty is due; 0 or less: now; None while there is nothing to
+        do."""
+        agent, link, inbox = self.agent, self.agent.link, self.inbox
+        reports = agent.reports
+        left = 0
+        if duty == DOUBT:
+            doubt = getattr(link.reason, "code", 0) in (4, 5) and link.reason is not self.refusal
+            work = link.down and doubt
+        elif not link.up and not (self.alone and duty in OVER_REST):
+            return None
+        elif duty == UPDATE:
+            work = self.update
+        elif duty == APPS:
+            work = self.failed
+        elif duty == GUARDED:
+            work = self.guarded
+        elif duty == POLICIES:
+            left = inbox.left(self.ready)
+            work = left is not None
+        elif duty == ANSWERS:
+            work = (
+                inbox.known.any(HEARD)
+                and len(link.outbox) < _ROOM
+                and not (reports and len(reports) >= _ROOM)
+            )
+        elif duty == REPORTS:
+            work = reports
+        elif duty == USER:
+            work = agent.user
+        else:
+            work = inbox.known.any(SILENT) and agent.rec.get("generation") == "C"
+            left = inbox.heard + _QUIET_MS - log.uptime()
+        if not work:
+            return None
+        if duty in OVER_REST and duty != POLICIES:
+            left = max(left, self.retry.left())
+        return max(left, self._waits[duty].left()) if duty in self._waits else left
+
+    def ready(self, entry):
+        """True unless the policy needs the backend's REST API, and that cannot be reached."""
+        if not self.away or self.retry.left() <= 0:
+            return True
+        inbox = self.inbox
+        return "deploy" not in entry[1].lower() and not (
+            inbox.strange(self.agent, entry) and inbox.tries(entry) < _CHECKS
+        )
+
+    def busy(self):
+        """True when there is more urgent work than the one at hand."""
+        return self.due(POLICIES) == 0 or self.due(ANSWERS) == 0 or self.due(GUARDED) == 0
 
     def job(self):
         """The next job, or None when there is nothing to do."""
         agent = self.agent
+        self.duty = None
         if agent.rec.get("state") == "leaving":
             return agent.load("leaving", "run")
         if self.another and agent.invited.left() <= 0:
@@ -98,10 +167,13 @@ class Online:
                 return agent.load("invitation", "replace")
         if agent.link.up:
             self._up()
-        if self._pending() and self.retry.left() <= 0:
-            job = resident.load("duties").find(self)
-            if job:
-                return job
+        if self.entry:  # the job with it was given up
+            self.inbox.back(self.entry)
+            self.entry = None
+        for duty in DUTIES:
+            due = self.due(duty)
+            if due is not None and due <= 0:
+                return resident.load("duties").find(self)
         self.alone = False  # nothing is to be done without the link
         if agent.session and log.uptime() - self.used > _IDLE_MS:
             return agent.load("rest", "end")
@@ -118,8 +190,8 @@ class Online:
         if self._connects != agent.link.connects:
             self._connects = agent.link.connects
             resident.load("duties").greet(agent)
-        if inbox.overflow and not inbox.policies:
-            inbox.overflow = False
+        if inbox.stale() == 0:
+            inbox.asked()
             agent.link.refresh()
         every = agent.rec.get("locate")
         if every and now - self._located >= every * 1000:
@@ -138,8 +210,11 @@ class Online:
             resident.drop("duties")
         else:
             self.alone = False
-            self.retry.after(0)
-            self.duty = 0
+            self._waits.pop(self.duty, None)
+            if self.away and self.agent.session and self.duty in OVER_REST:
+                self.away = False
+                self.retry.after(0)
+                self.inbox.pardon()
             if self.agent.restarting:
                 self.agent.restart("update", True)
 
@@ -148,6 +223,9 @@ class Online:
         begins the next; True while there is one."""
         link = self.agent.link
         if link.down and link.due() <= 0 and not self.alone:
+            # Before the broker brings what it has kept.
+            self.inbox.connect(resident.load("files").known(None))
+            resident.drop("files")
             link.connect()
         if self._undated and time.time() >= transport.floor:
             self._undated = False

@@ -28,8 +28,9 @@ def _many(symbol):
     return symbol in ["deployfile", "removefile", "deployapp", "removeapp"]
 
 
-def _tell(agent, task_id, status):
-    """A job: queues the task's status; waits for room in the outbox."""
+def tell(agent, task_id, status, durable=False):
+    """A job: queues the task's status; waits for room in the outbox. Not durable is what comes
+    again with the retained message."""
     log.info("policies", "task %s %s", task_id, status)
     agent.tell("task", task_id, status)
     if not agent.by_mqtt:
@@ -40,9 +41,7 @@ def _tell(agent, task_id, status):
     else:
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
-    # The others come again with the retained message.
-    final = status not in ["received", "waiting"]
-    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=final):
+    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=durable):
         yield 50
 
 
@@ -72,13 +71,13 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         return None
     known = files.task(_ID, task_id)
     if payload == b"":
-        yield from _remove(agent, known)
+        yield from remove(agent, known)
         return None
     symbol = symbol.lower()
     task = [task_id, symbol, "fleet" if fleet else "agent", binascii.crc32(payload or b""), "", 0]
     if known and known[:_STATUS] == task[:_STATUS]:
         if known[_STATUS] != "trial":
-            yield from _tell(agent, task_id, known[_STATUS])
+            yield from tell(agent, task_id, known[_STATUS])
             return None
         if resident.load("update").status():
             return None  # settle() tells how it ended
@@ -89,14 +88,17 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         if named.lower() != symbol:
             raise Failed("message about another symbol than its topic")
         if value == "default":
-            yield from _remove(agent, known)
+            yield from remove(agent, known)
             return None
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
             task[_VALUE] = value
+        # What makes room goes on all the same.
+        if symbol[:6] != "remove" and not files.room():
+            raise Failed("no space for one more task: remove files or applications")
         if not again:
-            yield from _tell(agent, task_id, "received")
+            yield from tell(agent, task_id, "received")
             if _many(symbol):
-                yield from _tell(agent, task_id, "waiting")
+                yield from tell(agent, task_id, "waiting")
         status = yield from _apply(agent, task, value, message)
         if isinstance(status, tuple):
             return task, status
@@ -123,11 +125,15 @@ def finish(agent, task, status):
     else:
         _forget(agent, [task[_ID]])
     task[_STATUS] = status
-    files.put(task)
+    try:
+        files.put(task)
+    except OSError as e:
+        # Better told and done again after a restart than not told at all.
+        log.error("policies", "task %s is not durable: free some flash (%s)", task[_ID], e)
     if status == "trial":
         agent.restarting = True
     else:
-        yield from _tell(agent, task[_ID], status)
+        yield from tell(agent, task[_ID], status, True)
 
 
 def _forget(agent, gone):
@@ -156,7 +162,19 @@ def _apply(agent, task, value, message):
     return (yield from (handler[0] if handler else _built_in)(agent, value, message, task))
 
 
-def _remove(agent, task):
+def _revert(agent, task):
+    """Takes back what the task has set."""
+    symbol = task[_SYMBOL]
+    handler = registry.policies.get(symbol)
+    if task[_STATUS] == "done":
+        if handler:
+            if handler[1]:
+                handler[1](agent, task[_VALUE])
+        elif symbol == "periodicgeolocation":
+            agent.rec.save(locate=None)
+
+
+def remove(agent, task):
     """A job: forgets a task and reverts its setting; the backend has no status for that."""
     if task is None:
         return
@@ -165,15 +183,11 @@ def _remove(agent, task):
     for other in files.tasks():
         if other[_SYMBOL] == symbol and other[_STATUS] == _BEATEN:
             gone.append(other[_ID])
-    handler = registry.policies.get(symbol)
-    if task[_STATUS] == "done":
-        if handler:
-            if handler[1]:
-                handler[1](agent, task[_VALUE])
-        elif symbol == "periodicgeolocation":
-            agent.rec.save(locate=None)
+    _revert(agent, task)
     _forget(agent, gone)
     files.rewrite(gone)
+    for one in gone:
+        agent.known.drop(one)
     log.info("policies", "task %s removed", gone[0])
     if len(gone) > 1:
         agent.link.refresh()  # now the fleet's counts
@@ -182,11 +196,21 @@ def _remove(agent, task):
 
 def forget_fleet(agent):
     """A job: drops all tasks of the fleet that the agent has left."""
-    while True:
-        task = files.task(_ORIGIN, "fleet")
-        if task is None:
-            return
-        yield from _remove(agent, task)
+    place = 0
+    count = 0
+    while place is not None:
+        found, place = files.some(place)
+        for task in found:
+            if task[_ORIGIN] == "fleet":
+                _revert(agent, task)
+                _forget(agent, task[:1])
+                count += 1
+                log.info("policies", "task %s removed", task[_ID])
+        yield
+    if count:
+        files.rewrite([], None, "fleet")
+    # What was dealt with of the old one's may come again with another life in it.
+    agent.known.renew(files.known(agent.known))
 
 
 def settle(agent):

@@ -6,11 +6,13 @@ None. task: see files.py.
 commands[name in lower case] = run: run(agent, message, retained) is a generator, too;
 message is its JSON object.
 position: a function that returns (latitude, longitude), or None while it knows none.
+owner is the agent's own: a number for the enrollment, to which what policies keep belongs.
 """
 
 policies = {}
 commands = {}
 position = None
+owner = None
 
 
 class Failed(Exception):

@@ -27,12 +27,9 @@ def send(agent, report):
     item = "PluginFlyvemdmAgent/" + agent_id
     try:
         if kind == "task":
-            query = _CRITERION % (0, 5, 0, 0, agent_id)
-            query += _CRITERION % (1, 6, 1, 1, facts[0]) + "forcedisplay=2"
-            found = api.pick("GET", "search/PluginFlyvemdmTaskstatus", ("data.0.2",), query)
-            row = found.get("data.0.2")
-            if row is not None:
-                _tell(api, "PUT", "PluginFlyvemdmTaskstatus/%s" % row, {"status": facts[1]})
+            number = _row(api, agent, facts[0])
+            if number is not None:
+                _tell(api, "PUT", "PluginFlyvemdmTaskstatus/%s" % number, {"status": facts[1]})
         elif kind == "geolocation":
             position = {"_agents_id": agent_id, "computers_id": agent.rec.get("computer")}
             for key, value in facts[0].items():  # datetime, gps, latitude, longitude
@@ -50,6 +47,24 @@ def send(agent, report):
         agent.report("report", e)  # the backend does not want it: trying again is no use
     if report in agent.reports:
         agent.reports.remove(report)
+
+
+def row(agent, task_id):
+    """The number of the row that holds the task's status at the backend; None when the backend
+    says that it has no such task for this agent. Raises NetError and RestError while that cannot
+    be known."""
+    return _row(rest.resume(agent), agent, task_id)
+
+
+def _row(api, agent, task_id):
+    query = _CRITERION % (0, 5, 0, 0, agent.rec.get("agent_id"))
+    query += _CRITERION % (1, 6, 1, 1, task_id) + "forcedisplay=2"
+    paths = ("totalcount", "data.0.2")
+    found = api.pick("GET", "search/PluginFlyvemdmTaskstatus", paths, query)
+    number = found.get("data.0.2")
+    if number is None and str(found.get("totalcount")) != "0":
+        raise rest.RestError(200, "NO_COUNT", "the answer to a search tells no number of rows")
+    return number
 
 
 def _tell(api, method, item, values):

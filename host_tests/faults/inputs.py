@@ -191,6 +191,7 @@ class _Agent:
         self.settings = config.load("/nothing.json")[0]
         self.session = None
         self.restarting = False
+        self.known = inbox.Known()
         self.by_mqtt = True
 
     def tell(self, *_):
@@ -221,7 +222,7 @@ def messages(data):
             return None  # mqtt.py's business
         box.sort(_Link.topic, "76/fleet/1", topic, payload, True)
         for entry in box.policies:
-            job = policies.begin(agent, False, *entry)
+            job = policies.begin(agent, False, *entry[:4])
             planned = None
             while True:
                 try:

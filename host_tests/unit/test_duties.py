@@ -1,20 +1,20 @@
 # Which job comes next, and what follows when one breaks off.
 
-from flyve import config, duties, log
+from flyve import config, duties, inbox, log, online
 from flyve.backoff import Retry
-from flyve.inbox import Inbox
 from flyve.online import Online
 from flyve.transport import NetError
 
 BOARD = True
 log.sink = lambda line: None
-POLICY = (None, "deployFile", "7", b"{}")
+TOPIC = "76/agent/SN1"
 
 
 class Link:
     up = True
     down = False
     reason = None
+    outbox = ()
 
     def close(self):
         self.up, self.down = False, True
@@ -24,34 +24,145 @@ class Agent:
     trial = False
 
     def __init__(self):
-        self.link = Link()
+        self.settings = config.load()[0]
+        self.rec = {"topic": TOPIC, "generation": "C"}
+        self.session = "open"
         self.reports = self.user = None
         self.invited = Retry()
+        self.restarting = False
 
     def load(self, *how):
         return iter([how])
 
 
-class State:
-    """As online.Online."""
+class Broken(Exception):
+    """The backend answers, but not as wished."""
 
-    def __init__(self):
-        self.agent = Agent()
-        self.inbox = Inbox()
-        self.retry = Retry()
-        self.duty = 0
-        self.entry = None
-        self.alone = self.update = False
-        self.guarded = {}
-        self.failed = []
+    status = 500
+
+
+def made():
+    state = Online(Agent())
+    state.agent.link = Link()
+    return state
+
+
+def policy(state, number, symbol="deployFile", retained=False, payload=b"{}"):
+    name = "%s/Policy/%s/Task/%d" % (TOPIC, symbol, number)
+    state.inbox.sort(TOPIC, None, name, payload, retained)
+
+
+def begin(state):
+    """The next job, and the id of its policy if it is one."""
+    job = duties.find(state)
+    if job and state.duty == online.POLICIES:
+        state.entry = state.inbox.next(state.ready)
+        return state.entry[inbox.ID]
+    return job
 
 
 def test_a_policy_that_broke_off_waits_once_whatever_else_fails():
-    state = State()
-    state.entry = POLICY
+    state = made()
+    policy(state, 7)
+    assert begin(state) == "7"
     for _ in range(9):
         duties.failed(state, NetError("timeout", "slow"))
-    assert state.inbox.policies == [POLICY]
+    assert [entry[inbox.ID] for entry in state.inbox.policies] == ["7"]
+
+
+# A18
+def test_a_policy_that_fails_for_ever_holds_up_no_other():
+    state = made()
+    for number in range(5):
+        policy(state, number)
+        assert begin(state) == str(number)
+        duties.failed(state, Broken())
+    policy(state, 8)
+    assert state.left() == 0 and begin(state) == "8"
+    state.entry = None
+    assert begin(state) is None and 0 < state.left() <= 1000
+
+
+# A18
+def test_other_duties_that_fail_hold_up_no_policy():
+    for name, value in (
+        ("guarded", {"lock": ({"lock": "now"}, 0)}),
+        ("reports", [("pong",)]),
+        ("user", {"phone": "1"}),
+    ):
+        state = made()
+        setattr(state if name == "guarded" else state.agent, name, value)
+        assert begin(state), name
+        duties.failed(state, Broken())
+        assert begin(state) is None, name
+        policy(state, 8)
+        assert begin(state) == "8", name
+
+
+# A18
+def test_a_policy_that_needs_no_rest_does_not_wait_for_it():
+    state = made()
+    state.agent.session = None
+    policy(state, 1)
+    assert begin(state) == "1"
+    duties.failed(state, NetError("connect", "nobody there"))
+    policy(state, 2)
+    policy(state, 3, "disableCamera")
+    assert begin(state) == "3"
+
+
+# A18
+def test_what_failed_while_the_backend_was_away_is_tried_as_soon_as_it_is_back():
+    state = made()
+    for number in range(3):
+        policy(state, number)
+        assert begin(state) == str(number)
+        state.agent.session = None
+        duties.failed(state, NetError("connect", "nobody there"))
+        state.retry.after(0)
+    state.agent.session = "open"
+    policy(state, 3)
+    assert begin(state) == "3"
+    state.entry = None
+    state.ended(None)
+    assert begin(state) == "0"
+
+
+# A18
+def test_a_newer_message_takes_the_place_of_one_that_waits():
+    state = made()
+    policy(state, 1, payload=b"{1}")
+    begin(state)
+    policy(state, 1, payload=b"{2}")
+    duties.failed(state, Broken())
+    assert [entry[3] for entry in state.inbox.policies] == [b"{2}"]
+    assert begin(state) == "1"
+    duties.failed(state, Broken())
+    policy(state, 1, payload=b"")
+    assert [entry[3] for entry in state.inbox.policies] == [b""]
+    assert begin(state) == "1"
+
+
+# A18
+def test_a_report_that_fails_lets_the_others_pass_and_goes_when_a_newer_one_is_there():
+    state = made()
+    state.agent.reports = [("task", "1", "received"), ("inventory",), ("task", "1", "done")]
+    assert begin(state)
+    duties.failed(state, Broken())
+    assert state.agent.reports == [("inventory",), ("task", "1", "done")]
+    state.wait(online.REPORTS).after(0)
+    assert begin(state)
+    duties.failed(state, Broken())
+    assert state.agent.reports == [("task", "1", "done"), ("inventory",)]
+
+
+def test_the_policy_of_a_job_that_was_given_up_is_not_lost():
+    state = made()
+    policy(state, 7)
+    assert begin(state) == "7"
+    state.agent.link.connects = 0
+    assert state.job()
+    assert [entry[inbox.ID] for entry in state.inbox.policies] == ["7"]
 
 
 def test_each_job_over_rest_goes_on_without_the_link_when_that_needs_its_memory():
@@ -60,7 +171,7 @@ def test_each_job_over_rest_goes_on_without_the_link_when_that_needs_its_memory(
         ("reports", [("pong",)]),
         ("user", {"phone": "1"}),
     ):
-        state = State()
+        state = made()
         setattr(state if name == "guarded" else state.agent, name, value)
         assert duties.find(state)
         duties.failed(state, NetError("memory", "no memory for another TLS connection"))
@@ -70,8 +181,6 @@ def test_each_job_over_rest_goes_on_without_the_link_when_that_needs_its_memory(
 
 def test_the_link_comes_back_when_nothing_can_be_done_without_it():
     agent = Agent()
-    agent.settings = config.load()[0]
-    agent.rec = {"topic": "76/agent/SN1"}
     agent.session = None
     online = Online(agent)
     online.alone = True
@@ -80,11 +189,12 @@ def test_the_link_comes_back_when_nothing_can_be_done_without_it():
 
 
 def test_an_update_whose_settlement_broke_off_is_settled_again():
-    state = State()
+    state = made()
     state.update = True
     job = duties.find(state)
     next(job)
     job.close()
     duties.failed(state, MemoryError())
     state.agent.link = Link()
+    state.wait(online.UPDATE).after(0)
     assert state.update and duties.find(state)

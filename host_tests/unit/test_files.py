@@ -2,7 +2,7 @@
 
 import os
 
-from flyve import files
+from flyve import files, registry
 
 BOARD = True  # the file is at the root
 
@@ -68,10 +68,81 @@ def test_bytes_that_are_no_text_are_passed_over():
     assert list(files.tasks()) == [task(1), task(9)]
 
 
-def test_the_oldest_go_when_there_are_too_many():
-    blank(*(task(n) for n in range(130)))
+# A27
+def test_there_is_room_for_any_number_of_tasks():
+    blank(*(task(n) for n in range(300)))
+    assert [one[0] for one in files.tasks()] == list(range(300))
+    files.put(task(7, "failed"))
+    files.rewrite([299])
     ids = [one[0] for one in files.tasks()]
-    assert ids == list(range(2, 130))
+    assert ids == list(range(7)) + list(range(8, 299)) + [7]
+
+
+# A27
+def test_a_flash_that_is_full_keeps_the_tasks_that_it_has():
+    blank(*(task(n) for n in range(120)))
+    os.mkdir("/full")
+    count = 0
+    for size in (65536, 4000):
+        try:
+            while True:
+                with open("/full/%d" % count, "w") as f:
+                    f.write("x" * size)
+                count += 1
+        except OSError:
+            pass
+    try:
+        assert not files.room(), (os.statvfs("/"), count)
+        try:
+            files.put(task(7, "failed"))
+        except OSError:
+            assert [one[0] for one in files.tasks()] == list(range(120))
+            assert files.size("/tasks.new") < 0
+        else:
+            raise AssertionError("it took a task without room")
+    finally:
+        for name in os.listdir("/full"):
+            os.remove("/full/" + name)
+    assert files.room()
+
+
+# A30
+def test_the_tasks_of_another_enrollment_are_none_of_ours():
+    registry.owner = 5
+    try:
+        blank(task(1), task(2))
+        registry.owner = 6
+        assert list(files.tasks()) == [] and files.task(0, 1) is None
+        assert len(files.known(None)) == 0 and files.some(0) == ([], None)
+        files.put(task(3))
+        assert list(files.tasks()) == [task(3)]
+        registry.owner = 5
+        assert list(files.tasks()) == []
+    finally:
+        registry.owner = None
+
+
+# A30
+def test_a_file_of_an_older_agent_is_taken_over():
+    blank(task(1), task(2))
+    registry.owner = 5
+    try:
+        assert list(files.tasks()) == [task(1), task(2)]
+        files.put(task(3))
+        files.put(task(1, "failed"))
+        registry.owner = 6
+        assert list(files.tasks()) == []
+    finally:
+        registry.owner = None
+
+
+def test_the_tasks_are_read_some_at_a_time():
+    blank(*(task(n) for n in range(20)))
+    place, counts = 0, []
+    while place is not None:
+        found, place = files.some(place)
+        counts.append(len(found))
+    assert counts == [8, 8, 4]
 
 
 def test_a_search_leaves_no_file_open():

@@ -39,7 +39,7 @@ def test_a_topic_of_slashes_takes_no_memory():
 
 def test_the_task_of_a_nested_policy_is_told_as_of_one_that_is_too_long():
     inbox, _ = _taken(TOPIC + "/Policy/x/Task/7", b"[" * 4096)
-    assert inbox.policies[0][-1] is None
+    assert inbox.policies[0][3] is None
 
 
 def test_a_message_of_usual_depth_is_kept():

@@ -103,6 +103,16 @@ class Deployments:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return self._apply(target, symbol, {symbol: text}, "policies")
 
+    def stale_task(self: Backend, agent: Agent | int | str, symbol: str, value: dict) -> int:
+        """Leave on the broker what the real backend leaves there of a former agent of the same
+        serial: a retained task of which it knows nothing any more. Returns its id."""
+        with self.state.changed:
+            task = self.state.add("tasks", Task, symbol=symbol, value=value, group="")
+            del self.state.tasks[task.id]
+        topic = f"{self.agent(agent).topic}/Policy/{symbol}/Task/{task.id}"
+        self.listener.publish(topic, {symbol: "", **value, "taskId": task.id}, True)
+        return task.id
+
     def remove_task(self: Backend, task: Task) -> None:
         """Take a policy back: v2.0.0 sends an empty message, develop the value "default"."""
         with self.state.changed:
