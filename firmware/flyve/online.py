@@ -197,7 +197,7 @@ class Online:
         if every and now - self._located >= every * 1000:
             self._located = now
             inbox.commands.append(("geolocate", {}, False))
-        if agent.due and now >= agent.due and not inbox.policies:
+        if agent.due and now >= agent.due and inbox.left(self.ready) != 0:
             resident.load("failures").sent(agent)
             resident.drop("failures")
             inbox.commands.append(("inventory", {}, False))

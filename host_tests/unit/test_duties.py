@@ -30,6 +30,7 @@ class Agent:
         self.reports = self.user = None
         self.invited = Retry()
         self.restarting = False
+        self.due = 0
 
     def load(self, *how):
         return iter([how])

@@ -1,9 +1,10 @@
 # Messages are sorted without ever taking more memory than they have themselves.
 
+import binascii
 import gc
 
 from flyve import log
-from flyve.inbox import Inbox
+from flyve.inbox import DEALT, HEARD, SILENT, Inbox, Known, key
 
 TOPIC = "76/agent/SN1"
 FLEET = "76/fleet/1"
@@ -83,3 +84,159 @@ def test_escaped_pairs_are_joined_in_commands_and_in_groups():
     inbox.sort(TOPIC, FLEET, FLEET + "/file", payload, True)
     assert inbox.commands[0][1]["subscribe"][0]["topic"] == "\U0001f600"
     assert inbox.policies[0][3].decode().count("\U0001f600") == 1
+
+
+class Agent:
+    rec = {"generation": "C"}
+
+
+def policy(inbox, number, payload=b"{}", retained=True, symbol="x"):
+    name = TOPIC + "/Policy/%s/Task/%d" % (symbol, number)
+    inbox.sort(TOPIC, None, name, payload, retained)
+
+
+def always(entry):
+    return True
+
+
+def settle(inbox, number, payload=b"{}"):
+    """The task is known, as if the file had it."""
+    inbox.known.put(str(number), key(None, "x", str(number), binascii.crc32(payload)), SILENT)
+
+
+# A1
+def test_what_is_settled_takes_no_place_in_the_queue_and_is_to_be_told():
+    inbox = Inbox()
+    for number in range(300):
+        settle(inbox, number)
+    gc.collect()
+    before = gc.mem_alloc()
+    for number in range(0, 300, 3):
+        policy(inbox, number)
+    gc.collect()
+    assert gc.mem_alloc() - before < 512
+    assert not inbox.policies and not inbox.overflow
+    assert sum(state == HEARD for state in inbox.known.states) == 100
+    assert sum(state == SILENT for state in inbox.known.states) == 200
+
+
+# A1
+def test_a_settled_task_is_told_once_a_connection_but_for_a_live_message():
+    inbox = Inbox()
+    settle(inbox, 1)
+    for retained, heard in ((True, False), (True, False), (False, True)):
+        inbox.known.states[0] = DEALT
+        policy(inbox, 1, retained=retained)
+        assert inbox.known.any(HEARD) == heard
+
+
+# A1
+def test_another_message_about_a_settled_task_is_new():
+    inbox = Inbox()
+    settle(inbox, 1)
+    policy(inbox, 1, b'{"x":2}')
+    assert len(inbox.policies) == 1 and not inbox.known.any(SILENT)
+    inbox.done(inbox.next(always), False)
+    policy(inbox, 1, b'{"x":2}')
+    assert not inbox.policies
+    policy(inbox, 1)  # as it was before
+    assert len(inbox.policies) == 1
+
+
+# A1
+def test_each_new_subscription_brings_what_was_not_there_before():
+    inbox = Inbox()
+    done = []
+    turns = 0
+    while turns < 20:
+        turns += 1
+        for number in range(300):
+            policy(inbox, number)
+        while True:
+            entry = inbox.next(always)
+            if not entry:
+                break
+            done.append(int(entry[2]))
+            inbox.done(entry, False)
+        if inbox.stale() is None:
+            break
+        inbox.asked()
+    assert done == list(range(300)) and turns == 19
+
+
+# A1
+def test_what_fails_leaves_its_place_by_count_and_by_bytes():
+    for payload, most in ((b"{}", 16), (b"x" * 1500, 3), (b"x" * 4000, 1)):
+        inbox = Inbox()
+        for number in range(most):
+            policy(inbox, number, payload)
+            inbox.failed(inbox.next(always))
+        assert len(inbox.policies) == most and not inbox.overflow
+        policy(inbox, 99, b"y" * len(payload))
+        assert inbox.next(always)[2] == "99"
+        assert inbox.stale() > 0  # what left its place comes again
+        policy(inbox, 0, payload)
+        assert inbox.left(always) > 0  # and waits still
+
+
+# A1
+def test_more_that_fail_than_the_queue_has_room_for_let_the_others_pass():
+    inbox = Inbox()
+    seen = []
+    for _ in range(20):
+        for number in range(80):
+            policy(inbox, number)
+        while True:
+            entry = inbox.next(always)
+            if not entry:
+                break
+            seen.append(int(entry[2]))
+            if entry[2] == "79":
+                inbox.done(entry, False)
+            else:
+                inbox.failed(entry)
+        if inbox.stale() != 0:
+            break
+        inbox.asked()
+    assert sorted(seen) == list(range(80))
+
+
+# A1
+def test_the_policy_at_hand_does_not_come_twice():
+    inbox = Inbox()
+    policy(inbox, 1)
+    entry = inbox.next(always)
+    policy(inbox, 1)
+    assert not inbox.policies
+    policy(inbox, 1, b'{"x":2}')
+    inbox.failed(entry)
+    assert [one[3] for one in inbox.policies] == [b'{"x":2}']
+
+
+# A22
+def test_only_what_was_kept_and_is_unknown_is_strange():
+    inbox = Inbox()
+    settle(inbox, 1)
+    for number, payload, retained, strange in (
+        (1, b'{"x":2}', True, False),
+        (2, b"{}", True, True),
+        (3, b"{}", False, False),
+        (4, b'{"x":"default"}', True, False),
+        (5, b"", True, False),
+    ):
+        policy(inbox, number, payload, retained)
+        assert inbox.strange(Agent, inbox.policies[-1]) == strange, number
+    Agent.rec["generation"] = "B"
+    assert not inbox.strange(Agent, inbox.policies[1])
+
+
+def test_the_index_tells_each_task_from_the_others():
+    known = Known()
+    for number in range(300):
+        known.put(number, number << 8 | number, DEALT)
+    for number in range(300):
+        assert known.find(number << 8 | number) == number == known.task(number), number
+    known.drop(7)
+    known.put(8, 5, SILENT)
+    assert len(known) == 299 and known.task(7) < 0 and known.find(8 << 8 | 8) < 0
+    assert known.find(5) == known.task(8) == 298 and known.states[298] == SILENT
