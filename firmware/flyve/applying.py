@@ -54,7 +54,8 @@ def _task(agent, inbox, entry):
         return
     # What the broker has kept may be for another agent that had our serial before.
     if inbox.strange(agent, entry):
-        if not (yield from _ours(agent, task_id, again >= _CHECKS and "deploy" not in symbol.lower())):
+        anyway = again >= _CHECKS and "deploy" not in symbol.lower()
+        if not (yield from _ours(agent, task_id, anyway)):
             log.warn("policies", "task %s is not ours: ignored", task_id)
             return
         inbox.ours(entry)

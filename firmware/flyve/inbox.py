@@ -307,6 +307,8 @@ class Inbox:
         for entry in self.policies:
             if self._left(entry) <= 0:
                 return None  # not before there is room
+        if self.commands:
+            return None
         if self.overflow:
             return 0
         return None if self._later is None else max(0, self._later - log.uptime())
