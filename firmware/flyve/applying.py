@@ -68,7 +68,7 @@ def _task(agent, inbox, entry):
     # A file, or with a version the application called place.
     task, (item, place, version) = planned
     status = "done"
-    resident.drop("policies", "files")
+    resident.drop("policies", "tasks", "files")
     try:
         yield from Delivery(agent, item, place if version is None else _STAGED).run()
         if version is not None:

@@ -37,7 +37,7 @@ def read(agent):
 
 
 def note(agent, task, status, reason):
-    """Keeps why a task (see files.py) failed, and makes an inventory due: at once for a task of
+    """Keeps why a task (see tasks.py) failed, and makes an inventory due: at once for a task of
     the agent's own; a fleet's agents do not send theirs all at once."""
     row = [plain(log.redact(str(cell))) for cell in (task[0], task[1], status, reason)]
     row = [cell[: _LONGEST if i == 3 else _SHORT] for i, cell in enumerate(row)]

@@ -249,6 +249,8 @@ class Inbox:
         """Puts the policy at hand back into the queue, unless a newer message is there; first: to
         be tried next."""
         self.hand = None
+        if first and not self.tries(entry):
+            self._waits[entry[KEY]] = log.uptime() // 100 << 3 | 1  # it was begun
         for other in self.policies:
             if other[ID] == entry[ID]:
                 return

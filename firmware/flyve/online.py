@@ -224,8 +224,8 @@ class Online:
         link = self.agent.link
         if link.down and link.due() <= 0 and not self.alone:
             # Before the broker brings what it has kept.
-            self.inbox.connect(resident.load("files").known(None))
-            resident.drop("files")
+            self.inbox.connect(resident.load("tasks").known(None))
+            resident.drop("tasks", "files")
             link.connect()
         if self._undated and time.time() >= transport.floor:
             self._undated = False

@@ -121,7 +121,7 @@ def install(path, name, version, task=None):
         if restart and task:
             # A cut after the installation must find out how it has ended.
             task[4] = "trial"
-            files.put(task)
+            resident.load("tasks").put(task)
         if not restart:
             yield from _install(path, head, name, version)
         else:

@@ -6,13 +6,13 @@ import os
 
 from micropython import const
 
-from flyve import files, log, registry, resident
+from flyve import files, log, registry, resident, tasks
 from flyve.registry import Failed, Incompatible
 from flyve.text import loads
 
 LIMIT = const(4096)  # bytes of a policy's message
 
-_ID = const(0)  # in a task, see files.py
+_ID = const(0)  # in a task, see tasks.py
 _SYMBOL = const(1)
 _ORIGIN = const(2)
 _STATUS = const(4)
@@ -69,7 +69,7 @@ def begin(agent, again, fleet, symbol, task_id, payload):
     applying.py is to do, see _built_in()."""
     if fleet and fleet != agent.rec.get("fleet"):
         return None
-    known = files.task(_ID, task_id)
+    known = tasks.task(_ID, task_id)
     if payload == b"":
         yield from remove(agent, known)
         return None
@@ -93,7 +93,7 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
             task[_VALUE] = value
         # What makes room goes on all the same.
-        if symbol[:6] != "remove" and not files.room():
+        if symbol[:6] != "remove" and not tasks.room():
             raise Failed("no space for one more task: remove files or applications")
         if not again:
             yield from tell(agent, task_id, "received")
@@ -126,7 +126,7 @@ def finish(agent, task, status):
         _forget(agent, [task[_ID]])
     task[_STATUS] = status
     try:
-        files.put(task)
+        tasks.put(task)
     except OSError as e:
         # Better told and done again after a restart than not told at all.
         log.error("policies", "task %s is not durable: free some flash (%s)", task[_ID], e)
@@ -154,7 +154,7 @@ def _apply(agent, task, value, message):
     if not _many(symbol):
         by_fleet = task[_ORIGIN] == "fleet"
         rival = "agent" if by_fleet else "fleet"
-        other = files.task(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
+        other = tasks.task(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
         if other and by_fleet:
             return _BEATEN
         if other:
@@ -180,12 +180,12 @@ def remove(agent, task):
         return
     symbol = task[_SYMBOL]
     gone = [task[_ID]]
-    for other in files.tasks():
+    for other in tasks.tasks():
         if other[_SYMBOL] == symbol and other[_STATUS] == _BEATEN:
             gone.append(other[_ID])
     _revert(agent, task)
     _forget(agent, gone)
-    files.rewrite(gone)
+    tasks.rewrite(gone)
     for one in gone:
         agent.known.drop(one)
     log.info("policies", "task %s removed", gone[0])
@@ -199,7 +199,7 @@ def forget_fleet(agent):
     place = 0
     count = 0
     while place is not None:
-        found, place = files.some(place)
+        found, place = tasks.some(place)
         for task in found:
             if task[_ORIGIN] == "fleet":
                 _revert(agent, task)
@@ -208,9 +208,9 @@ def forget_fleet(agent):
                 log.info("policies", "task %s removed", task[_ID])
         yield
     if count:
-        files.rewrite([], None, "fleet")
+        tasks.rewrite([], None, "fleet")
     # What was dealt with of the old one's may come again with another life in it.
-    agent.known.renew(files.known(agent.known))
+    agent.known.renew(tasks.known(agent.known))
 
 
 def settle(agent):
@@ -222,7 +222,7 @@ def settle(agent):
         return
     log.info("policies", "update %s", ended)
     while True:
-        task = files.task(_STATUS, "trial")
+        task = tasks.task(_STATUS, "trial")
         if task is None:
             break
         yield from finish(agent, task, "done" if ended == "confirmed" else Failed(_FELL))
@@ -231,7 +231,7 @@ def settle(agent):
 
 def app_failed(agent, name, why):
     """A job: the task that installed this application failed after all."""
-    task = files.task(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
+    task = tasks.task(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
     if task:
         yield from finish(agent, task, Failed("stopped: " + why))
 

@@ -2,7 +2,7 @@
 
 policies[symbol in lower case] = (apply, revert): apply(agent, value, message, task) is a generator
 that does the work in short pieces and may raise Failed or Incompatible; revert(agent, value) or
-None. task: see files.py.
+None. task: see tasks.py.
 commands[name in lower case] = run: run(agent, message, retained) is a generator, too;
 message is its JSON object.
 position: a function that returns (latitude, longitude), or None while it knows none.

@@ -2,9 +2,9 @@
 
 from micropython import const
 
-from flyve import files, inbox, log, resident
+from flyve import inbox, log, resident, tasks
 
-_ID = const(0)  # in a task, see files.py
+_ID = const(0)  # in a task, see tasks.py
 _STATUS = const(4)
 
 _ROOM = const(24)  # messages in the outbox: the others are for what is new
@@ -19,7 +19,7 @@ def _each(state, wanted):
     known = state.inbox.known
     place = 0
     while place is not None:
-        found, place = files.some(place)
+        found, place = tasks.some(place)
         for task in found:
             number = inbox.key(task[2] == "fleet", task[1], task[0], task[3])
             at = known.find(number)

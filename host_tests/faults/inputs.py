@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from flyve import board, bundle, config, deeplink, files, inbox, log, policies, registry
+from flyve import board, bundle, config, deeplink, inbox, log, policies, registry, tasks
 from flyve.record import Record, RecordError
 
 log.sink = lambda line: None
@@ -192,6 +192,7 @@ class _Agent:
         self.session = None
         self.restarting = False
         self.known = inbox.Known()
+        self.due = 1
         self.by_mqtt = True
 
     def tell(self, *_):
@@ -242,7 +243,7 @@ def messages(data):
             for _, text in agent.link.said:
                 if not any(status in text for status in _FINAL):
                     return "a strange status: " + repr(text)
-        for task in files.tasks():
+        for task in tasks.tasks():
             if len(task) != 6:
                 return "a strange task: " + repr(task)
 

@@ -118,7 +118,10 @@ def test_a_download_goes_on_after_a_restart(online):
 
 
 def test_a_session_that_expires_in_the_middle_is_renewed(make_device):
-    online = make_device().go_online(chunk=8192)
+    online = make_device()
+    online.provision(chunk=8192)
+    online.start(heap="128K")
+    online.online()
     data = content(100_000)
 
     def expire(request):

@@ -2,7 +2,7 @@
 
 import os
 
-from flyve import files, registry
+from flyve import files, registry, tasks
 
 BOARD = True  # the file is at the root
 
@@ -12,69 +12,69 @@ def task(number, status="done", value="x"):
 
 
 def blank(*known):
-    for path in (files.PATH, "/tasks.new"):
+    for path in (tasks.PATH, "/tasks.new"):
         try:
             os.remove(path)
         except OSError:
             pass
     for one in known:
-        files.put(one)
+        tasks.put(one)
 
 
 def test_without_a_file_there_are_no_tasks():
     blank()
-    assert list(files.tasks()) == []
-    assert files.task(0, 1) is None
+    assert list(tasks.tasks()) == []
+    assert tasks.task(0, 1) is None
 
 
 def test_what_was_put_is_found_again():
     blank(task(1), task("2", value='a"b\n'))
-    assert files.task(0, 1) == task(1)
-    assert files.task(0, "2") == task("2", value='a"b\n')
+    assert tasks.task(0, 1) == task(1)
+    assert tasks.task(0, "2") == task("2", value='a"b\n')
 
 
 def test_the_oldest_task_with_all_wanted_values_is_found():
     blank(task(1, "failed"), task(2), task(3))
-    assert files.task(1, "deployfile", 4, "done") == task(2)
-    assert files.task(4, "done", 0, 3) == task(3)
-    assert files.task(4, "failed", 0, 3) is None
+    assert tasks.task(1, "deployfile", 4, "done") == task(2)
+    assert tasks.task(4, "done", 0, 3) == task(3)
+    assert tasks.task(4, "failed", 0, 3) is None
 
 
 def test_a_task_takes_the_place_of_one_with_its_id():
     blank(task(1, "trial"), task(2), task(1, "failed"))
-    assert list(files.tasks()) == [task(2), task(1, "failed")]
+    assert list(tasks.tasks()) == [task(2), task(1, "failed")]
 
 
 def test_rewrite_drops_what_it_is_told_to():
     blank(task(1), task(2), task(3))
-    files.rewrite([2])
-    assert list(files.tasks()) == [task(1), task(3)]
+    tasks.rewrite([2])
+    assert list(tasks.tasks()) == [task(1), task(3)]
 
 
 def test_a_damaged_line_is_passed_over():
     blank(task(1))
     for line in ("", '[2, "depl', "\xff\x00", "{}", "3", "null", '"text"', "[]", "[4, 5]"):
-        with open(files.PATH, "a") as f:
+        with open(tasks.PATH, "a") as f:
             f.write(line + "\n")
-    files.put(task(9))
-    assert list(files.tasks()) == [task(1), task(9)]
+    tasks.put(task(9))
+    assert list(tasks.tasks()) == [task(1), task(9)]
 
 
 def test_bytes_that_are_no_text_are_passed_over():
     blank(task(1))
-    with open(files.PATH, "ab") as f:
+    with open(tasks.PATH, "ab") as f:
         f.write(b"\xff\xfe\x80\n")
-    files.put(task(9))
-    assert list(files.tasks()) == [task(1), task(9)]
+    tasks.put(task(9))
+    assert list(tasks.tasks()) == [task(1), task(9)]
 
 
 # A27
 def test_there_is_room_for_any_number_of_tasks():
     blank(*(task(n) for n in range(300)))
-    assert [one[0] for one in files.tasks()] == list(range(300))
-    files.put(task(7, "failed"))
-    files.rewrite([299])
-    ids = [one[0] for one in files.tasks()]
+    assert [one[0] for one in tasks.tasks()] == list(range(300))
+    tasks.put(task(7, "failed"))
+    tasks.rewrite([299])
+    ids = [one[0] for one in tasks.tasks()]
     assert ids == list(range(7)) + list(range(8, 299)) + [7]
 
 
@@ -92,18 +92,18 @@ def test_a_flash_that_is_full_keeps_the_tasks_that_it_has():
         except OSError:
             pass
     try:
-        assert not files.room(), (os.statvfs("/"), count)
+        assert not tasks.room(), (os.statvfs("/"), count)
         try:
-            files.put(task(7, "failed"))
+            tasks.put(task(7, "failed"))
         except OSError:
-            assert [one[0] for one in files.tasks()] == list(range(120))
+            assert [one[0] for one in tasks.tasks()] == list(range(120))
             assert files.size("/tasks.new") < 0
         else:
             raise AssertionError("it took a task without room")
     finally:
         for name in os.listdir("/full"):
             os.remove("/full/" + name)
-    assert files.room()
+    assert tasks.room()
 
 
 # A30
@@ -112,12 +112,12 @@ def test_the_tasks_of_another_enrollment_are_none_of_ours():
     try:
         blank(task(1), task(2))
         registry.owner = 6
-        assert list(files.tasks()) == [] and files.task(0, 1) is None
-        assert len(files.known(None)) == 0 and files.some(0) == ([], None)
-        files.put(task(3))
-        assert list(files.tasks()) == [task(3)]
+        assert list(tasks.tasks()) == [] and tasks.task(0, 1) is None
+        assert len(tasks.known(None)) == 0 and tasks.some(0) == ([], None)
+        tasks.put(task(3))
+        assert list(tasks.tasks()) == [task(3)]
         registry.owner = 5
-        assert list(files.tasks()) == []
+        assert list(tasks.tasks()) == []
     finally:
         registry.owner = None
 
@@ -127,11 +127,11 @@ def test_a_file_of_an_older_agent_is_taken_over():
     blank(task(1), task(2))
     registry.owner = 5
     try:
-        assert list(files.tasks()) == [task(1), task(2)]
-        files.put(task(3))
-        files.put(task(1, "failed"))
+        assert list(tasks.tasks()) == [task(1), task(2)]
+        tasks.put(task(3))
+        tasks.put(task(1, "failed"))
         registry.owner = 6
-        assert list(files.tasks()) == []
+        assert list(tasks.tasks()) == []
     finally:
         registry.owner = None
 
@@ -140,7 +140,7 @@ def test_the_tasks_are_read_some_at_a_time():
     blank(*(task(n) for n in range(20)))
     place, counts = 0, []
     while place is not None:
-        found, place = files.some(place)
+        found, place = tasks.some(place)
         counts.append(len(found))
     assert counts == [8, 8, 4]
 
@@ -154,11 +154,11 @@ def test_a_search_leaves_no_file_open():
         opened.append(open(*how))
         return opened[-1]
 
-    files.open = spy
+    tasks.open = spy
     try:
-        assert files.task(0, 1) == task(1)
+        assert tasks.task(0, 1) == task(1)
     finally:
-        del files.open
+        del tasks.open
     try:
         opened[0].read(1)
     except (OSError, ValueError):

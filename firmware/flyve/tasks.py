@@ -1,0 +1,160 @@
+"""The tasks that were dealt with, in a file on the flash.
+
+A line a task, so that memory does not grow. The first line names the enrollment that they belong
+to; agents before 2026-12 wrote none. A task is [id, symbol, origin, digest, status, value]: origin
+"agent" or "fleet", digest the CRC32 of its message, status its last one ("trial" for an installed
+update: the backend still has "waiting"), value what the policy set.
+"""
+
+import json
+import os
+
+from micropython import const
+
+from flyve import files, inbox, registry
+from flyve.text import loads
+
+PATH = const("/tasks.json")
+_NEW = const("/tasks.new")
+_SPARED = const(8192)  # bytes of flash: blocks of littlefs, and what others write meanwhile
+
+
+def _owned(line):
+    """The owner that a line names: whose enrollment the tasks belong to; None if it is a task, or
+    no line at all."""
+    if line[:8] == b'{"owner"':
+        try:
+            return json.loads(line)["owner"]
+        except (ValueError, KeyError):
+            return -1
+    return None
+
+
+def _lines(place=0):
+    """Yields (line, where the next one begins), from an offset in the file on; nothing of a file
+    of another enrollment."""
+    try:
+        f = open(PATH, "rb")
+    except OSError:
+        return
+    try:
+        if registry.owner is not None and _owned(f.readline()) not in [None, registry.owner]:
+            return
+        f.seek(place)
+        while True:
+            line = f.readline()
+            if not line:
+                return
+            place += len(line)
+            yield line, place
+    finally:
+        f.close()
+
+
+def tasks():
+    """Yields the tasks, oldest first; a line that cannot be read is passed over."""
+    for line, _ in _lines():
+        task = _task(line)
+        if task:
+            yield task
+
+
+def _task(line):
+    try:
+        task = loads(line)
+    except ValueError:
+        return None
+    return task if isinstance(task, list) and len(task) == 6 else None
+
+
+def some(place, count=8):
+    """At most count tasks from an offset in the file on, and the offset of the next one, or None
+    at the end. The file is not open between two calls."""
+    found = []
+    lines = _lines(place)
+    for line, place in lines:
+        task = _task(line)
+        if task:
+            found.append(task)
+        if len(found) == count:
+            lines.close()
+            return found, place
+    return found, None
+
+
+def known(old):
+    """An inbox.Known of all tasks; old: the one until now, whose states stay, or None."""
+    made = inbox.Known()
+    for task in tasks():
+        number = inbox.key(task[2] == "fleet", task[1], task[0], task[3])
+        state = inbox.SILENT
+        if task[4] == "trial":
+            number, state = 0, inbox.DEALT  # how that ends is told when it is known
+        elif old:
+            at = old.find(number)
+            if at >= 0:
+                state = old.states[at]
+        made.put(task[0], number, state)
+    return made
+
+
+def task(*wanted):
+    """The oldest task that has the wanted values (an index, its value, and so on), or None."""
+    found = None
+    for one in tasks():  # to the end: a file left open is closed by a collection, at a bad time
+        fits = found is None
+        for i in range(0, len(wanted), 2):
+            fits = fits and one[wanted[i]] == wanted[i + 1]
+        if fits:
+            found = one
+    return found
+
+
+def room():
+    """True when the flash has room for another task, and for the copy that a change makes."""
+    return files.size(PATH) + _SPARED < files.free()
+
+
+def rewrite(gone, new=None, origin=None):
+    """Drops the tasks whose ids are in gone, and those of that origin, and adds the new one, if
+    any: in one step, a power cut leaves the old file or the new one. Raises OSError when there is
+    no room."""
+    try:
+        with open(_NEW, "w") as f:
+            empty = True
+            for task in _and(tasks(), new):
+                if task is new or task[0] not in gone and task[2] != origin:
+                    if empty and registry.owner is not None:
+                        f.write(json.dumps({"owner": registry.owner}) + "\n")
+                    empty = False
+                    f.write(json.dumps(task) + "\n")
+        os.rename(_NEW, PATH)
+    except OSError:
+        try:
+            os.remove(_NEW)
+        except OSError:
+            pass
+        raise
+
+
+def _and(some, last):
+    yield from some
+    if last:
+        yield last
+
+
+def put(task):
+    """Makes the task durable, in place of one with the same id. Raises OSError when there is no
+    room."""
+    line = b""
+    fits = files.size(PATH) > 0
+    for line, _ in _lines():
+        one = _task(line)
+        if one and one[0] == task[0]:
+            fits = False
+    if fits and line[-1:] == b"\n":
+        # littlefs shows what was appended when the file is closed, all of it or nothing.
+        with open(PATH, "ab") as f:
+            f.write((json.dumps(task) + "\n").encode())
+    else:
+        rewrite(task[:1], task)
