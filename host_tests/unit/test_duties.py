@@ -29,6 +29,7 @@ class Agent:
         self.session = "open"
         self.reports = self.user = None
         self.invited = Retry()
+        self.invited.after(60000)
         self.restarting = False
         self.due = 0
 
