@@ -11,11 +11,11 @@ import signal
 
 import pytest
 
+from flyve_mdm.backend.broker import find_mosquitto
+from flyve_mdm.board.folder import BoardError
+from flyve_mdm.board.target import find_port
 from host_tests import upy
 from host_tests.desk import PSK, SSID, Folders, Wired
-from tools.backend.broker import find_mosquitto
-from tools.board.folder import BoardError
-from tools.board.target import find_port
 
 _MOSQUITTO = "shows what only mosquitto does, and it is not installed"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from flyve_mdm.board.board import VirtualBoard
 from host_tests.lines import Pty, Uart
 from host_tests.wired import WiredBoard
-from tools.board.board import VirtualBoard
 
 SSID, PSK = "flyve", "flyve-demo"
 FLASH = 4 << 20

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from flyve_mdm import build, coverage, toolchain
 from host_tests.child import Child, Hang, Stopped
-from tools import build, coverage, toolchain
 
 MARK = b"\x1e"
 RUNNER = Path(__file__).parent / "unit" / "runner.py"
@@ -31,7 +31,7 @@ class Workshop:
 
     def add(self, source: Path) -> None:
         """Compiles a script, asserts and all; it may reach into the firmware's private parts.
-        Raises tools.build.BuildError."""
+        Raises flyve_mdm.build.BuildError."""
         step = build.Step(source, f"{source.stem}.mpy", _shown(source), 0, build.follow)
         build.compile_step(step, self.modules / step.target, toolchain.check())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import serial
 
-from tools.board.board import VirtualBoard
+from flyve_mdm.board.board import VirtualBoard
 
 BAUD = 115200
 

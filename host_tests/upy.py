@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from flyve_mdm import ROOT, build, libraries, toolchain
 from host_tests.child import Hang, Stopped
 from host_tests.interpreter import MARK, Interpreter, UnixPort
 from host_tests.virtual_board import VirtualBoard
-from tools import ROOT, build, libraries, toolchain
 
 _DEADLINE = 60
 _CONSTANTS = ("HEAP", "DEADLINE", "BOARD")

@@ -5,10 +5,10 @@ import json
 import os
 from pathlib import Path
 
+from flyve_mdm import build, coverage, toolchain
+from flyve_mdm.board import image
 from host_tests.child import Child
 from host_tests.interpreter import UnixPort, Workshop
-from tools import build, coverage, toolchain
-from tools.board import image
 
 _VFS, _NVS = 2 << 20, 24 << 10
 _STATE = 4096

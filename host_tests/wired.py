@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import serial
 
+from flyve_mdm.board.folder import BoardError
+from flyve_mdm.board.log import Log
+from flyve_mdm.board.remote import SerialBoard
 from host_tests.lines import BAUD
-from tools.board.folder import BoardError
-from tools.board.log import Log
-from tools.board.remote import SerialBoard
 
 _KEYS = ("base", "crashes", "net", "rec.a", "rec.b", "update", "wifi", "wipe")
 

@@ -1,6 +1,6 @@
 """Says which lines of instrumented firmware have run: __hit__(number) is before each statement.
 
-Imported only when COVERAGE names a file. A line's number (tools/coverage.py gives it) goes there
+Imported only when COVERAGE names a file. A line's number (coverage.py gives it) goes there
 once for each process, as two bytes, at once: the process may be killed at any time.
 """
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from flyve_mdm.backend import Backend
 from host_tests.backend.device import Device, Link
-from tools.backend import Backend
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tools.backend.administration import UnknownAgent
+from flyve_mdm.backend.administration import UnknownAgent
 
 
 @pytest.fixture

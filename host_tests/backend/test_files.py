@@ -10,8 +10,8 @@ DATA = bytes(i * 7 % 251 for i in range(50_000))
 
 @pytest.fixture(scope="module")
 def site():
+    from flyve_mdm.backend import Backend
     from host_tests.backend.device import Device
-    from tools.backend import Backend
 
     with Backend() as backend:
         one = Device(backend)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tools.backend.listener import online_state
+from flyve_mdm.backend.listener import online_state
 
 # Value, and what it means: A and B on PHP 8, the same on PHP 7, C.
 TRUTH = [

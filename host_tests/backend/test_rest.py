@@ -7,8 +7,8 @@ import time
 import httpx
 import pytest
 
+from flyve_mdm.backend.glpi import encode, numeric_check
 from host_tests.backend.device import query, raw
-from tools.backend.glpi import encode, numeric_check
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tools.backend import inventory
-from tools.backend.cli_admin import admin
+from flyve_mdm.backend import inventory
+from flyve_mdm.backend.cli_admin import admin
 
 XML = """<REQUEST><CONTENT><BIOS><SSN>S1</SSN></BIOS>
 <FAILEDTASKS><TASKID>1</TASKID><STATUS>failed</STATUS>

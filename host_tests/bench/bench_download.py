@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from flyve_mdm.bench import Row
 from host_tests.download.ground import Site, blank_board, content
-from tools.bench import Row
 
 _SCRIPT = Path(__file__).parent / "upy" / "fetch.py"
 _RUNS = 5

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from flyve_mdm.bench import Row
 from host_tests.bench.rig import KIB, SCRIPTS, kib
 from host_tests.interpreter import Interpreter
-from tools.bench import Row
 
 _SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 _GROWTH = 4 * KIB

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import requests
 
+from flyve_mdm import firmware
+from flyve_mdm.backend.server import Backend
+from flyve_mdm.bench import Row
+from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board.log import BoardEnded
 from host_tests.bench.rig import (
     KIB,
     SCRIPTS,
@@ -22,11 +27,6 @@ from host_tests.bench.rig import (
     smallest,
 )  # fmt: skip
 from host_tests.interpreter import Interpreter
-from tools import firmware
-from tools.backend.server import Backend
-from tools.bench import Row
-from tools.board.board import VirtualBoard
-from tools.board.log import BoardEnded
 
 _DOCUMENT = 1_000_000  # bytes of getFullSession
 _SWITCHES = {"full_session_size": _DOCUMENT, "full_session_seed": 1, "default_profile": 4}

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import click
 
-from tools import build
-from tools.backend.broker import find_mosquitto, free_port
-from tools.backend.server import Backend
-from tools.board.board import VirtualBoard
+from flyve_mdm import build
+from flyve_mdm.backend.broker import find_mosquitto, free_port
+from flyve_mdm.backend.server import Backend
+from flyve_mdm.board.board import VirtualBoard
 
 SCRIPTS = Path(__file__).parent / "upy"
 KIB = 1024

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import ROOT, build, firmware_image, libraries, romfs
+from flyve_mdm import ROOT, build, firmware_image, libraries, romfs
 
 BOARDS = firmware_image.boards()
 SECTOR, APP = 0x1000, 0x10000

@@ -6,7 +6,7 @@ import stat
 import pytest
 from click.testing import CliRunner
 
-from tools import ROOT, firmware_image
+from flyve_mdm import ROOT, firmware_image
 
 
 @pytest.fixture

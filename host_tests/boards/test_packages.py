@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tools import ROOT, build, mip, romfs
-from tools.board.board import VirtualBoard
+from flyve_mdm import ROOT, build, mip, romfs
+from flyve_mdm.board.board import VirtualBoard
 
 # Ends the search path that boot.py makes with what a board with ROMFS has from the start.
 BOOT = """
@@ -62,7 +62,7 @@ def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
 
 def test_the_package_lists_what_a_deployment_brings():
     package = json.loads(mip.PACKAGE.read_text())
-    assert package["urls"] == mip.urls(), "write it anew: python -m tools.mip"
+    assert package["urls"] == mip.urls(), "write it anew: python -m flyve_mdm.mip"
 
 
 @pytest.mark.exact

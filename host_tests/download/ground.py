@@ -11,10 +11,10 @@ import shutil
 import time
 from pathlib import Path
 
+from flyve_mdm.backend.model import DEVICE, User, token
+from flyve_mdm.backend.server import Backend
+from flyve_mdm.board.board import VirtualBoard
 from host_tests.download.proxy import Proxy
-from tools.backend.model import DEVICE, User, token
-from tools.backend.server import Backend
-from tools.board.board import VirtualBoard
 
 SEED = int(os.environ["FLYVE_SEED"])  # host_tests/conftest.py sees to it
 DRIVER = Path(__file__).with_name("driver.py")

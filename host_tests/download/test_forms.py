@@ -35,7 +35,7 @@ def test_sizes_that_the_form_leaves_out_come_from_the_first_answer(make_site, mo
 
 # A35
 def test_generation_a_and_its_documentation_tell_no_size():
-    from tools.backend.options import Options
+    from flyve_mdm.backend.options import Options
 
     assert not Options(generation="A").tells_size and not Options(documented=True).tells_size
     assert Options(generation="B").tells_size and Options().tells_size

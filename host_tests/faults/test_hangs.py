@@ -5,10 +5,10 @@ import time
 
 import pytest
 
+from flyve_mdm.board.life import WATCHDOG
 from host_tests.faults.ground.board_main import HANGS, hangs
 from host_tests.faults.ground.recording import Site
 from host_tests.faults.ground.seeds import chance
-from tools.board.life import WATCHDOG
 
 DOG = 40  # the watchdog's minute takes 1.5 s here
 UNGUARDED = "before the loop"

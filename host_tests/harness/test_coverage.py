@@ -1,4 +1,4 @@
-"""Lines of the firmware that have run, as tools/coverage.py finds them."""
+"""Lines of the firmware that have run, as flyve_mdm/coverage.py finds them."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from coverage.parser import PythonParser
 
-from tools import build, coverage, toolchain
+from flyve_mdm import build, coverage, toolchain
 
 SOURCE = '''"""Text."""
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tools import ROOT, cli, firmware
+from flyve_mdm import ROOT, cli, firmware
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "boards" / "README.md"]
 GUIDE = (ROOT / "docs" / "operation.md").read_text()

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from click.testing import CliRunner
 
-from tools import build, cli, libraries, toolchain
+from flyve_mdm import build, cli, libraries, toolchain
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def _flyve(*args, **kwargs):
 
 
 def test_a_command_that_cannot_load_breaks_no_other(monkeypatch):
-    monkeypatch.setitem(cli._COMMANDS, "demo", "tools.no_such_module")
+    monkeypatch.setitem(cli._COMMANDS, "demo", "flyve_mdm.no_such_module")
     assert _flyve("--help").exit_code == 0
     assert "demo" not in _flyve("--help").output
     result = _flyve("demo")

@@ -6,8 +6,8 @@ import tarfile
 import pytest
 from click.testing import CliRunner
 
-from tools import application, cli
-from tools.backend import Backend
+from flyve_mdm import application, cli
+from flyve_mdm.backend import Backend
 
 
 def flyve(*args, **how):

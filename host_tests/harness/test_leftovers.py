@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tools.backend.broker import find_mosquitto
-from tools.board.board import VirtualBoard
+from flyve_mdm.backend.broker import find_mosquitto
+from flyve_mdm.board.board import VirtualBoard
 
-FLYVE = [sys.executable, "-c", "from tools.cli import main; main()"]
+FLYVE = [sys.executable, "-c", "from flyve_mdm.cli import main; main()"]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 
 

@@ -1,11 +1,11 @@
-"""The faults of tools/mutants.py, and how tools/mutation.py sees that they were found."""
+"""The faults of flyve_mdm/mutants.py, and how flyve_mdm/mutation.py sees that they were found."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from tools import ROOT, mutants, mutation
+from flyve_mdm import ROOT, mutants, mutation
 
 SOURCE = """def f(x):
     if x < 1 and x:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from tools import ROOT, demo
+from flyve_mdm import ROOT, demo
 
 DOCS = ROOT / "docs"
 MODULES = {path.stem: path for path in (ROOT / "firmware" / "flyve").glob("[!_]*.py")}

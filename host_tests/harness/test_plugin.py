@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import toolchain
+from flyve_mdm import toolchain
 
 pytest_plugins = ["pytester"]
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tools import ROOT
+from flyve_mdm import ROOT
 
 _PROJECT = """
 [build-system]
@@ -40,8 +40,9 @@ def checkout(tmp_path):
     folder = tmp_path / "Eigene Dateien ü"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "bootstrap.py", folder / "tools")
+    (folder / "flyve_mdm").mkdir()
     for name in ("__init__", "libraries", "build"):
-        (folder / "tools" / f"{name}.py").write_text("")
+        (folder / "flyve_mdm" / f"{name}.py").write_text("")
     (folder / "pyproject.toml").write_text(_PROJECT)
     (folder / "backend.py").write_text(_BACKEND)
     make = [sys.executable, "-m", "venv", "--without-pip", folder / ".venv"]

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from tools import ROOT, libraries, shorten
+from flyve_mdm import ROOT, libraries, shorten
 
 FIRMWARE = sorted((ROOT / "firmware").glob("*/*.py"))
 

@@ -8,7 +8,7 @@ import sys
 SMILE = "\N{GRINNING FACE}"
 LONG = "no space: " + "very " * 40 + "long"
 SHOW = f"""
-from tools import tables
+from flyve_mdm import tables
 tables.show(("id", "why"), [(1, {LONG!r}), ("2\\x1b[31m", {SMILE!r} + " [bold]x[/]\\n")],
             "Title", styles={{"1": "red"}})
 tables.show(("what", "bytes"), [("a", "1,000"), ("bcd", "7")], right=True)
@@ -53,7 +53,7 @@ def test_a_table_on_a_terminal_loses_nothing_either():
 
 # B3
 def test_size_in_a_pipe_has_whole_columns():
-    code = "from tools.cli import main; main()"
+    code = "from flyve_mdm.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "size", "--quick"],
         capture_output=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "20"},
@@ -66,11 +66,11 @@ def test_size_in_a_pipe_has_whole_columns():
 
 # A15
 def test_a_name_that_the_terminal_has_no_letters_for_ends_no_command(tmp_path):
-    from tools.board.board import VirtualBoard
+    from flyve_mdm.board.board import VirtualBoard
 
     board = VirtualBoard.create(tmp_path / "board", flash_size=256 * 1024)
     board.write(f"/{SMILE}", b"")
-    code = "from tools.cli import main; main()"
+    code = "from flyve_mdm.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "board", "ls", str(board.path)],
         capture_output=True, timeout=30, check=True,

@@ -4,7 +4,7 @@ import json
 import re
 import time
 
-from tools import BUILD, libraries, tables
+from flyve_mdm import BUILD, libraries, tables
 
 
 class Report:

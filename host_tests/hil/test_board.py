@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tools.board import doctor, provision
+from flyve_mdm.board import doctor, provision
 
 CHUNK = 200_000
 # Runs the agent as main.py does, and says what its heap holds: after each wait, when it is more

@@ -2,10 +2,10 @@
 
 import pytest
 
+from flyve_mdm.board.board import VirtualBoard
 from host_tests.hil.bridge import Bridge
 from host_tests.lines import Uart
 from host_tests.wired import WiredBoard
-from tools.board.board import VirtualBoard
 
 MAIN = "import time\nprint('up')\nn = 0\nwhile True:\n    time.sleep_ms(20)\n    n += 1\n"
 

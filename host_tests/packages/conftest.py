@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from flyve_mdm.board.board import VirtualBoard
 from host_tests.packages.ground import Ground
-from tools.board.board import VirtualBoard
 
 FLASH = 1 << 20
 

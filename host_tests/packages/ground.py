@@ -8,10 +8,10 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from tools import build, toolchain
-from tools.board import bootloader
-from tools.board.board import VirtualBoard
-from tools.board.folder import Folder
+from flyve_mdm import build, toolchain
+from flyve_mdm.board import bootloader
+from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board.folder import Folder
 
 CUT = 75
 AGENT = "flyve-mdm-esp32"

@@ -5,9 +5,9 @@ is staged, restarts into it, confirms what is good, and tells how an update has 
 
 import pytest
 
+from flyve_mdm.board import appimage
 from host_tests.download.ground import sample
 from host_tests.packages.ground import AGENT, CUT, STAGED, agent_bundle, applications, mpy, tar
-from tools.board import appimage
 
 TORN = pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
 

@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
+from flyve_mdm.board import appimage
 from host_tests.packages.ground import AGENT, STAGED, agent_bundle, applications, mpy, tar
-from tools.board import appimage
 
 APP = b"def start(agent):\n    yield\n"
 MODULE = mpy("def start(agent):\n    yield\n")

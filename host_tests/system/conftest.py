@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tools import firmware
-from tools.backend.server import Backend
+from flyve_mdm import firmware
+from flyve_mdm.backend.server import Backend
 
 
 class Device:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from flyve_mdm import ROOT, build
+from flyve_mdm.board import appimage
 from host_tests.packages.ground import (
     AGENT,
     agent_bundle,
@@ -11,8 +13,6 @@ from host_tests.packages.ground import (
     mpy,
     tar,
 )
-from tools import ROOT, build
-from tools.board import appimage
 
 COUNTER = b"""
 def start(agent):

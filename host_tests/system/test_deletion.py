@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.backend.agents import rights
+from flyve_mdm.backend.agents import rights
 
 
 def assert_erased(device):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.backend import agents
-from tools.backend.model import token
+from flyve_mdm.backend import agents
+from flyve_mdm.backend.model import token
 
 
 @pytest.mark.parametrize("generation", ["A", "B", "C"])

@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from click.testing import CliRunner
 
-from tools.backend import inventory
-from tools.backend.cli_admin import admin
+from flyve_mdm.backend import inventory
+from flyve_mdm.backend.cli_admin import admin
 
 WHY = "unknown root in %NOWHERE%/\N{GRINNING FACE} a/"
 

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from tools.board import provision
-from tools.board.target import open_target
+from flyve_mdm.board import provision
+from flyve_mdm.board.target import open_target
 
 
 def test_boot_held_for_five_seconds_makes_the_board_blank(make_device):

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
+from flyve_mdm.board import image
 from host_tests.packages.ground import AGENT
 from host_tests.system.test_applications import NEW, whole_agent
-from tools.board import image
 
 pytestmark = pytest.mark.virtual
 CUT = 75

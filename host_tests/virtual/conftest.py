@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from tools.board.board import VirtualBoard
+from flyve_mdm.board.board import VirtualBoard
 
 FLASH = 256 * 1024  # littlefs needs no more, and small images copy fast
 

@@ -8,8 +8,8 @@ import pytest
 import serial
 from click.testing import CliRunner
 
+from flyve_mdm.board import appimage, cli_target
 from host_tests.virtual.rom import Rom
-from tools.board import appimage, cli_target
 
 ESP32, C3, S3 = 0, 5, 9
 OFFSETS = {ESP32: 0x1000, C3: 0, S3: 0}

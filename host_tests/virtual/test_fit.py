@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.board.fit import Implementation, refusals
+from flyve_mdm.board.fit import Implementation, refusals
 
 _MPY = {"v6.3": 6 | 3 << 8 | 10 << 10, "v6.2": 6 | 2 << 8 | 10 << 10, "v5": 5}
 

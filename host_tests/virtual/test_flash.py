@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from tools.board import image
+from flyve_mdm.board import image
 
 RENAME_OVER = """
     import os

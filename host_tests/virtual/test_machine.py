@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from tools.board.life import DEEP_SLEEP, POWER_ON, RESET, SOFT_RESET, WATCHDOG
+from flyve_mdm.board.life import DEEP_SLEEP, POWER_ON, RESET, SOFT_RESET, WATCHDOG
 
 HANG_IN_C = """
     import socket

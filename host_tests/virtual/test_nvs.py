@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tools.board import nvs
+from flyve_mdm.board import nvs
 
 ERRORS = """
     import esp32

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.board import appimage
+from flyve_mdm.board import appimage
 
 STATE = """
     import machine

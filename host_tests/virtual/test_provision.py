@@ -10,9 +10,9 @@ import trustme
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tools import build
-from tools.board import cli, cli_target
-from tools.board.board import VirtualBoard
+from flyve_mdm import build
+from flyve_mdm.board import cli, cli_target
+from flyve_mdm.board.board import VirtualBoard
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
 LINK = "http://flyve.org/?data=" + base64.b64encode(FIELDS.encode()).decode()

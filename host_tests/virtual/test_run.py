@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from tools.board import folder
-from tools.board.board import VirtualBoard
-from tools.board.log import BoardEnded
+from flyve_mdm.board import folder
+from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board.log import BoardEnded
 
-FLYVE = [sys.executable, "-c", "from tools.cli import main; main()"]
+FLYVE = [sys.executable, "-c", "from flyve_mdm.cli import main; main()"]
 
 
 def flyve(*args):

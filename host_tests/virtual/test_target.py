@@ -12,12 +12,12 @@ import pytest
 import serial
 from click.testing import CliRunner
 
-from tools import build
-from tools.board import cli_target, monitor, target
-from tools.board.board import VirtualBoard
-from tools.board.folder import BoardError
-from tools.board.monitor import Stamps
-from tools.board.remote import SerialBoard
+from flyve_mdm import build
+from flyve_mdm.board import cli_target, monitor, target
+from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board.folder import BoardError
+from flyve_mdm.board.monitor import Stamps
+from flyve_mdm.board.remote import SerialBoard
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
 LINK = "http://flyve.org/?data=" + base64.b64encode(FIELDS.encode()).decode()
@@ -341,7 +341,7 @@ def test_monitor_stamps_each_line_and_leaves_the_board_alone(bench, tmp_path):
         "import time\nn = 0\nwhile True:\n    print('tick', n)\n    n += 1\n    time.sleep_ms(50)"
     )
     run = bench.start(board, port=tmp_path / "port")
-    code = "from tools.cli import main; main()"
+    code = "from flyve_mdm.cli import main; main()"
     command = [sys.executable, "-c", code, "monitor", run.wait_port()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         lines = [process.stdout.readline() for _ in range(5)]

@@ -9,10 +9,10 @@ from base64 import b64encode
 import pytest
 from click.testing import CliRunner
 
-from tools import text
-from tools.board import cli, cli_target, folder
-from tools.board.monitor import Stamps
-from tools.deeplink import deeplink
+from flyve_mdm import text
+from flyve_mdm.board import cli, cli_target, folder
+from flyve_mdm.board.monitor import Stamps
+from flyve_mdm.deeplink import deeplink
 
 SMILE = "\N{GRINNING FACE}"
 ODD = b"a\xed\xa0\xbd\xffb\x1b[31m"  # half of a pair, no UTF-8 at all, an escape sequence
@@ -125,7 +125,7 @@ def test_the_monitor_prints_no_escape_sequence():
 # A16
 def test_board_run_prints_no_escape_sequence(bench):
     board = bench.board("print('\\x1b[31mred\\x9b \U0001f600\\ttab')")
-    code = "from tools.cli import main; main()"
+    code = "from flyve_mdm.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "board", "run", str(board.path), "--once"],
         capture_output=True, timeout=30, check=False,

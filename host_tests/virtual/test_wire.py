@@ -11,9 +11,9 @@ import time
 import pytest
 import serial
 
-from tools.board import folder
+from flyve_mdm.board import folder
 
-FLYVE = [sys.executable, "-c", "from tools.cli import main; main()"]
+FLYVE = [sys.executable, "-c", "from flyve_mdm.cli import main; main()"]
 MPREMOTE = [sys.executable, "-m", "mpremote"]
 MAIN = """
 import machine, time

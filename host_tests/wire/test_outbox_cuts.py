@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.board.board import VirtualBoard
+from flyve_mdm.board.board import VirtualBoard
 
 CUT = 75  # the board's exit code after a power cut
 DRIVER = Path(__file__).with_name("outboxpart.py")

@@ -8,9 +8,9 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
+from flyve_mdm.backend.broker import BACKEND_USER, start_broker
 from host_tests.tcp_proxy import TcpProxy
 from host_tests.wire.peers.broker import PUBLISH, Message, read
-from tools.backend.broker import BACKEND_USER, start_broker
 
 BOARD = True
 

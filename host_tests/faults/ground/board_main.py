@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools import build
+from flyve_mdm import build
 
 _FAST = """\
 # Time runs {speed} times as fast, the watchdog's {dog} times.

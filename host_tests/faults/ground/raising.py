@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tools import ROOT, build
+from flyve_mdm import ROOT, build
 
 _NOT = ("restart", "_outlive", "run", "watch")  # the end of the loop, and what is around it
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from flyve_mdm.backend.server import Backend
+from flyve_mdm.board.board import VirtualBoard
 from host_tests.faults.ground.proxy import Proxy
-from tools.backend.server import Backend
-from tools.board.board import VirtualBoard
 
 SSID, PSK = "flyve", "flyve-demo"
 JOIN_MS = 20

@@ -1,0 +1,189 @@
+"""Files, applications and policies that an administrator gives to agents or fleets."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flyve_mdm.backend.administration import FINAL
+from flyve_mdm.backend.model import Agent, File, Fleet, Task
+
+if TYPE_CHECKING:
+    from flyve_mdm.backend.server import Backend
+
+Target = "Agent | Fleet | int | str"
+
+
+class Deployments:
+    """Tasks; a target is a Fleet, or what names an agent."""
+
+    def add_file(self: Backend, data: bytes, name: str) -> File:
+        """Upload a file."""
+        return self.state.add("files", File, name=name, data=data)
+
+    def add_package(
+        self: Backend, data: bytes, package: str, name: str, version_code: str = "1"
+    ) -> File:
+        """Upload an application."""
+        return self.state.add(
+            "packages", File, name=name, data=data, package_name=package,
+            version_code=version_code,
+        )  # fmt: skip
+
+    def update_file(self: Backend, file: File, data: bytes) -> None:
+        """Replace the bytes: version + 1, and every task of it starts again."""
+        with self.state.changed:
+            file.data, file.version, file.modified = data, file.version + 1, time.time()
+            touched = [task for task in self.state.tasks.values() if task.item is file]
+            for task in touched:
+                if "version" in task.value:
+                    task.value["version"] = str(file.version)
+                for row in self.state.statuses.values():
+                    if row.task_id == task.id:
+                        row.status = "pending"
+                        row.history.append("pending")
+        for task in touched:
+            self._publish_task(task)
+
+    def deploy_file(
+        self: Backend,
+        target: Target,
+        source: bytes | str | Path | File,
+        destination: str = "%SDCARD%/",
+        name: str | None = None,
+    ) -> Task:
+        """Deploy a file into a directory; `source`: bytes, a path, or what add_file returned."""
+        file = source
+        if not isinstance(file, File):
+            data = source if isinstance(source, bytes) else Path(source).read_bytes()
+            file = self.add_file(
+                data, name or ("file.bin" if isinstance(source, bytes) else Path(source).name)
+            )
+        if not destination.endswith("/"):
+            destination += "/"
+        value = {"deployFile": destination, "id": str(file.id), "version": str(file.version)}
+        return self._apply(target, "deployFile", value, "file", file)
+
+    def remove_file(self: Backend, target: Target, path: str) -> Task:
+        """Remove a file by its full path, e.g. %SDCARD%/dir/name.ext."""
+        return self._apply(target, "removeFile", {"removeFile": path}, "file")
+
+    def deploy_app(
+        self: Backend,
+        target: Target,
+        source: bytes | str | Path | File,
+        package: str = "",
+        version_code: str = "1",
+        name: str | None = None,
+    ) -> Task:
+        """Deploy an application; `source` as for deploy_file."""
+        item = source
+        if not isinstance(item, File):
+            data = source if isinstance(source, bytes) else Path(source).read_bytes()
+            item = self.add_package(
+                data,
+                package,
+                name or (f"{package}.upk" if isinstance(source, bytes) else Path(source).name),
+                version_code,
+            )
+        value = {
+            "deployApp": item.package_name,
+            "id": str(item.id),
+            "versionCode": item.version_code,
+        }
+        return self._apply(target, "deployApp", value, "application", item)
+
+    def remove_app(self: Backend, target: Target, package: str) -> Task:
+        """Remove an application by its package name."""
+        return self._apply(target, "removeApp", {"removeApp": package}, "application")
+
+    def policy(self: Backend, target: Target, symbol: str, value: Any) -> Task:
+        """Apply any other policy; booleans and numbers travel as strings."""
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        return self._apply(target, symbol, {symbol: text}, "policies")
+
+    def stale_task(self: Backend, agent: Agent | int | str, symbol: str, value: dict) -> int:
+        """Leave on the broker what the real backend leaves there of a former agent of the same
+        serial: a retained task of which it knows nothing any more. Returns its id."""
+        with self.state.changed:
+            task = self.state.add("tasks", Task, symbol=symbol, value=value, group="")
+            del self.state.tasks[task.id]
+        topic = f"{self.agent(agent).topic}/Policy/{symbol}/Task/{task.id}"
+        self.listener.publish(topic, {symbol: "", **value, "taskId": task.id}, True)
+        return task.id
+
+    def remove_task(self: Backend, task: Task) -> None:
+        """Take a policy back: v2.0.0 sends an empty message, develop the value "default"."""
+        with self.state.changed:
+            self.state.tasks.pop(task.id, None)
+            for row in [r for r in self.state.statuses.values() if r.task_id == task.id]:
+                del self.state.statuses[row.id]
+            self.state.changed.notify_all()
+        if self.options.rules == "A":
+            self._publish_group(task)
+        elif self.options.develop:
+            payload = {task.symbol: "default", "taskId": str(task.id)}
+            self.listener.publish(self._task_topic(task), payload, True)
+        else:
+            self.listener.publish(self._task_topic(task), None, True)
+
+    def wait_task(self: Backend, task: Task, wait: float, agent: Agent | None = None) -> str:
+        """Wait for a final status of one agent (the first target); returns the last one seen."""
+        found = agent or (self.state.targets(task) or [None])[0]
+        if found is None:
+            return "no agent"
+        row = self.state.status_of(task, found)
+        self.wait_for(lambda: row.status in FINAL, wait)
+        return row.status
+
+    def _apply(
+        self: Backend,
+        target: Target,
+        symbol: str,
+        value: dict[str, Any],
+        group: str,
+        item: File | None = None,
+    ) -> Task:
+        fleet = target if isinstance(target, Fleet) else None
+        agent = None if fleet else self.agent(target)
+        if agent and self.options.rules == "A":
+            # The first generation knows policies of fleets only.
+            fleet = self.state.fleets[agent.fleet_id]
+            if fleet.is_default:
+                fleet = self.fleet(agent, f"fleet of {agent.serial}")
+            agent = None
+        with self.state.changed:
+            task = self.state.add(
+                "tasks", Task, symbol=symbol, value=value, group=group, item=item,
+                agent_id=agent.id if agent else None, fleet_id=fleet.id if fleet else None,
+            )  # fmt: skip
+            for one in self.state.targets(task):
+                self.state.status_of(task, one)
+        self.events.add("task created", task=task.id, symbol=symbol)
+        self._publish_task(task)
+        return task
+
+    def _publish_task(self: Backend, task: Task) -> None:
+        if self.options.rules == "A":
+            self._publish_group(task)
+        else:
+            payload = {**task.value, "taskId": task.id}
+            self.listener.publish(self._task_topic(task), payload, True)
+
+    def _publish_group(self: Backend, task: Task) -> None:
+        """Generation A: one message holds all policies of a group of a fleet."""
+        rows = [
+            {**other.value, "taskId": str(other.id)}
+            for other in self.state.tasks.values()
+            if other.fleet_id == task.fleet_id and other.group == task.group
+        ]
+        topic = f"{self.fleet_topic(self.state.fleets[task.fleet_id])}/{task.group}"
+        self.listener.publish(topic, {task.group: rows}, True)
+
+    def _task_topic(self: Backend, task: Task) -> str:
+        if task.agent_id is not None:
+            base = self.state.agents[task.agent_id].topic
+        else:
+            base = self.fleet_topic(self.state.fleets[task.fleet_id])
+        return f"{base}/Policy/{task.symbol}/Task/{task.id}"

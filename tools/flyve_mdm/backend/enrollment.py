@@ -1,0 +1,252 @@
+"""POST PluginFlyvemdmAgent: who may enroll, with what, and what it leaves behind."""
+
+from __future__ import annotations
+
+import binascii
+import re
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flyve_mdm.backend.broker import BACKEND_USER
+from flyve_mdm.backend.glpi import GlpiError
+from flyve_mdm.backend.model import (
+    DEVICE,
+    ENTITY,
+    Agent,
+    Computer,
+    Invitation,
+    Session,
+    User,
+    token,
+)
+
+if TYPE_CHECKING:
+    from flyve_mdm.backend.server import Backend
+
+_MINIMUM = {"android": (2, 0), "apple": (1, 0)}
+_BLACKLIST = {
+    "0", "1", "123456789", "0123456789", "1234567890", "n/a", "none", "empty", "unknow", "unknown",
+    "not available", "not specified", "system serial number", "to be filled by o.e.m.",
+}  # fmt: skip
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "#38": "&", "#60": "<"}
+DENIED = "You don't have permission to perform this action."
+
+
+class Refused(Exception):
+    """Why an enrollment is refused; the device may never read it."""
+
+
+@dataclass
+class Device:
+    """What an inventory says about a device."""
+
+    device_id: str
+    serial: str
+    uuid: str
+    tag: str
+    xml: str
+
+
+def enroll(backend: Backend, session: Session, fields: dict[str, Any]) -> Agent:
+    """Enroll a device; raises GlpiError, by default without the real reason."""
+    invitation: Invitation | None = None
+    try:
+        with backend.state.changed:
+            invitation = _find_invitation(backend, fields)
+            device = _validate(backend, fields, invitation)
+            user = _consume(backend, session, fields, invitation)
+            agent = _create(backend, fields, invitation, device, user)
+    except Refused as reason:
+        if invitation is not None:
+            invitation.log.append(str(reason))
+        backend.events.add("agent refused", reason=str(reason))
+        shown = backend.options.debug or backend.options.documented
+        message = str(reason) if shown else "Enrollment failed"
+        raise GlpiError(400, "ERROR_GLPI_ADD", message) from None
+    backend.events.add("agent created", agent=agent.id, serial=agent.serial, name=agent.name)
+    return agent
+
+
+def parse_inventory(encoded: Any) -> Device:
+    """Read a base64 inventory as the enrollment does; raises Refused."""
+    try:
+        text = binascii.a2b_base64(str(encoded)).decode("utf-8")
+        # The real code decodes entities before it parses: escaped specials break the XML.
+        text = re.sub(r"&(amp|lt|gt|quot|#38|#60);", lambda m: _ENTITIES[m[1]], text)
+        return parse_xml(text)
+    except (ValueError, ElementTree.ParseError):
+        raise Refused("Inventory XML is not well formed") from None
+
+
+def parse_xml(text: str) -> Device:
+    """Read a FusionInventory document; raises ElementTree.ParseError."""
+    root = ElementTree.fromstring(text)
+    if root.tag != "REQUEST":
+        raise ElementTree.ParseError("the root is not REQUEST")
+    tag = ""
+    for account in root.iterfind("CONTENT/ACCOUNTINFO"):
+        if account.findtext("KEYNAME") == "TAG":
+            tag = account.findtext("KEYVALUE") or ""
+    return Device(
+        device_id=(root.findtext("DEVICEID") or "").strip(),
+        serial=(root.findtext("CONTENT/BIOS/SSN") or "").strip(),
+        uuid=(root.findtext("CONTENT/HARDWARE/UUID") or "").strip(),
+        tag=tag,
+        xml=text,
+    )
+
+
+def _find_invitation(backend: Backend, fields: dict[str, Any]) -> Invitation:
+    options, state = backend.options, backend.state
+    if options.refuse_post:
+        raise Refused(options.refuse_post)
+    if options.max_devices is not None and len(state.agents) >= options.max_devices:
+        raise Refused("Too many devices")
+    if not fields.get("_email") or not fields.get("_invitation_token"):
+        raise Refused("Unable to find a enrollment method")
+    for invitation in state.invitations.values():
+        if invitation.token == fields["_invitation_token"]:
+            return invitation
+    raise Refused("Invitation token invalid")
+
+
+def _validate(backend: Backend, fields: dict[str, Any], invitation: Invitation) -> Device:
+    rules, develop = backend.options.rules, backend.options.develop
+    if rules == "C":
+        _check_notification(fields, backend.options.fcm)
+    serial, uuid = str(fields.get("_serial") or ""), str(fields.get("_uuid") or "")
+    if not (develop or serial or uuid):
+        raise Refused("One of serial and uuid is mandatory")
+    if rules == "A":
+        # Before 2017-12-14 the fields alone say which device it is.
+        device = Device(serial or uuid, serial or uuid, uuid, f"invitation_{invitation.token}", "")
+    elif not fields.get("inventory"):
+        raise Refused("Device inventory XML is mandatory")
+    else:
+        device = parse_inventory(fields["inventory"])
+    _check_version(fields, old=backend.options.documented)
+    if invitation.status != "pending":
+        raise Refused("Invitation is not pending")
+    if invitation.expires is None:
+        raise Refused("Expiration date of the invitation is not set")
+    if invitation.expires < time.time():
+        raise Refused("Invitation token expired")
+    user = backend.state.users[invitation.user_id]
+    if str(fields["_email"]) not in user.emails:
+        raise Refused(
+            "wrong email address" if backend.options.documented else "Wrong email address"
+        )
+    return device
+
+
+def _check_notification(fields: dict[str, Any], fcm: bool) -> None:
+    kind = fields.get("notification_type")
+    if kind == "fcm" and not fcm:
+        raise Refused("fcm service is not available")
+    if kind == "fcm" and not fields.get("notification_token"):
+        raise Refused("Notification token is missing")
+    if kind not in ("mqtt", "fcm"):
+        raise Refused("Notification settings are invalid")
+
+
+def _check_version(fields: dict[str, Any], old: bool) -> None:
+    version, kind = fields.get("version"), fields.get("type")
+    if not version:
+        raise Refused("Agent version missing")
+    if not kind:
+        raise Refused("MDM type missing")
+    if kind not in _MINIMUM:
+        raise Refused("unknown MDM type")
+    if not re.search(r"\d+\.\d+\.\d+", str(version)):
+        raise Refused("Bad agent version")
+    # The search is not anchored but the comparison is: "v2.0.0" compares as lower than any number.
+    number = re.match(r"(\d+)\.(\d+)", str(version))
+    if not old and (number is None or (int(number[1]), int(number[2])) < _MINIMUM[kind]):
+        raise Refused("The agent version is too low")
+
+
+def _consume(
+    backend: Backend, session: Session, fields: dict[str, Any], invitation: Invitation
+) -> User:
+    # From here on a retry needs a new invitation, whatever happens to the device.
+    invitation.status, invitation.expires = "done", None
+    user = backend.state.users[invitation.user_id]
+    # The real backend blanks names that are not sent.
+    user.firstname = str(fields.get("firstname") or "")
+    user.realname = str(fields.get("lastname") or "")
+    return user
+
+
+def _create(
+    backend: Backend,
+    fields: dict[str, Any],
+    invitation: Invitation,
+    device: Device,
+    owner: User,
+) -> Agent:
+    state = backend.state
+    if not device.device_id:
+        raise Refused("Cannot get the FusionInventory agent")
+    serial = device.serial
+    banned = serial.lower() in _BLACKLIST or re.fullmatch("0+|12345\\d*", serial)
+    # The serial becomes a topic level and the login: neither a wildcard nor the backend's own.
+    unfit = re.search(r"[/+#:\x00-\x1f]", serial) or serial == BACKEND_USER
+    if not serial or banned or unfit:
+        raise Refused("Cannot create the device")
+    entity = ENTITY if device.tag == f"invitation_{invitation.token}" else 0
+    computer = _computer(backend, device, serial, entity)
+    for old in [a for a in state.agents.values() if a.computer_id == computer.id]:
+        backend.purge(old)
+    slash = "/" if backend.options.rules == "A" else ""
+    agent = state.add(
+        "agents",
+        Agent,
+        name=str(fields["_email"]),
+        version=str(fields["version"]),
+        computer_id=computer.id,
+        user_id=0,
+        owner_id=owner.id,
+        entity=entity,
+        serial=serial,
+        topic=f"{slash}{entity}/agent/{serial}",
+        fleet_id=state.default_fleet.id,
+        mdm_type=str(fields["type"]),
+        has_system_permission=int(bool(fields.get("has_system_permission"))),
+        notification_type=str(fields.get("notification_type") or "mqtt"),
+        notification_token=str(fields.get("notification_token") or ""),
+    )
+    account = state.add(
+        "users",
+        User,
+        login=f"flyvemdm-agent-{agent.id}",
+        emails=[],
+        api_token=token(40),
+        profiles=[DEVICE],
+        agent_id=agent.id,
+    )
+    agent.user_id = account.id
+    backend.welcome(agent)
+    return agent
+
+
+def _computer(backend: Backend, device: Device, serial: str, entity: int) -> Computer:
+    state = backend.state
+    for computer in state.computers.values():
+        if computer.device_id == device.device_id:
+            computer.serial, computer.uuid, computer.entity = serial, device.uuid, entity
+            break
+    else:
+        computer = state.add(
+            "computers",
+            Computer,
+            device_id=device.device_id,
+            serial=serial,
+            uuid=device.uuid,
+            entity=entity,
+        )
+    if device.xml:
+        computer.inventory = device.xml
+        computer.inventories += 1
+    return computer

@@ -1,0 +1,71 @@
+"""Invitations and the forms of their deeplink."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from flyve_mdm.backend.model import GUEST, Invitation, User, token
+from flyve_mdm.text import php
+
+if TYPE_CHECKING:
+    from flyve_mdm.backend.server import Backend
+
+LANDING = "http://flyve.org/deeplink/"
+_JSON_KEYS = (
+    "url", "user_token", "invitation_token", "support_name", "support_phone",
+    "support_website", "support_email",
+)  # fmt: skip
+
+
+def invite(
+    backend: Backend,
+    email: str,
+    name: str,
+    phone: str,
+    website: str,
+    support_email: str,
+    firstname: str | None,
+    realname: str | None,
+) -> str:
+    """Invite a person, whose account is made when missing; returns the deeplink."""
+    state = backend.state
+    with state.changed:
+        user = next((u for u in state.users.values() if email in u.emails), None)
+        if user is None:
+            user = state.add(
+                "users", User, login=email, emails=[email], api_token=token(40), profiles=[GUEST]
+            )
+        user.firstname = user.firstname if firstname is None else firstname
+        user.realname = user.realname if realname is None else realname
+        invitation = state.add(
+            "invitations",
+            Invitation,
+            user_id=user.id,
+            token=secrets.token_hex(32),
+            expires=time.time() + backend.options.invitation_life,
+        )
+    backend.events.add("invited", email=email, invitation=invitation.id)
+    fields = [user.api_token, invitation.token, name, phone, website, support_email]
+    return deeplink(backend.url, fields, backend.options.deeplink, backend.options.documented)
+
+
+def deeplink(url: str, fields: list[str], form: str, documented: bool = False) -> str:
+    """Write a deeplink in one of its historical forms."""
+    if documented or form == "path":
+        text = ";".join([url.rstrip("/") + "/", *fields])
+        host = url.split("/")[2]
+        return f"{url.split(':')[0]}://{host}/{_base64(text)}"
+    if form == "json":
+        values = [url.rstrip("/"), *fields]
+        return LANDING + "?data=" + _base64(php(dict(zip(_JSON_KEYS, values, strict=True))))
+    # The real code escapes the whole text, its own separators included.
+    text = ";".join([url.rstrip("/"), *fields])
+    data = _base64(text.replace("\\", "\\\\").replace(";", "\\;"))
+    return f"flyve://register?data={data}" if form == "register" else f"{LANDING}?data={data}"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

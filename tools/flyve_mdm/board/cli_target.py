@@ -1,0 +1,206 @@
+"""`flyve deploy`, `provision`, `reset`, `flash`, `monitor` and `doctor`: boards of any kind."""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from flyve_mdm import keeper
+from flyve_mdm.board import doctor as examination
+from flyve_mdm.board import flash as flashing
+from flyve_mdm.board import monitor as monitoring
+from flyve_mdm.board import provision as provisioning
+from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board.cli import on_signals, reported
+from flyve_mdm.board.folder import Folder
+from flyve_mdm.board.progress import bar
+from flyve_mdm.board.remote import SerialBoard
+from flyve_mdm.board.supervisor import Supervisor
+from flyve_mdm.board.target import find_port, open_target
+from flyve_mdm.text import printable
+
+_TARGET = click.argument("target")
+_COLOURS = {examination.OK: "green", examination.WARN: "yellow", examination.BAD: "red"}
+
+
+@click.command()
+@_TARGET
+@reported
+def deploy(target):
+    """Puts the compiled firmware on the board TARGET: a virtual board's folder, or a port.
+
+    Files that are there already are not sent again.
+    """
+    with open_target(target) as board:
+        tree = board.tree()
+        with bar() as progress:
+            written = board.deploy(tree, progress)
+    count = sum(path.is_file() for path in tree.rglob("*"))
+    click.echo(f"{target}: {count} files installed, {written} of them new")
+
+
+@click.command()
+@_TARGET
+@click.option(
+    "--deeplink",
+    envvar="FLYVE_DEEPLINK",
+    metavar="LINK",
+    help="the invitation; - reads it from stdin  [FLYVE_DEEPLINK]",
+)
+@click.option("--email", help="address of the invited user")
+@click.option("--serial", help="serial number  [from the MAC address]")
+@click.option("--wifi", multiple=True, metavar="SSID", help="a network; several by repeating")
+@click.option(
+    "--psk",
+    multiple=True,
+    metavar="PSK",
+    help="its passphrase, one for each --wifi; - reads it from stdin  [FLYVE_PSK]",
+)
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CA certificate of the server, PEM or DER",
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="a setting")
+@reported
+def provision(target, deeplink, email, serial, wifi, psk, ca, settings):
+    """Gives the board TARGET its invitation, networks and settings.
+
+    All input is checked before anything is written. Settings are added to those on the board;
+    a VALUE is JSON or text, null removes the setting. Networks replace the former ones.
+    """
+    plan = provisioning.Plan()
+    if wifi and not psk and os.environ.get("FLYVE_PSK"):
+        psk = (os.environ["FLYVE_PSK"],)
+    try:
+        networks = provisioning.pair(wifi, psk)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    pairs = [_split(setting) for setting in settings]
+    pairs += [(n, v) for n, v in (("email", email), ("serial", serial)) if v is not None]
+    try:
+        for name, value in pairs:
+            plan.set(name, value)
+        if deeplink is not None:
+            plan.deeplink(_secret(deeplink, "Deeplink"))
+        if networks:
+            plan.wifi([(ssid, _secret(key, f"Passphrase of {ssid}")) for ssid, key in networks])
+        if ca:
+            plan.ca(ca)
+        if not plan.files and not plan.entries and not plan.settings:
+            raise click.UsageError("nothing to do: give --deeplink, --wifi, --ca or --set")
+        with open_target(target) as board:
+            warning = provisioning.apply(plan, board)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
+    written = [path for path, data in plan.files.items() if data is not None]
+    written += [f"NVS {key}" for (_, key), data in plan.entries.items() if data is not None]
+    click.echo(f"{target}: wrote {', '.join(sorted(written))}")
+
+
+@click.command()
+@_TARGET
+@reported
+def reset(target):
+    """Makes the board TARGET blank again, without the backend; firmware and Wi-Fi stay."""
+    with open_target(target) as board:
+        provisioning.forget(board)
+    click.echo(f"{target}: blank, it waits for a new deeplink")
+
+
+@click.command()
+@click.argument("port")
+@click.option(
+    "--image",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="a whole firmware image (.bin)",
+)
+@click.option("--erase", is_flag=True, help="blank the whole flash first: NVS and files, too")
+@reported
+def flash(port, image, erase):
+    """Writes a firmware image to the chip on PORT, after checking that it is whole and for that
+    chip.
+
+    NVS and files stay. An image with another partition table needs --erase.
+    """
+    try:
+        flashing.parts(image.read_bytes(), image.name)
+        with bar() as progress:
+            done = flashing.write(find_port(port), image, erase, progress)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{port}: {done}")
+
+
+@click.command()
+@_TARGET
+@reported
+def monitor(target):
+    """Shows the console of the board TARGET, with time stamps, until Ctrl-C.
+
+    A board on a port runs on; a virtual one is switched on for it.
+    """
+    stamps = monitoring.Stamps(click.echo)
+    if Path(target).is_dir():
+        supervisor = Supervisor(Folder(Path(target)), stamps.feed)
+        with on_signals(supervisor.power_off):
+            code = supervisor.run()
+        stamps.end()
+        sys.exit(code)
+    with contextlib.suppress(KeyboardInterrupt), on_signals(_interrupt):
+        monitoring.watch(find_port(target), stamps, lambda text: click.echo(text, err=True))
+
+
+@click.command()
+@_TARGET
+@reported
+def doctor(target):
+    """Says what the board TARGET is, and whether the agent can live on it.
+
+    Exits 1 when it cannot. The board is interrupted, and restarted afterwards; a virtual one is
+    switched on for it.
+    """
+    levels = set()
+    with contextlib.ExitStack() as stack:
+        board = stack.enter_context(_at_its_prompt(target, stack))
+        for finding in examination.examine(board, board.tree()):
+            levels.add(finding.level)
+            mark = click.style(f"{finding.level:<8}", fg=_COLOURS[finding.level])
+            click.echo(f"{mark} {finding.about:<13} {printable(finding.text)}")
+    sys.exit(1 if examination.BAD in levels else 0)
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+def _at_its_prompt(target, stack):
+    if not Path(target).is_dir():
+        return SerialBoard(find_port(target))
+    port = stack.enter_context(keeper.folder("flyve-port-")) / "port"
+    run = stack.enter_context(VirtualBoard(target).start(port=port))
+    run.wait_port()
+    return SerialBoard(str(port))
+
+
+def _split(setting):
+    name, equals, value = setting.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"--set {setting}: write it as key=value")
+    return name, value
+
+
+def _secret(value, prompt):
+    if value != "-":
+        return value
+    if sys.stdin.isatty():
+        return click.prompt(prompt, hide_input=True, err=True)
+    line = sys.stdin.readline()
+    if not line.strip():
+        raise ValueError(f"{prompt}: there is nothing on stdin")
+    return line.rstrip("\r\n")

@@ -1,0 +1,71 @@
+"""The console of a board, with the time at the start of each line."""
+
+import time
+from collections.abc import Callable
+
+import serial
+
+from flyve_mdm.board import ports
+from flyve_mdm.text import printable
+
+_BAUD = 115200
+_PATIENCE = 30
+_SILENCE = 3
+
+
+class Stamps:
+    """Adds a time stamp where a line begins, however it comes in."""
+
+    def __init__(self, write: Callable[[str], None], now: Callable[[], str] | None = None):
+        self._write, self._now = write, now or _now
+        self._partial = b""
+
+    def feed(self, data: bytes) -> None:
+        """Bytes of the console; whole lines are written."""
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._write(f"{self._now()} {printable(line.decode(errors='replace').rstrip())}")
+
+    def end(self) -> None:
+        """Writes what has no line end."""
+        if self._partial.strip():
+            self.feed(b"\n")
+
+
+def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
+    """Shows what comes from a port until KeyboardInterrupt. Sends nothing: the board runs on.
+
+    A port that goes away (native USB does at a reset) is waited for. Raises BoardError when it
+    cannot be opened, serial.SerialException when it does not come back.
+    """
+    ports.check_free(port)
+    deadline = None
+    while True:
+        try:
+            with serial.serial_for_url(port, _BAUD, timeout=0.2, exclusive=True) as console:
+                deadline = None
+                silent = time.monotonic() + _SILENCE
+                while True:
+                    data = console.read(max(1, console.in_waiting))
+                    stamps.feed(data)
+                    if data:
+                        silent = None
+                    elif silent and time.monotonic() > silent:
+                        tell(
+                            f"{port} is open, and the board says nothing: an agent does so while "
+                            "nothing changes. What the backend knows of it: `flyve admin list`"
+                        )
+                        silent = None
+        except serial.SerialException:
+            stamps.end()
+            if deadline is None:
+                tell(f"{port} is gone: waiting for it")
+                deadline = time.monotonic() + _PATIENCE
+            elif time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def _now() -> str:
+    seconds = time.time()
+    return time.strftime("%H:%M:%S", time.localtime(seconds)) + f".{int(seconds * 1000) % 1000:03}"

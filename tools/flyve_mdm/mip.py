@@ -1,0 +1,30 @@
+"""package.json, from which mip installs the compiled agent out of a checkout.
+
+`python -m flyve_mdm.mip` writes it; it changes when a module comes or goes.
+"""
+
+import json
+
+from flyve_mdm import ROOT, build
+
+PACKAGE = ROOT / "package.json"
+VERSION = "0.1.0"
+
+
+def urls() -> list[list[str]]:
+    """Where each file goes below the root of a board's flash, and where it lies here."""
+    return [
+        [step.target, f"{'firmware' if step.level is None else 'build/firmware'}/{step.target}"]
+        for step in build.firmware_steps()
+    ]
+
+
+def main() -> None:
+    """Writes package.json, a line a file."""
+    lines = ",\n".join(f"        {json.dumps(url)}" for url in urls())
+    text = f'{{\n    "urls": [\n{lines}\n    ],\n    "version": "{VERSION}"\n}}\n'
+    PACKAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""A timeline on the console: who did what, and when."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from flyve_mdm.text import printable
+
+_STYLES = {"admin": "magenta", "backend": "cyan", "board": "green", "demo": "bold"}
+_COLUMNS = 110  # of the picture; longer lines are cut there
+
+
+class Timeline:
+    """Prints who did what, and when since the start; lines may come from several threads.
+    drawn: a picture of it is wanted, so nothing may move on the console."""
+
+    def __init__(self, drawn: bool):
+        self.console = Console(highlight=False, record=drawn, width=_COLUMNS if drawn else None)
+        self.bars = self.console.is_terminal and not drawn
+        self._start = time.monotonic()
+        self._lock = threading.Lock()
+
+    def tell(self, who: str, what: str) -> None:
+        """Prints one line."""
+        with self._lock:
+            line = Text()
+            line.append(f"{time.monotonic() - self._start:7.2f} s  ", style="dim")
+            line.append(f"{who:<8}", style=_STYLES[who])
+            line.append(printable(what))
+            self.console.print(line, soft_wrap=True)
+
+    def draw(self, path: Path) -> None:
+        """Writes all that was printed as an SVG."""
+        drawn = self.console.export_svg(title="make demo", unique_id="demo")
+        # A picture in a page may load nothing: the font has to be one that the reader has.
+        path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
