@@ -18,6 +18,7 @@ _NONE = const(
     "no invitation in it; copy the whole link, or, if a mail gateway has replaced it, open it and "
     "copy the address that it leads to"
 )
+_SEGMENTS = const(32)  # of a path, with which the base64 may begin
 _PIECE = const(1024)  # symbols that are decoded at once
 
 
@@ -47,7 +48,9 @@ def _payload(link):
     else:
         # Standard base64 may itself contain "/": drop leading segments one by one.
         at = link.find(b"/", link.find(b"://") + 3)
-        while at >= 0:
+        for _ in range(_SEGMENTS):
+            if at < 0:
+                return
             head = link[at + 1 : at + 4]
             yield at + 1, len(link), head in (b"aHR", b"SFR", b"eyJ")
             at = link.find(b"/", at + 1)

@@ -12,7 +12,8 @@ _UNSEEN = const((b"\xc2\xa0", b"\xc2\xad", b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\
                  b"\xe2\x80\x8e", b"\xe2\x80\x8f", b"\xe2\x81\xa0", b"\xef\xbb\xbf"))  # fmt: skip
 _ENTITIES = const((b"&lt;", b"<", b"&gt;", b">", b"&quot;", b'"', b"&equals;", b"=",
                    b"&plus;", b"+", b"&sol;", b"/"))  # fmt: skip
-_QUOTES = const(b" \t\r\n<>\"'`()[]{}.,;*")
+_QUOTES = const(b" \t\r\n<>\"'`()[]{}.,;:!?*")
+_ENDS = const(b"<>\"'`]")  # nothing of a link comes behind these
 _DIGITS = const(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -48,6 +49,8 @@ def _mended(data):
     for unseen in _UNSEEN:
         data = data.replace(unseen, b"")
     data = data.replace(b"\r\n", b"\n").replace(b"\n> ", b"\n").replace(b"\n>", b"\n")
+    while b"\n " in data:
+        data = data.replace(b"\n ", b"\n")  # a broken line goes on below its beginning
     if b"=3D" in data or b"=3d" in data:
         data = escapes(data.replace(b"=\n", b""), b"=")  # quoted-printable
     elif b"=\n" in data:
@@ -63,12 +66,13 @@ def _mended(data):
     if at > 0 and data[at - 1] in b"=/&?":
         at = 0
     data = data[max(0, at) :].strip(_QUOTES)
-    for i in range(len(data)):
-        if data[i] in b"<>\"'`" or data[i] > 0x7E:
-            if i:
-                return data[:i]
-            return _mended(data[1:]) if data[1:] else data
-    return data
+    at = 0
+    while at < len(data) and (data[at] in _ENDS or data[at] > 0x7E):
+        at += 1
+    end = at
+    while end < len(data) and data[end] not in _ENDS and data[end] < 0x7F:
+        end += 1
+    return data[at:end].strip(_QUOTES)
 
 
 def _numbered(data):

@@ -1,6 +1,7 @@
 """Every form of invitation that is known, and everything that must be refused by name."""
 
 import binascii
+import time
 
 from flyve.deeplink import DeeplinkError, parse
 
@@ -322,6 +323,11 @@ def test_what_a_mail_makes_of_a_link_is_undone():
         "'" + PAYLOAD + "'",
         "<" + LINK[:60] + "\r\n" + LINK[60:] + ">\r\n",
         "[Enroll](" + LINK + ")",
+        "[" + LINK + "](" + LINK + ")",
+        LINK + "!",
+        "Here: " + LINK + "?",
+        "\u00ab(" + PAYLOAD + ")\u00bb",
+        LINK[:60] + "\r\n    " + LINK[60:],
         '<a href="' + more.replace("&", "&amp;") + '">Enroll</a>',
         more.replace("&", "&amp;amp;"),
         more.replace("=", "&#61;").replace("/", "&#x2F;"),
@@ -382,3 +388,11 @@ def test_escaped_pairs_in_a_json_are_joined():
 def test_a_url_of_slashes_only_is_refused_by_name():
     for url in ("http://", "https://", "http:///", "http:///x", "https://////"):
         refused(b64(url + "\\;tok\\;inv"), "its URL has no host")
+
+
+# Texts
+def test_what_looks_like_many_quotes_or_segments_is_refused_soon():
+    begun = time.ticks_ms()
+    for text in (b"\xff", b"\xc2\xab", b"/aHR", b"/", b"http://"):
+        refused((b"http://a" if text[:1] == b"/" else b"") + text * (4000 // len(text)), "")
+    assert time.ticks_diff(time.ticks_ms(), begun) < 2000
