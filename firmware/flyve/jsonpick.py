@@ -97,7 +97,7 @@ class _Scanner:
                 if len(head) < _SHOWN:
                     head.append(c if 0x20 <= c < 0x7F else 0x3F)
                 c = self.byte()
-                if c | _CASE == _OBJECT and self.begins(c):
+                if c | _CASE == _OBJECT and self.begins(c, not head.decode().strip("?")):
                     text = head.decode().lower()
                     if "<!doctype" in text or "<html" in text or text[:5] == "<?xml":
                         break
@@ -108,23 +108,32 @@ class _Scanner:
             pass
         return 0
 
-    def begins(self, c):
+    def begins(self, c, alone):
         """True when a document begins with the bracket c, which was just read, and what follows
-        it: so it does not in the {main} of a stack trace."""
+        it: so it does not in the {main} of a stack trace, or where a notice quotes code. alone:
+        nothing that can be read stands before it, so it may be empty, or hold texts."""
         buf = self.buf
         first = self.at - 1
-        at = first + 1
         while True:
-            while at < self.end:
-                if buf[at] not in b" \n\r\t":
-                    return buf[at] in (b'"}' if c == _OBJECT else b'"[]{')
-                at += 1
+            text = bytes(buf[first + 1 : min(self.end, first + _SHOWN)]).lstrip()
+            mark = text[:1]
+            if c == _ARRAY and mark:
+                return mark == b"{" or (alone and mark in b'"[]')
+            if mark == b'"':
+                at = text.find(b'"', 1)
+                text = text[at + 1 :].lstrip() if at > 0 else b""
+                if text:
+                    return text[:1] == b":"
+            elif mark:
+                return alone and mark == b"}"
+            if self.end - first > _SHOWN:
+                return False
             size = self.end - first
             buf[:size] = buf[first : self.end]
             self.start += first
             first = 0
             self.at = 1
-            at = self.end = size
+            self.end = size
             size = self.readinto(memoryview(buf)[size:]) if size < len(buf) else 0
             if not size:
                 return False

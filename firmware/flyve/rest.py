@@ -48,7 +48,7 @@ class RestError(Exception):
         else:
             known = 400 <= self.status < 500 and self.endpoint != "initSession"
         code = self.code
-        return known and code[:5] == "ERROR" and code[:19] != "ERROR_SESSION_TOKEN"
+        return known and code[:6] == "ERROR_" and code[:19] != "ERROR_SESSION_TOKEN"
 
 
 def _header(line, headers):
@@ -68,6 +68,22 @@ def _header(line, headers):
             log.warn("rest", "a cookie of the server is too long to go back")
         elif len(found) < 2 * _COOKIES:
             found.append(value.strip())
+
+
+def _deleted(how):
+    """True when the attributes of a cookie say that it is over."""
+    over = False
+    for one in how.lower().split(b";"):
+        key, _, value = one.strip().partition(b"=")
+        value = value.strip()
+        key = key.strip()
+        if key == b"max-age":
+            return value[:1] == b"-" or value.strip(b"0") == b""
+        if key == b"expires":
+            # In the last century: another time would need a clock that is right.
+            for part in value.replace(b"-", b" ").split():
+                over = over or len(part) == 4 and part[:2] == b"19"
+    return over
 
 
 def _final_head(answer):
@@ -178,8 +194,7 @@ class Rest:
         if kept is None:
             kept = self._owner.cookies = {}
         kept.pop(name, None)
-        how = how.replace(b" ", b"").lower()
-        if not name or not value or b"max-age=0" in how or b"1970" in how:
+        if not name or not value or _deleted(how):
             return
         size = len(name) + len(value) + sum([len(n) + len(kept[n]) for n in kept])
         if len(kept) < _COOKIES and size <= _COOKIE_BYTES and min(name + value) >= 0x20:

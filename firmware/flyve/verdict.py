@@ -18,11 +18,12 @@ _TRIES = const(8)  # brackets with which the JSON may begin
 _URL = const("no GLPI API at this URL: check the API's URL in the plugin's settings")
 # What a status means when it is not GLPI's.
 _LOGIN = const("a gateway before GLPI wants a login of its own: let the API's URL pass there")
+_WALL = const("a gateway or firewall before GLPI refuses this: let the API's URL pass there")
 _OLDER = const("the server takes no HTTP/1.0: allow it for the API's URL")
 _HEAD = const("a gateway before GLPI takes no request that long: set token_in to header")
 _MEANINGS = {
     401: _LOGIN,
-    403: "a gateway or firewall before GLPI refuses this: let the API's URL pass there",
+    403: _WALL,
     407: _LOGIN,
     408: "a gateway before GLPI did not wait for the whole request",
     413: "a gateway before GLPI takes no body that long: raise its limit (nginx: "
@@ -36,12 +37,18 @@ _MEANINGS = {
     503: "the server is overloaded or under maintenance",
     504: "the server behind the gateway does not answer in time",
     505: _OLDER,
+    507: "the server's disk is full",
+    511: _LOGIN,
 }  # fmt: skip
 
 
 def meaning(status):
     """What a status means that something else than GLPI has sent."""
+    if 520 <= status < 531:
+        status = 504 if status in (522, 524) else 502  # a gateway's own codes
     text = _MEANINGS.get(status)
+    if not text and 400 < status < 500 and status not in (404, 405, 410):
+        text = _WALL
     if not text:
         text = _URL if status < 500 else "the server failed: see its error log"
         if status < 300:
@@ -72,11 +79,14 @@ def _value(text):
     for at in range(len(text) if page(text) else 0, len(text)):
         if text[at] in b"[{" and tried < _TRIES:
             tried += 1
-            end = text.rfind(b"]" if text[at] == 0x5B else b"}")
-            try:
-                return loads(text[at : end + 1])
-            except ValueError:
-                pass
+            end = len(text)
+            # GLPI's pair may have brackets behind it that are not its own.
+            for _ in range(_TRIES if text[at + 1 : at + 16].lstrip()[:6] == b'"ERROR' else 1):
+                end = text.rfind(b"]" if text[at] == 0x5B else b"}", at, end)
+                try:
+                    return loads(text[at : end + 1])
+                except ValueError:
+                    pass
     raise ValueError("syntax error")
 
 
@@ -103,7 +113,12 @@ def judge(answer):
             if text.lstrip()[:1] in [b"{", b"["]:
                 code = "BAD_JSON"
                 message = str(e)
-    if isinstance(value, list) and len(value) == 2 and str(value[0]).startswith("ERROR"):
+    if (
+        isinstance(value, list)
+        and len(value) == 2
+        and (value[0] == "ERROR" or str(value[0])[:6] == "ERROR_")
+        and isinstance(value[1], (str, list))  # a list tells of each item
+    ):
         code = value[0]
         message = str(value[1] or "").split("; view documentation")[0]
         headers = {}

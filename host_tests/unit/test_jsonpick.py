@@ -324,6 +324,17 @@ def test_what_php_or_an_editor_puts_before_the_document_is_passed_over_and_told(
 
 
 # A19
+def test_brackets_in_what_php_says_do_not_begin_the_document():
+    for text in ('["name"]', "[0]", "[]", '{"a"}', "{}", "int[]", '(1) {\n  ["id"]=>\n  int(5)\n}'):
+        notice = b"<b>Notice</b>: Undefined index: %s in <b>/x.php</b>\n" % text.encode()
+        for document in (b'{"a": 17}', b'[{"a": 17}]'):
+            for size in (64, 1024):
+                found = pick(Source(notice + document, size), ("a", "0.a"), bytearray(size))
+                assert list(found.values()) == [17], (text, found)
+    assert pick(Source(b"\xef\xbb\xbf[]"), ("a",)) == {}
+
+
+# A19
 def test_a_web_page_with_json_in_it_is_none():
     page = b'<!DOCTYPE html><html><script type="application/ld+json">\n{"a": 1}</script></html>'
     assert type(refused(page, "a")) is NotJson

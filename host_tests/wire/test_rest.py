@@ -152,13 +152,21 @@ def test_the_status_of_an_error_is_kept(upy, api, status):
 @pytest.mark.parametrize(
     "body",
     [b'{"message": "x"}', b'["ERROR_ALONE"]', b'{"0": "ERROR_X", "1": "y"}', b'["error", "x"]',
-     b'["ERROR_X", "y", "z"]', b'[["ERROR_X", "y"]]', b"{}"],
+     b'["ERROR_X", "y", "z"]', b'[["ERROR_X", "y"]]', b"{}", b'["ERRORS", "x"]',
+     b'["ERROR_X", {"reason": "y"}]', b'["ERROR_X", 3]', b'[0]', b'[{"ERROR_X": 1}, "y"]'],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 503])
 def test_only_glpi_s_pair_is_its_verdict(upy, api, body, status):
     api(answer(body, f"{status} Text"))
     found = _refusal(upy)
     assert (found["status"], found["code"], found["verdict"]) == (status, "NOT_GLPI", False)
+
+
+# A14
+def test_an_error_without_a_name_is_no_verdict(upy, api):
+    api(_error("ERROR", "Bad Request"))
+    found = _refusal(upy)
+    assert (found["code"], found["message"], found["verdict"]) == ("ERROR", "Bad Request", False)
 
 
 # A14
@@ -185,10 +193,13 @@ def test_the_server_may_say_how_long_to_wait(upy, api, header, ms):
 
 # A19
 @pytest.mark.parametrize(
-    "before", [b"\xef\xbb\xbf", b"<br />\n<b>Notice</b>: {main} in <b>x</b> on line <b>1</b>\n"]
-)
-def test_what_php_puts_before_an_error_is_passed_over(upy, api, before):
-    api(answer(before + b'["ERROR_GLPI_ADD", "no"]<br />\n', "400 Bad Request"))
+    "before",
+    [b"\xef\xbb\xbf", b"<br />\n<b>Notice</b>: {main} in <b>x</b> on line <b>1</b>\n", b"[0] ",
+     b"\xef\xbb\xbf\nNotice: [a] in x\n"],
+)  # fmt: skip
+@pytest.mark.parametrize("behind", [b"<br />\n", b"\nNotice: array[0], int[] in x on line 1 ]\n"])
+def test_what_php_puts_around_an_error_is_passed_over(upy, api, before, behind):
+    api(answer(before + b'["ERROR_GLPI_ADD", "no"]' + behind, "400 Bad Request"))
     found = _refusal(upy)
     assert (found["code"], found["message"]) == ("ERROR_GLPI_ADD", "no")
 
@@ -210,7 +221,9 @@ MEANINGS = [
     ("504 Gateway Time-out", "in time"), ("503 X", "maintenance"), ("429 X", "no more requests"),
     ("426 Upgrade Required", "HTTP/1.0"), ("505 X", "HTTP/1.0"), ("401 X", "login of its own"),
     ("403 X", "firewall"), ("408 X", "did not wait"), ("431 X", "token_in"),
-    ("507 X", "error log"), ("404 X", "check the API's URL"), ("200 OK", "under maintenance"),
+    ("507 X", "disk is full"), ("508 X", "error log"), ("511 X", "login of its own"),
+    ("451 X", "firewall"), ("425 X", "firewall"), ("521 X", "is down"), ("524 X", "in time"),
+    ("530 X", "is down"), ("405 X", "check the API's URL"), ("404 X", "check the API's URL"), ("200 OK", "under maintenance"),
 ]  # fmt: skip
 
 
@@ -274,6 +287,27 @@ def test_cookies_go_back_as_long_as_the_session(upy, serve):
         [], ["SRV=b", "glpi_1=x y"], jars[1], []
     ]  # fmt: skip
     assert not any("SRV" in line or "glpi_1" in line for line in found["lines"])
+
+
+# A20
+@pytest.mark.parametrize(
+    ("how", "kept"),
+    [("Max-Age=0", 0), ("max-age = 00", 0), ("Max-Age=-1", 0), ("Max-Age=06", 1),
+     ("Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/", 0), ("Path=/a/1970/19; Secure", 1),
+     ("Expires=Tue, 01 Dec 1994 16:00:00 GMT", 0), ("Expires=Thu, 19 Nov 2026 19:19:19 GMT", 1),
+     ("Expires=Thu, 01-Jan-1970 00:00:01 GMT; Max-Age=60", 1), ("expires", 1), (";;=;", 1)],
+)  # fmt: skip
+def test_a_cookie_goes_back_unless_it_is_over(upy, serve, how, kept):
+    seen = []
+
+    def script(connection):
+        seen.append(b"Cookie: a=1" in connection.request())
+        connection.send(answer(b'{"session_token": "s1"}', "200 OK", "Set-Cookie: a=1; " + how))
+
+    peer = serve(script)
+    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, None)
+    upy.call("api", "several", USER)
+    assert seen[1] is bool(kept)
 
 
 # A20
