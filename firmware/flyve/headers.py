@@ -53,13 +53,16 @@ def file_name(text):
 def _extended(value):
     """The text of a value in the form charset'language'text with %XX; None for another."""
     parts = value.split("'")
-    if len(parts) != 3 or parts[0].lower() not in ("utf-8", "us-ascii"):
+    charset = parts[0].lower()
+    if len(parts) != 3 or charset not in ("utf-8", "us-ascii", "iso-8859-1"):
         return None
     parts = parts[2].split("%")
     data = parts[0].encode()
     try:
         for part in parts[1:]:
             data += bytes((int(part[:2], 16),)) + part[2:].encode()
+        if charset[0] == "i":
+            return clean("".join([chr(c) for c in data]))
         return clean(data.decode())
     except ValueError:  # UnicodeError, too
         return None
@@ -79,14 +82,19 @@ def instant(text):
     zone = 0
     try:
         for word in text.split("(")[0].replace(",", " ").lower().split():
-            if ":" in word:
+            if word[:3] in ("gmt", "utc") and len(word) > 3:
+                word = word[3:]  # GMT+1
+            if word[0] in "+-":
+                hour, colon, minute = word[1:].partition(":")
+                if not colon:
+                    hour, minute = word[1:3], word[3:]
+                zone = int(hour) * 3600 + int(minute or 0) * 60
+                zone = -zone if word[0] == "-" else zone
+            elif ":" in word:
                 hour, minute, second = (int(n) for n in (word + ":0:0").split(":")[:3])
                 if hour > 23 or minute > 59 or second > 60:
                     return None
                 clock = hour * 3600 + minute * 60 + second
-            elif word[0] in "+-":
-                zone = int(word[1:3]) * 3600 + int(word[3:5]) * 60
-                zone = -zone if word[0] == "-" else zone
             elif word in _ZONES:
                 at = _ZONES.index(word)
                 zone = ((at & 1) - 5 - at // 2) * 3600

@@ -17,6 +17,10 @@ def test_the_same_instant_in_another_form_is_the_same():
         "Mon,  2 Nov 26 08:00:00 +0000 (UTC)",
         "Monday, 02-Nov-26 08:00:00 GMT",
         "Mon Nov  2 08:00:00 2026",
+        "Mon, 02 Nov 2026 09:00:00 +01",
+        "Mon, 02 Nov 2026 03:00:00 -05:00",
+        "Mon, 02 Nov 2026 10:30:00 GMT+2:30",
+        "Mon, 02 Nov 2026 09:00:00 UTC+1",
     ):
         assert same_time(BEGIN, other), other
     leap = "Wed, 28 Feb 2024 23:30:00 -0100"
