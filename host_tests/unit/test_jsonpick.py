@@ -325,7 +325,8 @@ def test_what_php_or_an_editor_puts_before_the_document_is_passed_over_and_told(
 
 # A19
 def test_brackets_in_what_php_says_do_not_begin_the_document():
-    for text in ('["name"]', "[0]", "[]", '{"a"}', "{}", "int[]", '(1) {\n  ["id"]=>\n  int(5)\n}'):
+    dumped = '(1) {\n  ["id"]=>\n  int(5)\n}'
+    for text in ('["name"]', "[0]", "[]", '{"a"}', "{}", "int[]", dumped):
         notice = b"<b>Notice</b>: Undefined index: %s in <b>/x.php</b>\n" % text.encode()
         for document in (b'{"a": 17}', b'[{"a": 17}]'):
             for size in (64, 1024):

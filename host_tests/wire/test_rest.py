@@ -223,7 +223,8 @@ MEANINGS = [
     ("403 X", "firewall"), ("408 X", "did not wait"), ("431 X", "token_in"),
     ("507 X", "disk is full"), ("508 X", "error log"), ("511 X", "login of its own"),
     ("451 X", "firewall"), ("425 X", "firewall"), ("521 X", "is down"), ("524 X", "in time"),
-    ("530 X", "is down"), ("405 X", "check the API's URL"), ("404 X", "check the API's URL"), ("200 OK", "under maintenance"),
+    ("530 X", "is down"), ("405 X", "check the API's URL"), ("404 X", "check the API's URL"),
+    ("200 OK", "under maintenance"),
 ]  # fmt: skip
 
 
