@@ -3,6 +3,9 @@
 import base64
 import dataclasses
 import io
+import os
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -117,6 +120,23 @@ def test_an_interpreter_that_does_not_fit_is_one_line(monkeypatch, tmp_path):
             toolchain.check()
         assert "\n" not in str(raised.value)
     toolchain.check.cache_clear()
+
+
+# B14
+@pytest.mark.parametrize("command", ["bench", "size"])
+@pytest.mark.parametrize("said", ["", "true (any coreutils)\nCopyright of many years\n"])
+def test_a_tool_that_does_not_fit_is_one_line_before_anything_is_measured(
+    monkeypatch, tmp_path, command, said
+):
+    tool = tmp_path / "mpy-cross"
+    tool.write_text(f"#!/bin/sh\nprintf '{said}'\ntest -n '{said}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("MPY_CROSS", str(tool))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-m", "flyve_mdm.cli", command], env=env,
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1, done.stderr
 
 
 def _flyve(*args, **kwargs):

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 import click
 from rich.console import Console
 
-from flyve_mdm import BUILD, ROOT, tables
+from flyve_mdm import BUILD, ROOT, build, libraries, tables, toolchain
 
 _REPORT = BUILD / "bench.json"
 _PAGE = ROOT / "docs" / "performance.md"
@@ -63,12 +63,16 @@ def bench(names: tuple[str, ...], write: bool) -> None:
             raise click.ClickException(f"no bench {name}; there are: {', '.join(known)}")
     console = Console()
     rows = []
-    with console.status("measuring"):
-        for row in measure(list(names) or known):
-            rows.append(row)
-            console.print(
-                f"{row.what}: {row.value}", soft_wrap=True, markup=False, highlight=False
-            )
+    try:
+        build.build()  # what is missing for it is said before anything is measured
+        with console.status("measuring"):
+            for row in measure(list(names) or known):
+                rows.append(row)
+                console.print(
+                    f"{row.what}: {row.value}", soft_wrap=True, markup=False, highlight=False
+                )
+    except (build.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
+        raise click.ClickException(str(error)) from None
     heading = (name if name != "met" else "" for name in _HEADING)
     tables.show(heading, (_cells(row, "ok", "short") for row in rows), styles={"short": "red"})
     _REPORT.parent.mkdir(exist_ok=True)

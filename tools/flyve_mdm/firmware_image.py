@@ -51,10 +51,12 @@ def _source(path: str) -> Path:
         )
     source = Path(path).absolute()
     try:
-        numbers = dict(_VERSION.findall((source / "py" / "mpconfig.h").read_text()))
+        numbers = dict(
+            _VERSION.findall((source / "py" / "mpconfig.h").read_text(errors="replace"))
+        )
     except OSError:
         numbers = {}
-    if not numbers or not (source / "ports" / "esp32" / "Makefile").exists():
+    if len(numbers) < 2 or not (source / "ports" / "esp32" / "Makefile").exists():
         raise FirmwareError(f"MICROPYTHON_SRC={path} is no checkout of MicroPython")
     version = int(numbers["MAJOR"]), int(numbers["MINOR"])
     if version < toolchain.OLDEST:

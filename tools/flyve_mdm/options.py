@@ -81,6 +81,8 @@ def finite(value: float) -> float:
 
 def output(path: Path) -> Path:
     """A file that can be written. Raises ValueError."""
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} is a folder: name a file")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise ValueError(f"{path}: there is no folder {folder}")

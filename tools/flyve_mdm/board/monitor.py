@@ -6,6 +6,7 @@ from collections.abc import Callable
 import serial
 
 from flyve_mdm.board import ports
+from flyve_mdm.board.folder import BoardError
 from flyve_mdm.text import printable
 
 _BAUD = 115200
@@ -39,11 +40,12 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
     cannot be opened, serial.SerialException when it does not come back.
     """
     ports.check_free(port)
+    seen = False
     deadline = None
     while True:
         try:
             with serial.serial_for_url(port, _BAUD, timeout=0.2, exclusive=True) as console:
-                deadline = None
+                seen, deadline = True, None
                 silent = time.monotonic() + _SILENCE
                 while True:
                     data = console.read(max(1, console.in_waiting))
@@ -57,6 +59,8 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
                         )
                         silent = None
         except serial.SerialException:
+            if not seen:
+                raise BoardError(f"{port} cannot be opened: is it plugged in?") from None
             stamps.end()
             if deadline is None:
                 tell(f"{port} is gone: waiting for it")
