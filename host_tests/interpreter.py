@@ -6,13 +6,11 @@ only the same `run`.
 
 import contextlib
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flyve_mdm import build, coverage, toolchain
+from flyve_mdm import build, coverage, keeper, toolchain
 from host_tests.child import Child, Hang, Stopped
 
 MARK = b"\x1e"
@@ -23,7 +21,7 @@ class Workshop:
     """A temporary folder with compiled scripts in it and an empty one to run in."""
 
     def __init__(self):
-        self.root = Path(tempfile.mkdtemp(prefix="flyve-"))
+        self.root = keeper.make_folder("flyve-")
         self.modules = self.root / "modules"
         self.cwd = self.root / "cwd"
         self.cwd.mkdir()
@@ -47,7 +45,7 @@ class Workshop:
         return [toolchain.micropython(), *options, "-c", setup + statement]
 
     def close(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
+        keeper.remove_folder(self.root)
 
 
 class UnixPort:

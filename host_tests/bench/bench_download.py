@@ -6,10 +6,10 @@ import json
 import shutil
 import statistics
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from flyve_mdm import keeper
 from flyve_mdm.bench import Row
 from host_tests.download.ground import Site, blank_board, content
 
@@ -23,13 +23,13 @@ _WAYS = ("agent", "careful", "plain")
 
 def rows() -> Iterator[Row]:
     """Throughput, flash wear and connections of a download."""
-    with tempfile.TemporaryDirectory(prefix="flyve-bench-") as folder:
-        template = blank_board(Path(folder) / "template", 4 << 20)
-        site = Site(Path(folder) / "board", template)
+    with keeper.folder("flyve-bench-") as folder:
+        template = blank_board(folder / "template", 4 << 20)
+        site = Site(folder / "board", template)
         try:
             site.board.write("/main.py", _SCRIPT.read_bytes())
             site.save()
-            yield from _throughput(site, Path(folder))
+            yield from _throughput(site, folder)
             yield from _wear(site)
         finally:
             site.close()

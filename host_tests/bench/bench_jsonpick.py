@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from flyve_mdm import keeper
 from flyve_mdm.bench import Row
 from host_tests.bench.rig import KIB, SCRIPTS, kib
 from host_tests.interpreter import Interpreter
@@ -21,10 +21,10 @@ _RUNS = 5
 def rows() -> Iterator[Row]:
     """Growth at each size, then speed."""
     with (
-        tempfile.TemporaryDirectory(prefix="flyve-") as folder,
+        keeper.folder("flyve-bench-") as folder,
         Interpreter(SCRIPTS, heap="24M", deadline=60) as upy,
     ):
-        path = str(Path(folder) / "session.json")
+        path = str(folder / "session.json")
         upy.call("pick", "document", path, _PEER)
         peer = upy.call("pick", "growth", path, "json.loads")
         for size in _SIZES:

@@ -10,14 +10,13 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
-from flyve_mdm import build
+from flyve_mdm import build, keeper
 from flyve_mdm.backend.broker import find_mosquitto, free_port
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
@@ -54,7 +53,7 @@ class Rig:
     def __enter__(self) -> Rig:
         build.build()
         with contextlib.ExitStack() as stack:
-            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flyve-")))
+            self._folder = stack.enter_context(keeper.folder("flyve-bench-"))
             self.backend = stack.enter_context(Backend(tls=self._tls, **self._switches))
             self._stack = stack.pop_all()
         return self
@@ -103,20 +102,20 @@ def broker() -> Iterator[int]:
     if program is None:
         raise click.ClickException("mosquitto was not found: install it for this bench")
     port = free_port("127.0.0.1")
-    with tempfile.TemporaryDirectory(prefix="flyve-") as folder:
-        conf = Path(folder) / "mosquitto.conf"
+    with keeper.folder("flyve-bench-") as folder:
+        conf = folder / "mosquitto.conf"
         lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "log_dest none"]
         conf.write_text("\n".join(lines + ["user root"] * (os.geteuid() == 0)) + "\n")
-        process = subprocess.Popen(
-            [program, "-c", conf], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        process = keeper.start(
+            [program, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             _await_port(port)
             yield port
         finally:
             process.terminate()
             process.wait(5)
+            keeper.forget(process.pid)
 
 
 def _await_port(port: int) -> None:
