@@ -2,6 +2,7 @@
 
 import pytest
 
+from flyve_mdm.board import appimage
 from host_tests.packages.ground import entry
 
 SHOW = "import sys\nprint('path:' + sys.path[0])\n"
@@ -128,6 +129,77 @@ def test_it_gives_way_once_and_only_to_a_slot_that_is_whole(ground):
     for update, whole in ((2, True), (B_BEFORE_IT_A, False), (1 | 128, True)):
         made, lines = crashing(ground, update, whole)
         assert lines[0] == lines[1], (update, whole)
+
+
+OTHER, FALLEN, OTA_1 = 1 << 18, 1 << 19, 17 << 8
+# From power on: the other slot gets its image, then the board crashes as often as it is told.
+CRASHES = """
+import machine
+from esp32 import NVS, Partition
+from flyve import update
+running = Partition(Partition.RUNNING)
+print("runs", running.info()[4], update.status())
+left = NVS("test")
+if machine.reset_cause() == 1:
+    with open("/image", "rb") as f:
+        running.get_next_update().writeblocks(0, f.read())
+    left.set_i32("left", COUNT)
+CONFIRM
+if left.get_i32("left"):
+    left.set_i32("left", left.get_i32("left") - 1)
+    machine.reset()
+print("rests")
+"""
+
+
+def falling(ground, count, image=None, confirm="", update=OTHER):
+    """A confirmed image that has crashed seven times crashes `count` times more: what ran."""
+    image = image or appimage.build()
+    made = ground.board(ota=True)
+    made.change(
+        {"/main.py": CRASHES.replace("COUNT", str(count)).replace("CONFIRM", confirm).encode(),
+         "/image": bytes(image).ljust(-(-len(image) // 4096) * 4096, b"\xff")},
+        {("flyve", "update"): update, ("flyve", "crashes"): 7},
+    )  # fmt: skip
+    run = ground.start(made)
+    run.wait_log("^rests$", 20)
+    run.kill()
+    return made, [line[5:] for line in run.log if line.startswith("runs ")]
+
+
+# A24
+def test_an_image_that_crashes_in_safe_mode_gives_way_to_the_one_before(ground):
+    made, lines = falling(ground, 1)
+    assert lines == ["ota_0 None", "ota_1 trial"]
+    assert (entry(made, "update"), entry(made, "crashes")) == (OTA_1 | FALLEN, 0)
+
+
+# A24
+def test_images_that_both_crash_are_not_started_back_and_forth(ground):
+    made, lines = falling(ground, 12)
+    assert lines[:3] == ["ota_0 None", "ota_1 trial", "ota_0 failed"]
+    assert set(lines[3:]) == {"ota_0 failed"}
+    made, lines = falling(ground, 12, confirm="update.confirm()")
+    assert lines[:2] == ["ota_0 None", "ota_1 trial"]
+    assert set(lines[2:]) == {"ota_1 confirmed"}
+    assert not entry(made, "update") & OTHER
+
+
+# A24
+def test_an_image_does_not_give_way_to_one_that_is_damaged_or_was_not_there(ground):
+    damaged = bytearray(appimage.build())
+    damaged[-40] ^= 1
+    for image, update in ((damaged, OTHER), (None, 0)):
+        made, lines = falling(ground, 3, image, update=update)
+        assert set(lines) == {"ota_0 None"}
+        assert entry(made, "update") == 0
+
+
+# A24
+def test_a_slot_goes_before_the_other_image(ground):
+    made, lines = falling(ground, 1, update=OTHER | 1 | 1 << 16)
+    assert lines == ["ota_0 None", "ota_0 failed"]
+    assert entry(made, "update") == 128
 
 
 def version(text, build=848534400):
