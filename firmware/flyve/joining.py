@@ -115,8 +115,8 @@ class Joining:
             # Busy with a try of its own, or one from before a soft reset: this network again,
             # once, for it may also dislike what it got.
             self._busy = not self._busy
-            self._index -= self._busy
             self._failed("no connection (%s)" % log.reason(e))
+            self._index -= self._busy
 
     def _let_in(self):
         """Only an address is wanting: the driver knows the signal of whom it is linked to."""

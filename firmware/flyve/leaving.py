@@ -199,7 +199,11 @@ def begin_wipe():
     try:
         open(_WIPING, "w").close()
     except OSError:
-        board.nvs_set_int(_WIPE, 1)
+        try:
+            board.nvs_set_int(_WIPE, 1)
+        except OSError:
+            _clear([_SETTINGS])  # no room in either: it begins at once
+            open(_WIPING, "w").close()
 
 
 def wiping():

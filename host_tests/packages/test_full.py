@@ -104,6 +104,26 @@ def test_a_wipe_of_a_flash_that_is_full_to_the_last_byte_ends(ground):
     assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
 
 
+# Until not even the name of an empty file finds room in the root's block.
+ROOT_FULL = """
+    try:
+        for n in range(2000):
+            open('/%06d' % n, 'w').close()
+    except OSError:
+        print('no room')
+"""
+
+
+# A25
+def test_a_wipe_where_neither_the_flash_nor_nvs_takes_its_mark_begins_to_delete(ground):
+    made = full(ground)
+    made.write("/main.py", WIPE.replace("    from flyve", ROOT_FULL + "    from flyve", 1))
+    fill(made)
+    lines = ground.run(made)
+    assert "no room" in lines and "begun True" in lines
+    assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
+
+
 def crashing(ground, update, whole=True):
     made = ground.board()
     files = {"/flyve.a/flyve/agent.mpy": b"x"} if whole else None

@@ -151,6 +151,7 @@ def test_a_network_that_the_driver_dislikes_does_not_hide_the_next_one():
 
     wifi._sta.connect = picky
     assert joins(wifi, 8) is not None, lines
+    assert told("attic: no connection") and not told("cellar: no connection")
 
 
 def test_each_refusal_has_its_words():
