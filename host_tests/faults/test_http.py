@@ -93,7 +93,7 @@ def test_a_slow_loris_is_left_at_the_deadline(upy, serve, first):
     assert unfed < SLACK
 
 
-@pytest.mark.parametrize("size", [b"1e400", b"-1", b'"x"', b"null", b"[1]", b'{"a":1}', b"-1e999"])
+@pytest.mark.parametrize("size", [b"1e400", b"-1", b'"x"', b"[1]", b'{"a":1}', b"-1e999"])
 def test_a_size_that_is_none_is_named(upy, serve, size):
     peer = serve(says(answer(b'{"name": "a.bin", "filesize": ' + size + b"}")))
     text = upy.call("streams", "describe", peer.port)

@@ -157,11 +157,6 @@ def test_the_inventory_tells_the_board_its_applications_and_its_health(c):
         assert re.search(fact, health), health
 
 
-def test_generation_a_is_told_the_agents_version(make_device):
-    device = make_device(generation="A").go_online()
-    assert device.backend.wait_event("version", version="2.0.0-esp32")
-
-
 def test_a_subscription_to_what_is_no_fleet_is_ignored(c):
     for topic in ("#", "1/fleet/+", 5, ["1/fleet/1"]):
         c.send("Subscribe", {"subscribe": [{"topic": topic}]})

@@ -18,7 +18,7 @@ def test_three_boards_come_online_and_are_counted():
 
 def test_a_board_that_does_not_come_online_is_told(monkeypatch):
     monkeypatch.setattr(fleet, "_WAIT", 1)
-    result = CliRunner().invoke(fleet.fleet, ["1", "--heap", "24"])  # too little for the agent
+    result = CliRunner().invoke(fleet.fleet, ["1", "--heap", "32"])  # too little for the agent
     assert result.exit_code == 1
     assert "0 of 1 boards online" in result.stdout
     assert "not online: " in result.stderr and "Error: 1 boards are not online" in result.stderr
