@@ -8,7 +8,7 @@ import builtins
 import os
 
 _out = open(os.getenv("COVERAGE"), "ab")
-_seen = bytearray(1 << 13)
+_seen = bytearray(1 << 14)
 _number = bytearray(2)
 
 

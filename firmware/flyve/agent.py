@@ -199,9 +199,14 @@ class Agent:
         """Picks the next job, if there is one."""
         if self.online:
             self.job, self.area = self.online.job(), "online"
-        elif self.rec.get("state") in ("enrolled", "leaving"):
+            return
+        state = self.rec.get("state")
+        due = self.invited.left() <= 0
+        if state == "enrolled" and due and resident.load("invitation").waiting():
+            self.job, self.area = self.load("invitation", "replace"), "enrollment"
+        elif state in ("enrolled", "leaving"):
             self.online = resident.load("online").Online(self)
-        elif self.invited.left() <= 0:
+        elif due:
             self.job, self.area = self.load("invitation", "run"), "enrollment"
 
     def _ask_time(self):

@@ -14,6 +14,7 @@ from flyve.text import read as read_file
 PATH = const("/deeplink")
 _HELPDESK = const(324)  # bytes of it in the record
 _LOOK_MS = const(5000)  # how often to look for a deeplink
+_AGAIN_MS = const(300000)  # the old enrollment is in force so long before another is tried again
 
 
 def run(agent):
@@ -54,9 +55,10 @@ class _Aside:
 
 
 def replace(agent):
-    """A job: another deeplink has come to an enrolled agent. Only when it has created a new agent
-    is the old enrollment given up; when it is refused, the old one goes on."""
-    rec, link = agent.rec, agent.link
+    """A job: another deeplink has come to an enrolled agent, which is not online meanwhile: there
+    is the memory for one enrollment. Only when the other one has created a new agent is the old
+    one given up; when it is refused, the old one goes on."""
+    rec = agent.rec
     aside = _Aside()
     try:
         invited, mark = read()
@@ -69,9 +71,6 @@ def replace(agent):
         try:
             user = enrollment.opened(api, invited)
             yield
-            # The same backend's old agent goes with it: what is told of that, is not for us.
-            if same and link.up:
-                link.close()
             enrollment.create(api, aside, agent.settings, invited, user)
             state = "enrolled" if same else "leaving"
             rec.save(renewed=[mark, aside.get("agent_id")], state=state)
@@ -87,7 +86,8 @@ def replace(agent):
             discard()
         else:
             agent.report("enrollment", e)
-            log.info("enrollment", "next try in %d ms", agent.invited.failed(e))
+            log.info("enrollment", "next try in %d ms", _AGAIN_MS)
+            agent.invited.after(_AGAIN_MS)
         return
     finally:
         log.secret("user", None)

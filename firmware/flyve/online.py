@@ -164,7 +164,11 @@ class Online:
         if self.another and agent.invited.left() <= 0:
             self.another = resident.load("invitation").waiting()
             if self.another:
-                return agent.load("invitation", "replace")
+                # Beside a connection there is no memory for another enrollment.
+                if agent.link.up:
+                    agent.link.close()
+                agent.link = agent.online = None
+                return None
         if agent.link.up:
             self._up()
         if self.entry:  # the job with it was given up
