@@ -15,6 +15,7 @@ from flyve import log
 LIMIT = 1024  # bytes of a wanted value, as UTF-8
 
 _AHEAD = const(4096)  # bytes before the document that are passed over
+_SMALLEST = const(256)  # bytes of a buffer: more than a look ahead takes
 _SHOWN = const(96)  # of them, in the log
 _DEPTH = const(2048)  # open brackets of a skipped part
 _QUOTE = const(0x22)
@@ -329,7 +330,8 @@ def pick(stream, paths, buf=None, transparent=()):
     U+FFFD), int, float, bool or None; for an object or an array, the class dict or list stands.
     transparent: names of top-level objects that are looked through, as if their content stood at
     the top too. stream needs readinto(), which gives 0 or None at the end; buf: a bytearray to
-    read into, of any size. Reads no further than to the last value, or to the document's end.
+    read into; one that is too small to look ahead in is not used. Reads no further than to the
+    last value, or to the document's end.
     Raises NotJson, Truncated and JsonError, and whatever readinto() raises.
     """
     tree = {}  # {key: {key: {None: path}}}
@@ -346,7 +348,7 @@ def pick(stream, paths, buf=None, transparent=()):
         node = top[name] = tree.copy()
         node.update(tree.get(name, ()))
     found = {}
-    s = _Scanner(stream, buf or bytearray(1024))
+    s = _Scanner(stream, buf if buf and len(buf) >= _SMALLEST else bytearray(1024))
     try:
         kind = s.next()
     except Truncated:

@@ -25,6 +25,8 @@ _COOKIES = const(8)  # that are kept of a session
 _COOKIE_BYTES = const(1024)
 _INTERIM = const(4)  # interim answers that are passed over
 
+_SHORT = const(2048)  # bytes of initSession's answer
+
 
 class RestError(Exception):
     """The server answered, but not as wished. status: HTTP status; code, message: GLPI's pair, or
@@ -48,6 +50,8 @@ class RestError(Exception):
         else:
             known = 400 <= self.status < 500 and self.endpoint != "initSession"
         code = self.code
+        if code == "ERROR":  # as GLPI says of a bad request, but also of an API that is off
+            return known and len(statuses) > 0
         return known and code[:6] == "ERROR_" and code[:19] != "ERROR_SESSION_TOKEN"
 
 
@@ -121,6 +125,33 @@ def _unreadable(answer, what=None):
     return RestError(
         answer.status_code, "NOT_JSON", resident.load("verdict").meaning(answer.status_code)
     )
+
+
+def _check_coding(answer):
+    if "content-encoding" in answer.headers or "transfer-encoding" in answer.headers:
+        error = _error(answer, "coding")
+        if error:
+            raise error
+
+
+def _session(answer):
+    """The token in the answer of initSession. Not by jsonpick, for a session is opened again in
+    the middle of any job, where memory is short; nothing of GLPI's needs an escape in it."""
+    size = answer.headers.get("content-length", "")
+    text = answer.raw.read(min(_SHORT, int(size)) if size.isdigit() else _SHORT)
+    at = text.find(b'"session_token"')
+    begin = text.rfind(b"{", 0, max(at, 0))
+    if at < 0 or begin < 0:
+        if b"{" in text and b"<html" not in text.lower():
+            raise RestError(200, "NO_SESSION", "the server opened no session")
+        raise _unreadable(answer)
+    if begin:
+        shown = "".join([chr(c) for c in text[: min(begin, 80)].strip() if 32 <= c < 127])
+        log.warn("rest", "passed over %d bytes before the JSON: %s", begin, shown)
+    parts = text[at + 15 :].split(b'"', 2)
+    if len(parts) < 3 or parts[0].strip() != b":" or not parts[1]:
+        raise RestError(200, "NO_SESSION", "the server opened no session")
+    return parts[1].decode()
 
 
 def is_gone(e):
@@ -237,10 +268,7 @@ class Rest:
     def picked(self, answer, paths, top=()):
         """The values at the paths of an answer that request() has kept; closes it."""
         try:
-            if "content-encoding" in answer.headers or "transfer-encoding" in answer.headers:
-                error = _error(answer, "coding")
-                if error:
-                    raise error
+            _check_coding(answer)
             jsonpick = resident.load("jsonpick")
             try:
                 return jsonpick.pick(answer.raw, paths, transparent=top)
@@ -261,9 +289,11 @@ class Rest:
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
         answer = self.request("GET", "initSession", query, token, keep=True)
-        session = self.picked(answer, ("session_token",)).get("session_token")
-        if not isinstance(session, str):
-            raise RestError(200, "NO_SESSION", "the server opened no session")
+        try:
+            _check_coding(answer)
+            session = _session(answer)
+        finally:
+            answer.close()
         self._owner.session = session
         log.secret("session", session)
 
