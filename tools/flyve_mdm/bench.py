@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 import click
 from rich.console import Console
 
-from flyve_mdm import BUILD, ROOT, build, libraries, tables, toolchain
+from flyve_mdm import BUILD, ROOT, build, libraries, need_checkout, tables, toolchain
 
 _REPORT = BUILD / "bench.json"
 _PAGE = ROOT / "docs" / "performance.md"
@@ -55,6 +55,7 @@ def measure(names: list[str]) -> Iterator[Row]:
 @click.option("--write", is_flag=True, help="Also fill the table of docs/performance.md.")
 def bench(names: tuple[str, ...], write: bool) -> None:
     """Measures speed and memory, each beside its peer; NAMES choose single benches."""
+    need_checkout("bench")
     known = benches()
     if write and names:
         raise click.UsageError("--write needs all rows: name no bench")

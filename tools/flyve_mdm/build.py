@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm import BUILD, ROOT, coverage, libraries, shorten, toolchain
+from flyve_mdm import BUILD, CHECKOUT, ROOT, coverage, libraries, shorten, toolchain
 
 FIRMWARE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
@@ -67,7 +67,7 @@ def build(arch: str | None = None) -> Path:
     Raises BuildError, libraries.LibraryError or toolchain.ToolchainError, each of one line.
     """
     native = toolchain.check()
-    BUILD.mkdir(exist_ok=True)
+    BUILD.mkdir(parents=True, exist_ok=True)
     with _lock(BUILD / ".lock"):
         libraries.fetch()
         if arch:
@@ -243,7 +243,7 @@ def main() -> None:
     except (BuildError, libraries.LibraryError, toolchain.ToolchainError, OSError) as error:
         sys.exit(f"error: {error}")
     count = sum(path.is_file() for path in out.rglob("*"))
-    print(f"{out.relative_to(ROOT)}: {count} files")
+    print(f"{out.relative_to(ROOT) if CHECKOUT else out}: {count} files")
 
 
 if __name__ == "__main__":

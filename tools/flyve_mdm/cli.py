@@ -9,6 +9,8 @@ import threading
 
 import click
 
+from flyve_mdm import SETUP
+
 _GRACE = 10  # seconds
 _COMMANDS = {
     "admin": "flyve_mdm.backend.cli",
@@ -50,9 +52,9 @@ class _Commands(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("flyve_mdm"):
                 return None, f"this version has no {error.name}"
-            return None, f"{error.name} is missing; run `make setup`"
+            return None, f"{error.name} is missing; {SETUP}"
         except (AttributeError, ImportError) as error:
-            return None, f"{error}; run `make setup`"
+            return None, f"{error}; {SETUP}"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flyve_mdm import BUILD, ROOT
+from flyve_mdm import BUILD, ROOT, need_checkout
 
 FIRMWARE = ROOT / "firmware"
 HITS = BUILD / "coverage.hits"
@@ -83,6 +83,7 @@ def hits(file: Path) -> dict[str, list[int]]:
 
 def main() -> None:
     """Runs the tests and reports. Exits with 1 when a test fails or too little was covered."""
+    need_checkout("coverage")
     import coverage
 
     BUILD.mkdir(exist_ok=True)

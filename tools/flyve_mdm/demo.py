@@ -15,7 +15,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from flyve_mdm import build, firmware, keeper, options
+from flyve_mdm import build, firmware, keeper, libraries, options, toolchain
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
@@ -221,7 +221,7 @@ def demo(generation: str, plain: bool, svg: Path | None) -> None:
     """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less."""
     try:
         build.build()
-    except build.BuildError as error:
+    except (build.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
     timeline = Timeline(drawn=svg is not None)
     with keeper.folder("flyve-demo-") as folder:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from flyve_mdm import BUILD, ROOT, build, libraries, romfs, toolchain
+from flyve_mdm import BUILD, ROOT, build, libraries, need_checkout, romfs, toolchain
 
 BOARDS = ROOT / "boards"
 _ARCH = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
@@ -88,6 +88,7 @@ def firmware(board, variant):
 
     Needs MICROPYTHON_SRC, a checkout of MicroPython, and IDF_PATH, an ESP-IDF that is set up.
     """
+    need_checkout("firmware")
     try:
         commands = plan(board, variant, os.environ)
         if re.search(r"\s", str(ROOT)):

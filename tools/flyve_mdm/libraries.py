@@ -11,7 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm import BUILD, toolchain
+from flyve_mdm import BUILD, CHECKOUT, toolchain
 
 LIBRARIES = BUILD / "libraries"
 _TIMEOUT = (10, 30)
@@ -65,6 +65,9 @@ def fetch(libraries=PINNED) -> None:
 
     Raises LibraryError when an archive cannot be fetched or has another hash.
     """
+    missing = not all((LIBRARIES / library.archive).exists() for library in libraries)
+    if missing and not CHECKOUT:  # there `make setup` says it
+        print(f"fetching the MicroPython libraries into {LIBRARIES}", file=sys.stderr, flush=True)
     for library in libraries:
         archive = LIBRARIES / library.archive
         if not archive.exists() or _sha256(archive) != library.sha256:

@@ -5,7 +5,7 @@
 
 import json
 
-from flyve_mdm import ROOT, build
+from flyve_mdm import ROOT, build, need_checkout
 
 PACKAGE = ROOT / "package.json"
 VERSION = "0.1.0"
@@ -21,6 +21,7 @@ def urls() -> list[list[str]]:
 
 def main() -> None:
     """Writes package.json, a line a file."""
+    need_checkout("mip")
     lines = ",\n".join(f"        {json.dumps(url)}" for url in urls())
     text = f'{{\n    "urls": [\n{lines}\n    ],\n    "version": "{VERSION}"\n}}\n'
     PACKAGE.write_text(text)

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from flyve_mdm import BUILD, ROOT, keeper
+from flyve_mdm import BUILD, ROOT, keeper, need_checkout
 from flyve_mdm.mutants import Mutant, sample, source_of
 
 RESULT = BUILD / "mutation.json"
@@ -112,6 +112,7 @@ def measure(module: str, chosen: list[Mutant], copies: list[Copy]) -> list[tuple
 
 def main() -> None:
     """Runs the chosen modules. Exits with 1 when too few of the faults were found."""
+    need_checkout("mutation")
     parser = argparse.ArgumentParser(prog="make mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="module", help=", ".join(TESTS))
     parser.add_argument("--sample", type=int, default=200, help="mutants of each module, 200")

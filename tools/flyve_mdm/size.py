@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 import click
 from rich.console import Console
 
-from flyve_mdm import BUILD, ROOT, build, libraries, romfs, tables, toolchain
+from flyve_mdm import BUILD, ROOT, build, libraries, need_checkout, romfs, tables, toolchain
 
 ARCHES = ("xtensawin", "rv32imc")
 KIB = 1024
@@ -123,6 +123,8 @@ def size(quick: bool, write: bool) -> None:
     """Flash, RAM and wear of the agent; exit 1 when a figure is over its budget."""
     if quick and write:
         raise click.UsageError("--write needs the figures of boards: leave --quick out")
+    if not quick:
+        need_checkout("size")
     console = Console()
     try:
         with console.status("measuring"):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from flyve_mdm import SETUP
+
 OLDEST = (1, 24)
 # sys.implementation._mpy >> 10, in the order of py/persistentcode.h.
 ARCHES = (
@@ -56,7 +58,7 @@ def _find(name: str, variable: str) -> Path:
     beside = str(Path(sys.executable).parent)
     found = shutil.which(name, path=beside) or shutil.which(name)
     if not found:
-        raise ToolchainError(f"{name} not found: run `make setup`, or set {variable}=path")
+        raise ToolchainError(f"{name} not found: {SETUP}, or set {variable}=path")
     return Path(found).absolute()
 
 

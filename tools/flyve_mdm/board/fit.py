@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm import toolchain
+from flyve_mdm import BUILD, CHECKOUT, toolchain
 
 # What firmware/ and the two libraries import, and an ESP32 port may have been built without.
 MODULES = (
@@ -71,7 +71,9 @@ def refusals(board: Implementation, tree: Path) -> list[str]:
 def _file(board: Implementation, head: bytes) -> str:
     # Magic, version, flags (bits 0-1 the sub-version of native code, 2-6 its architecture).
     if len(head) < 4 or head[0] != ord("M"):
-        return "no compiled file: run `make clean`, then `make setup`"
+        return "no compiled file: " + (
+            "run `make clean`, then `make setup`" if CHECKOUT else f"remove {BUILD}"
+        )
     if head[1] != board.mpy & 0xFF:
         own = board.mpy & 0xFF
         loads = f"loads .mpy version {own}" if own else "loads no .mpy files"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flyve_mdm import BUILD, ROOT, build, coverage
+from flyve_mdm import BUILD, ROOT, SETUP, build, coverage
 from flyve_mdm.board.folder import BoardError
 
 # More heap than boards/virtual itself needs: launch.py takes the rest away, holes first.
@@ -45,7 +45,7 @@ class Interpreter:
         self._own = os.environ.get("MICROPYTHON", "")
         found = None if self._own else importlib.util.find_spec("micropython_run")
         if not self._own and not found:
-            raise BoardError("no MicroPython: run `make setup`, or set MICROPYTHON=path")
+            raise BoardError(f"no MicroPython: {SETUP}, or set MICROPYTHON=path")
         self._site = str(Path(found.origin).parent) if found else ""
 
     def start(self, settings: dict, heap: int, lock: int, terminal: int = -1) -> subprocess.Popen:
