@@ -10,7 +10,7 @@ from micropython import const
 
 from flyve import log, resident, transport
 from flyve.registry import Failed
-from flyve.text import read
+from flyve.text import loads, read
 
 _BLOCK = const(4096)  # of littlefs, and of the one buffer
 _PART = const("/part")  # what has come so far
@@ -36,7 +36,7 @@ def begin(d):
         d.path = d.place + files.segment(name) if isinstance(name, str) else None
     file = [d.item, d.place, d.form]
     try:
-        journal = json.loads(read(_JOURNAL, 8192))
+        journal = loads(read(_JOURNAL, 8192))
         if journal["file"] != file:
             raise ValueError
         total = d.form.get("filesize", journal.get("total"))
@@ -74,10 +74,11 @@ def begin(d):
 
 
 def _check_room(left):
-    st = os.statvfs("/")
+    size, count = resident.load("files").free()
+    resident.drop("files")
     # Each block of a file holds pointers too; directories and the journal need some.
-    if left // (st[0] - 8) + 5 > st[3]:
-        raise Failed("no space: %d bytes to come, %d free" % (left, st[0] * st[3]))
+    if left // (size - 8) + 5 > count:
+        raise Failed("no space: %d bytes to come, %d free" % (left, size * count))
 
 
 def take(d, answer, first, length):

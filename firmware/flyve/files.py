@@ -69,7 +69,8 @@ def mkdirs(path):
 
 
 def free():
-    """Bytes that are free on the flash."""
+    """(bytes of a block of the flash, how many of them are free)."""
     st = os.statvfs("/")
-    # littlefs counts what two files share twice, and may come to more than there is.
-    return st[0] * st[3] if st[3] <= st[2] else 0
+    # littlefs counts what two files share twice: it may come to more than there is, and what is
+    # free is then below zero, or wraps.
+    return st[0], st[3] if 0 <= st[3] <= st[2] else 0

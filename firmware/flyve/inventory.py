@@ -72,6 +72,8 @@ class Body:
         free = gc.mem_free()
         heap = (gc.mem_alloc() + free) // 1024
         st = os.statvfs("/")
+        size, count = resident.load("files").free()
+        resident.drop("files")
         network = ("", "", "")
         text = "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; " % (
             log.uptime() // 1000, chip.reset_cause(), free // 1024, heap,
@@ -102,7 +104,7 @@ class Body:
             ),
             _section(
                 "DRIVES TYPE FILESYSTEM TOTAL FREE", "/", "littlefs",
-                st[0] * st[2] // 1048576, st[0] * st[3] // 1048576,
+                st[0] * st[2] // 1048576, size * count // 1048576,
             ),
             _section("SOFTWARES NAME VERSION", "flyve-mdm-esp32", VERSION),
         ]  # fmt: skip

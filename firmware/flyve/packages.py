@@ -222,5 +222,5 @@ def _unpack(path, target, bare, wanted=None):
 
 
 def _free():
-    st = os.statvfs("/")
-    return st[0] * max(0, st[3] - 6)  # folders and .current need blocks, too
+    size, count = files.free()
+    return size * max(0, count - 6)  # folders and .current need blocks, too

@@ -16,6 +16,7 @@ from flyve.text import loads
 
 PATH = const("/tasks.json")
 _NEW = const("/tasks.new")
+_LONGEST = const(2048)  # bytes of a line
 _SPARED = const(8192)  # bytes of flash: blocks of littlefs, and what others write meanwhile
 
 
@@ -24,7 +25,7 @@ def _owned(line):
     no line at all."""
     if line[:8] == b'{"owner"':
         try:
-            return json.loads(line)["owner"]
+            return loads(line)["owner"]
         except (ValueError, KeyError):
             return -1
     return None
@@ -38,11 +39,12 @@ def _lines(place=0):
     except OSError:
         return
     try:
-        if registry.owner is not None and _owned(f.readline()) not in [None, registry.owner]:
+        owner = _owned(f.readline(_LONGEST))
+        if registry.owner is not None and owner not in [None, registry.owner]:
             return
         f.seek(place)
         while True:
-            line = f.readline()
+            line = f.readline(_LONGEST)
             if not line:
                 return
             place += len(line)
@@ -112,7 +114,8 @@ def task(*wanted):
 
 def room():
     """True when the flash has room for another task, and for the copy that a change makes."""
-    return files.size(PATH) + _SPARED < files.free()
+    size, count = files.free()
+    return files.size(PATH) + _SPARED < size * count
 
 
 def rewrite(gone, new=None, origin=None):
@@ -146,6 +149,9 @@ def _and(some, last):
 def put(task):
     """Makes the task durable, in place of one with the same id. Raises OSError when there is no
     room."""
+    text = (json.dumps(task) + "\n").encode()
+    if len(text) > _LONGEST or not _task(text):
+        return  # nobody could read it again
     line = b""
     fits = files.size(PATH) > 0
     for line, _ in _lines():
@@ -155,6 +161,6 @@ def put(task):
     if fits and line[-1:] == b"\n":
         # littlefs shows what was appended when the file is closed, all of it or nothing.
         with open(PATH, "ab") as f:
-            f.write((json.dumps(task) + "\n").encode())
+            f.write(text)
     else:
         rewrite(task[:1], task)

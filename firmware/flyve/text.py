@@ -3,6 +3,10 @@
 import json
 import os
 
+from micropython import const
+
+_BRACKETS = const(256)
+
 
 def _half(data, at):
     """The half of a UTF-16 pair that the escape at this place stands for, or 0."""
@@ -39,9 +43,11 @@ def _sound(data):
 def loads(data):
     """The value of a JSON text (str or bytes). A pair of escaped halves is one character; a half
     alone, and what else is no UTF-8 though MicroPython's json lets it pass, is U+FFFD. A byte
-    order mark is passed over. Raises ValueError."""
+    order mark is passed over. Raises ValueError, also for more brackets than anything of ours."""
     if isinstance(data, str):
         data = data.encode()
+    if data.count(b"[") + data.count(b"{") > _BRACKETS:
+        raise ValueError("too many brackets")  # each takes a lot of memory
     if len(str(data, "utf-8")) < len(data):
         data = _sound(data)
     start = 3 if data[:3] == b"\xef\xbb\xbf" else 0

@@ -2,7 +2,7 @@
 
 import os
 
-from flyve import files, registry, tasks
+from flyve import download, files, packages, registry, tasks
 
 BOARD = True  # the file is at the root
 
@@ -177,3 +177,58 @@ def test_a_name_is_as_long_as_its_bytes_allow():
         assert str(e) == "refused file name"
     else:
         raise AssertionError("accepted")
+
+
+# A8
+def test_a_line_of_brackets_or_without_an_end_takes_no_memory():
+    for junk in (b"[" * 1900, b'{"a":' * 400, b"[" * 60000, b'"' + b"x" * 60000):
+        blank()
+        for before in (b"", b'{"owner":' + junk + b"\n"):
+            with open(tasks.PATH, "wb") as f:
+                f.write(before + b'["1","x","agent",1,"done",0]\n' + junk + b"\n")
+            known = tasks.known(None)
+            assert len(known) == 1, (len(junk), len(known))
+            tasks.put(task(9))
+            assert tasks.task(0, 9) == task(9) and tasks.task(0, "1")
+
+
+# A27
+def test_a_task_that_could_not_be_read_again_does_not_make_the_file_grow():
+    blank(task(1))
+    size = files.size(tasks.PATH)
+    for symbol in ("x" * 4000, "[" * 300):
+        tasks.put(["7", symbol, "agent", 1, "incompatible", 0])
+    assert files.size(tasks.PATH) == size
+
+
+# A32
+def test_a_flash_that_counts_more_blocks_than_it_has_is_full():
+    class Wrapped:
+        def statvfs(self, path):
+            st = os.statvfs(path)
+            return st[:3] + (left, left) + st[5:]
+
+        def stat(self, path):
+            return os.stat(path)
+
+        def load(self, name):
+            return files
+
+        def drop(self, name):
+            pass
+
+    resident = download.resident
+    files.os = download.resident = Wrapped()
+    try:
+        for left in (-2, (1 << 32) - 2, (1 << 31) - 1):  # noqa: B007
+            assert files.free()[1] == 0 and not tasks.room()
+            assert packages._free() == 0
+            try:
+                download._check_room(1)
+            except files.Failed as e:
+                assert str(e) == "no space: 1 bytes to come, 0 free"
+            else:
+                raise AssertionError("it took a file without room")
+    finally:
+        files.os = os
+        download.resident = resident
