@@ -131,6 +131,8 @@ class Inbox:
             return self._command(parts, payload, retained)
         if parts[0] == "Policy" and len(parts) == 4 and parts[2] == "Task":
             self._policy(fleet, parts[1], parts[3], payload, retained)
+        elif payload is None and (parts[0] == "Policy" or fleet):
+            log.error("policies", "%s is too long for one message: ignored", parts[-1])
         elif payload and (parts[0] == "Policy" or fleet):
             self._group(fleet, parts[-1], payload, retained)
         return None

@@ -265,7 +265,7 @@ class Online:
             self._broken = 0
         except MemoryError:
             raise  # the loop makes room and calls idle()
-        except Exception as e:  # a command's failure is its own
+        except (Exception, SystemExit) as e:  # a command's failure is its own
             self._failed(e)
         self._drop()
         return False

@@ -104,7 +104,7 @@ def begin(agent, again, fleet, symbol, task_id, payload):
             return task, status
     except (OSError, MemoryError):
         raise
-    except Exception as e:  # of what a firmware author has added, too
+    except (Exception, SystemExit) as e:  # of what a firmware author has added, too
         if not isinstance(e, (Failed, Incompatible)):
             e = Failed(repr(e))
         status = e
@@ -168,8 +168,13 @@ def _revert(agent, task):
     handler = registry.policies.get(symbol)
     if task[_STATUS] == "done":
         if handler:
-            if handler[1]:
-                handler[1](agent, task[_VALUE])
+            try:
+                if handler[1]:
+                    handler[1](agent, task[_VALUE])
+            except MemoryError:
+                raise
+            except (Exception, SystemExit) as e:  # again, it would raise again
+                log.error("policies", "task %s %s: not reverted: %r", task[_ID], symbol, e)
         elif symbol == "periodicgeolocation":
             agent.rec.save(locate=None)
 

@@ -65,3 +65,38 @@ def test_a_replay_after_a_restart_answers_again_without_doing_it_again(c):
     c.run.wait_log(rf"policies: task {task.id} incompatible")
     assert not any("not for this kind" in line for line in c.run.log)
     assert len(c.backend.events) > seen
+
+
+RAISING = """
+import sys
+from flyve import registry
+from flyve.agent import main
+
+def apply(agent, value, message, task):
+    yield
+    if value == "raise":
+        sys.exit()
+
+def revert(agent, value):
+    raise RAISED
+
+registry.policies["disablecamera"] = apply, revert
+main()
+"""
+
+
+# A8
+@pytest.mark.parametrize("raised", ["SystemExit", "ValueError(3)", "OSError(5)"])
+def test_what_a_firmware_author_has_added_may_raise_anything(c, raised):
+    c.run.kill()
+    c.board.write("/main.py", RAISING.replace("RAISED", raised))
+    c.start()
+    c.online()
+    status(c, c.backend.policy(17, "disableCamera", "raise"), "failed")
+    task = c.backend.policy(17, "disableCamera", "true")
+    status(c, task, "done")
+    c.backend.remove_task(task)
+    c.run.wait_log(rf"policies: task {task.id} disablecamera: not reverted: ")
+    c.run.wait_log(f"policies: task {task.id} removed")
+    c.settled()
+    assert not c.said("next try of task")

@@ -240,3 +240,21 @@ def test_the_index_tells_each_task_from_the_others():
     known.put(8, 5, SILENT)
     assert len(known) == 299 and known.task(7) < 0 and known.find(8 << 8 | 8) < 0
     assert known.find(5) == known.task(8) == 298 and known.states[298] == SILENT
+
+
+# A8
+def test_a_group_that_is_too_long_is_named():
+    lines = []
+    log.sink = lines.append
+    try:
+        inbox = Inbox()
+        item = b'{"deployFile":"%SDCARD%/","id":"1","version":"1","taskId":"7"},'
+        for payload in (None, b'{"file":[' + 60 * item + b"{}]}", b'{"file":' + b"[" * 300):
+            for name in (FLEET + "/Policies/file", TOPIC + "/Policy/file"):
+                inbox.sort(TOPIC, FLEET, name, payload, True)
+                assert "ERROR policies: file is too long for one message: ignored" in lines.pop()
+        inbox.sort(TOPIC, FLEET, FLEET + "/Policies/file", b"", True)  # it was cleared
+        inbox.sort(TOPIC, FLEET, FLEET + "/Policy/x/Task/7", None, True)  # fails as a task
+        assert not lines and len(inbox.policies) == 1
+    finally:
+        log.sink = lambda line: None

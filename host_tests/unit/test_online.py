@@ -85,3 +85,11 @@ def test_a_lock_that_could_not_be_written_is_tried_again():
     agent.failure = OSError
     step(online)
     assert online.guarded["lock"][0] == {"lock": "now"}
+
+
+# A8
+def test_a_command_of_an_author_may_not_leave_the_loop():
+    agent, online = waiting("Blink")
+    agent.failure = SystemExit
+    step(online)
+    assert not online.inbox.commands and len(agent.failures) == 1
