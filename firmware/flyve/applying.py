@@ -189,6 +189,8 @@ class Delivery:
             for name, value in form.items():
                 if not isinstance(value, (str, int)):
                     form[name] = [repr(value)]  # a float comes out of the journal as another
+            if size == "" or size is False:
+                size = None  # PHP knows none: then the request for the bytes has the verdict
             if size is not None:
                 form["filesize"] = size = int(size)
             if size is None or size >= 0:

@@ -44,6 +44,19 @@ def test_generation_a_and_its_documentation_tell_no_size():
 
 
 # A35
+@pytest.mark.parametrize("size", [b'""', b"false", b"null"])
+def test_a_size_that_php_does_not_know_is_had_from_the_answer(site, size):
+    site.offer(DATA)
+
+    def edit(request, answer):
+        if not request.bytes_wanted:
+            answer.body = answer.body.replace(b'"filesize":70000', b'"filesize":' + size)
+
+    site.proxy.edit = edit
+    assert site.fetch() == DATA
+
+
+# A35
 def test_without_a_content_range_the_length_of_a_whole_answer_is_the_size(site):
     silent(site).offer(DATA)
     site.board.write(PATH, b"old")
