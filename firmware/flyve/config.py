@@ -15,8 +15,8 @@ _MODULES = const((
     "random", "select", "socket", "struct", "time", "tls",
 ))  # fmt: skip
 _FILES = const((
-    "apps", "apps.new", "ca.der", "ca.pem", "config.json", "deeplink", "deploy.part", "keep.json",
-    "outbox.json", "part", "part.json", "tasks.json", "wiping",
+    "apps", "apps.new", "ca.der", "ca.pem", "config.json", "deeplink", "deploy.part", "failures.json",
+    "keep.json", "outbox.json", "part", "part.json", "tasks.json", "tasks.new", "wiping",
 ))  # fmt: skip
 
 # name, type or choices, lowest, highest (of what has a length: its length), default in JSON
@@ -138,7 +138,7 @@ def _about_roots(roots):
         if parts[0] or first.split(".")[0] in _MODULES or first in _FILES:
             return "must hold folders, and none of the agent's"
         for part in parts[1:]:
-            refused = part in ["", ".", ".."] or len(part) > 64
+            refused = part in ["", ".", ".."] or len(part) > 64 or len(part.encode()) > 255
             for c in part:
                 refused = refused or c < " " or c in "\\%\x7f"
             if refused:

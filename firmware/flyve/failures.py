@@ -8,12 +8,12 @@ from micropython import const
 
 from flyve import log
 from flyve.backoff import uniform
-from flyve.text import loads, plain
+from flyve.text import cut, loads, plain
 from flyve.text import read as read_file
 
 PATH = const("/failures.json")  # [owner, [[task id, symbol, status, reason], ...]], oldest first
 _TASKS = const(8)
-_LONGEST = const(160)  # characters of a reason
+_LONGEST = const(160)  # bytes of a reason
 _SHORT = const(40)  # of an id or a symbol
 # Between two inventories for such a reason, and four times as long each time: the backend imports
 # each, and the whole fleet waits for that.
@@ -40,7 +40,7 @@ def note(agent, task, status, reason):
     """Keeps why a task (see tasks.py) failed, and makes an inventory due: at once for a task of
     the agent's own; a fleet's agents do not send theirs all at once."""
     row = [plain(log.redact(str(cell))) for cell in (task[0], task[1], status, reason)]
-    row = [cell[: _LONGEST if i == 3 else _SHORT] for i, cell in enumerate(row)]
+    row = [cut(cell, _LONGEST if i == 3 else _SHORT) for i, cell in enumerate(row)]
     rows = [other for other in read(agent) if other[0] != row[0]]
     _write(agent, rows[1 - _TASKS :] + [row])
     if not agent.due:
@@ -59,7 +59,7 @@ def sent(agent):
 
 def forget(agent, gone):
     """Drops the tasks whose ids are in gone: done after all, or taken back."""
-    gone = [str(one)[:_SHORT] for one in gone]
+    gone = [cut(str(one), _SHORT) for one in gone]
     rows = read(agent)
     kept = [row for row in rows if row[0] not in gone]
     if len(kept) < len(rows):

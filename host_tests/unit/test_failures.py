@@ -52,10 +52,19 @@ def test_a_reason_is_bounded_plain_and_without_secrets():
     note(agent, "7" * 400, "\x1b[31m topsecret session_token=abc " + "\u00e9" * 400)
     log.secret("api", None)
     ((number, _, _, reason),) = failures.read(agent)
-    assert number == "7" * 40 and len(reason) == 160
+    assert number == "7" * 40 and 158 < len(reason.encode()) <= 160
     assert reason.startswith("\ufffd[31m *** session_token=*** \u00e9")
     failures.forget(agent, ["7" * 400])
     assert failures.read(agent) == []
+
+
+# B3
+def test_reasons_of_the_longest_characters_fit():
+    agent = blank()
+    for number in range(8):
+        note(agent, "\U0001f600" * 40 + str(number), '"\U0001f600' * 200)
+        note(agent, "%d" % number + "\U0001f600" * 40, '"\U0001f600' * 200)
+    assert len(failures.read(agent)) == 8
 
 
 # B3
