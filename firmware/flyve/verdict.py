@@ -141,8 +141,9 @@ def _text(answer):
 def _wait(headers):
     """The milliseconds that Retry-After asks for, within bounds; 0 when it does not."""
     text = headers.get("retry-after", "")
-    if text.isdigit():
-        ms = int(text[:9]) * 1000
+    seconds = text.split(".")[0].strip()
+    if seconds.isdigit():
+        ms = int(seconds[:9]) * 1000
     else:
         instant = resident.load("headers").instant
         then = instant(text)
