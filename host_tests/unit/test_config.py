@@ -120,7 +120,16 @@ def test_a_root_may_end_in_a_slash():
 
 # A32
 def test_a_root_that_no_destination_could_be_below_is_refused_by_name():
-    for path in ("/a//b", "/a/../b", "/a/.", "/a%b", "/a\\b", "/a\n", "/" + "a" * 65, "/" + "\U0001f600" * 64):
+    for path in (
+        "/a//b",
+        "/a/../b",
+        "/a/.",
+        "/a%b",
+        "/a\\b",
+        "/a\n",
+        "/" + "a" * 65,
+        "/" + "\U0001f600" * 64,
+    ):
         assert "paths that can be folders" in refused("roots", {"X": path}), path
     for name in ("", "A%B", "a/b"):
         assert "names" in refused("roots", {name: "/files"}), name
@@ -128,7 +137,16 @@ def test_a_root_that_no_destination_could_be_below_is_refused_by_name():
 
 # A32
 def test_a_root_hides_no_module_and_no_file_of_the_agents():
-    for path in ("/umqtt", "/urequests.py", "/time", "/json/x", "/config.json", "/apps", "/part", "/failures.json"):
+    for path in (
+        "/umqtt",
+        "/urequests.py",
+        "/time",
+        "/json/x",
+        "/config.json",
+        "/apps",
+        "/part",
+        "/failures.json",
+    ):
         assert "none of the agent's" in refused("roots", {"X": path}), path
     assert check("roots", {"X": "/config", "Y": "/parts", "Z": "/timeline"})
 
