@@ -16,7 +16,8 @@ _MODULES = const((
 ))  # fmt: skip
 _FILES = const((
     "apps", "apps.new", "ca.der", "ca.pem", "config.json", "deeplink", "deploy.part",
-    "failures.json", "keep.json", "outbox.json", "part", "part.json", "tasks.json", "tasks.new", "wiping",
+    "failures.json", "keep.json", "outbox.json", "part", "part.json", "tasks.json",
+    "tasks.new", "wiping",
 ))  # fmt: skip
 
 # name, type or choices, lowest, highest (of what has a length: its length), default in JSON
