@@ -141,7 +141,7 @@ def run_fleet(boards: int, tls: bool, heap: int, told=lambda problem: None) -> S
 @click.option("--tls", is_flag=True, help="https, and MQTT over TLS.")
 @click.option(
     "--heap",
-    default=112,
+    default=128,
     show_default=True,
     type=click.IntRange(32, 65536),
     metavar="KIB",

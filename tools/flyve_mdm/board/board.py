@@ -133,7 +133,7 @@ class VirtualBoard:
 
     def start(
         self,
-        heap: int | str = "112K",
+        heap: int | str = "128K",
         cut_after: int | None = None,
         torn: int | None = None,
         once: bool = False,

@@ -111,7 +111,7 @@ def create(directory, mac, flash, ota, chip, ap):
 @_DIR
 @click.option(
     "--heap",
-    default="112K",
+    default="128K",
     show_default=True,
     callback=_parsed(_heap),
     metavar="SIZE",

@@ -40,7 +40,7 @@ class Supervisor:
         folder: Folder,
         console: Callable[[bytes], None],
         *,
-        heap: int = 112 * 1024,
+        heap: int = 128 * 1024,
         cut_after: int | None = None,
         torn: int | None = None,
         once: bool = False,
