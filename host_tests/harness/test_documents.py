@@ -112,3 +112,12 @@ def test_each_message_of_a_module_is_in_the_operators_guide(path):
     spans = _spans(GUIDE.split("\n## Messages\n")[1].split("\n## ")[0])
     missing = [t for t in _texts(path) if not any(_pattern(t).search(span) for span in spans)]
     assert not missing, "docs/operation.md, section Messages"
+
+
+def test_each_fault_that_the_field_found_has_its_tests():
+    rows = re.findall(r"^\| ([AB]\d+) \|", (ROOT / "docs" / "faults.md").read_text(), re.M)
+    tests = [path.read_text() for path in (ROOT / "host_tests").rglob("test_*.py")]
+    comments = [line for text in tests for line in re.findall(r"^ *# ([AB]\d+.*)$", text, re.M)]
+    named = {row for line in comments for row in re.findall(r"\b[AB]\d+\b", line)}
+    assert rows == [f"A{n}" for n in range(1, 41)] + [f"B{n}" for n in range(1, 16)]
+    assert named == set(rows)
