@@ -44,14 +44,17 @@ def run(agent):
 class _Aside:
     """Takes the place of the record while the old enrollment is in force."""
 
-    def __init__(self):
-        self.values = {}
+    def __init__(self, rec):
+        self.values = {"posting": rec.get("posting")}
+        self._rec = rec
 
     def get(self, key, default=None):
         return self.values.get(key, default)
 
     def save(self, **changes):
         self.values.update(changes)
+        if changes.get("posting"):
+            self._rec.save(posting=True)  # a cut may come before the answer
 
 
 def replace(agent):
@@ -59,7 +62,7 @@ def replace(agent):
     is the memory for one enrollment. Only when the other one has created a new agent is the old
     one given up; when it is refused, the old one goes on."""
     rec = agent.rec
-    aside = _Aside()
+    aside = _Aside(rec)
     try:
         invited, mark = read()
         log.secret("user", invited.user_token)
@@ -73,7 +76,7 @@ def replace(agent):
             yield
             enrollment.create(api, aside, agent.settings, invited, user)
             state = "enrolled" if same else "leaving"
-            rec.save(renewed=[mark, aside.get("agent_id")], state=state)
+            rec.save(renewed=[mark, aside.get("agent_id")], state=state, posting=None)
         finally:
             api.close()
             enrollment = api = None
@@ -84,6 +87,7 @@ def replace(agent):
             log.error("enrollment", "refused %s", e.final)
             log.error("agent", "the other deeplink is discarded, the old enrollment goes on")
             discard()
+            rec.save(posting=None)
         else:
             agent.report("enrollment", e)
             log.info("enrollment", "next try in %d ms", _AGAIN_MS)

@@ -187,6 +187,18 @@ def test_a_deeplink_that_does_not_serve_leaves_the_enrollment_as_it_is(make_devi
     assert "/deeplink" not in [path for path, _ in device.board.files()]
 
 
+# A29
+def test_a_lost_answer_to_another_deeplink_s_post_is_told_after_a_restart(make_device):
+    device, other = make_device().go_online(), make_device()
+    device.run.kill()
+    other.backend.fault("POST PluginFlyvemdmAgent", "drop-after", times=1)
+    device.provision(deeplink=other.backend.invite("user@example.org"))
+    device.start().wait_log("enrollment: next try in")
+    device.run.kill()
+    device.start().wait_log(r"refused .*delete the device's agent in GLPI.*invite again")
+    device.online()
+
+
 WRITES = 11  # of an unenrollment that was ordered while the board was off
 
 
