@@ -11,7 +11,8 @@ READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
 READY_LINT := $(VENV)/.ready-lint
 PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
-PARALLEL ?= -n auto
+# Two for each core, for tests wait most of the time.
+PARALLEL ?= -n $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
 
 export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
 
@@ -40,7 +41,7 @@ test: $(READY_TEST) ## All tests, with a sample of the long ones
 	@$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 soak: $(READY_TEST) ## The long tests, whole
-	@$(BIN)/pytest $(PARALLEL) --dist worksteal -m soak $(PYTEST_ARGS)
+	@$(BIN)/pytest $(PARALLEL) -m soak $(PYTEST_ARGS)
 
 lint: $(READY_LINT) ## Style and spelling
 	@$(BIN)/ruff check .
