@@ -85,9 +85,9 @@ def test_a_wipe_that_cannot_be_checked_does_not_hit_an_agent_of_this_hour(off):
 def test_an_agent_of_this_hour_is_one_also_when_the_clock_is_set_later(make_device):
     device = make_device(ntp_silent=True).go_online(wipe_unverified_after=1)
     rest_is_away(device)
+    device.run.kill()
     device.send("Wipe", STALE["Wipe"], retain=True)
-    device.run.reset()
-    device.run.wait_log("clock: no NTP server answered", 20, len(device.run.log))
+    device.start().wait_log("clock: no NTP server answered", 20)
     device.backend.options.ntp_silent = False
     device.later("clock: set to", 30)
     device.later("online: next try in", 30)
