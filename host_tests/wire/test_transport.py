@@ -95,8 +95,8 @@ def test_an_address_that_never_accepts_has_only_its_share_of_the_time(upy, serve
 
 # A21
 def test_an_address_that_accepts_and_says_nothing_comes_last_the_next_time(upy, serve):
-    dead = serve(silence, host="127.0.0.2")
-    peer = serve(says(b"ok"), port=dead.port)
+    peer = serve(says(b"ok"))
+    dead = serve(silence, host="127.0.0.2", port=peer.port)  # nobody else listens there
     upy.call("net", "rename", ["127.0.0.2", "127.0.0.1"])
     assert exchange(upy, peer, 200)["kind"] == "timeout"
     for _ in range(2):
