@@ -149,9 +149,11 @@ def _session(answer):
         shown = "".join([chr(c) for c in text[: min(begin, 80)].strip() if 32 <= c < 127])
         log.warn("rest", "passed over %d bytes before the JSON: %s", begin, shown)
     parts = text[at + 15 :].split(b'"', 2)
-    if len(parts) < 3 or parts[0].strip() != b":" or not parts[1]:
+    token = parts[1] if len(parts) > 2 and parts[0].strip() == b":" else b""
+    # It becomes a header, and part of an address.
+    if not token or min(token) <= 0x20 or max(token) >= 0x7F:
         raise RestError(200, "NO_SESSION", "the server opened no session")
-    return parts[1].decode()
+    return token.decode()
 
 
 def is_gone(e):

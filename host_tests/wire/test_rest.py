@@ -217,6 +217,13 @@ def test_what_php_puts_before_an_answer_is_passed_over_and_named(upy, api):
     assert any("before the JSON: Notice: Undefined index: x" in x for x in found["lines"])
 
 
+# A15
+@pytest.mark.parametrize("token", [b"", b"a\xff\xfe", b"\xc3\xa4", b"a b", b"a\r\nX: y", b"a\0"])
+def test_a_session_token_that_fits_no_header_is_none(upy, api, token):
+    api(answer(b'{"session_token":"' + token + b'"}'))
+    assert upy.call("api", "open_session", USER)["code"] == "NO_SESSION"
+
+
 MEANINGS = [
     ("413 Request Entity Too Large", "no body that long"), ("502 Bad Gateway", "is down"),
     ("504 Gateway Time-out", "in time"), ("503 X", "maintenance"), ("429 X", "no more requests"),

@@ -97,9 +97,10 @@ def remove_folder(path: Path) -> None:
     _tell(f"-{path}")
 
 
-def keep_link(path: Path) -> None:
-    """This symbolic link is to be removed when this process ends and it still leads there."""
-    _tell(f"+{path.absolute()}")
+def keep_link(path: Path, lead: str) -> None:
+    """A symbolic link, which may be yet to be made, is to be removed when this process ends, if
+    it leads there: another program may have taken its name."""
+    _tell(f"@{lead}\n{path.absolute()}")
 
 
 def forget_link(path: Path) -> None:
@@ -124,10 +125,14 @@ def _watch() -> None:
     while data := os.read(0, 65536):
         *lines, rest = (rest + data).split(b"\0")
         for line in lines:
+            name = line[1:]
             if line[:1] == b"+":
-                kept[line[1:]] = _lead(line[1:])
+                kept[name] = None
+            elif line[:1] == b"@":
+                lead, _, name = name.partition(b"\n")
+                kept[name] = lead
             else:
-                kept.pop(line[1:], None)
+                kept.pop(name, None)
     folders = [name for name in kept if name.startswith(b"/")]
     for pid in (int(name) for name in kept if not name.startswith(b"/")):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -141,16 +146,12 @@ def _watch() -> None:
         time.sleep(0.02)
 
 
-def _lead(name: bytes) -> bytes | None:
-    # Where it leads when it is a link. What it leads to may soon be another's: ports are numbered.
-    return os.readlink(name) if os.path.islink(name) else None
-
-
 def _remove(name: bytes, lead: bytes | None) -> None:
     if lead is None:
         shutil.rmtree(name, ignore_errors=True)
-    elif _lead(name) == lead:
-        with contextlib.suppress(OSError):
+        return
+    with contextlib.suppress(OSError):
+        if os.readlink(name) == lead:
             os.unlink(name)
 
 

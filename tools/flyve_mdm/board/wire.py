@@ -51,10 +51,12 @@ class Wire:
             what = "leads to a port that is in use" if leads else "is there already"
             raise BoardError(f"{self._link} {what}: choose another name for the port")
         part = self._link.with_name(f".{self._link.name}.{os.getpid()}")
+        keeper.keep_link(part, self._name)
+        keeper.keep_link(self._link, self._name)
         try:
             os.symlink(self._name, part)
             os.replace(part, self._link)
-            keeper.keep_link(self._link)
+            keeper.forget_link(part)
         except OSError as error:
             raise BoardError(f"cannot make the port {self._link}: {error.strerror}") from None
 
