@@ -9,6 +9,8 @@ for a while when it raises again; the others go on.
 """
 
 import os
+import select
+import sys
 import time
 
 from micropython import const
@@ -68,6 +70,8 @@ class Agent:
         self._young = True  # not yet stable
         self.trial, self.crashes = trial, crashes  # trial: an update is to prove itself
         self._button = button
+        self._keys = select.poll()
+        self._keys.register(sys.stdin, select.POLLIN)
         self._held = None  # since when
         self._pressed = False
         transport.hook = self.pump
@@ -144,6 +148,8 @@ class Agent:
         board.feed()
         if self._fit("button"):
             self.watch()
+        if self._fit("console"):
+            self._hear()
         if self._fit("update"):
             self._look_after()
         if self._fit("apps"):
@@ -264,6 +270,16 @@ class Agent:
         self._starved += 1
         if self._starved > _STARVED:
             self.restart("out of memory")  # fragmented: only a restart mends it
+
+    def _hear(self):
+        """A line end on the console asks for the state."""
+        for _ in self._keys.ipoll(0):
+            key = sys.stdin.buffer.read(1)
+            if not key:  # there is no console
+                self._keys = select.poll()
+            elif key in b"\r\n":
+                resident.load("console").tell(self)
+                resident.drop("console")
 
     def _look_after(self):
         """What depends on how long the board is up, or its button is held."""

@@ -58,6 +58,10 @@ class Link:
         """Online, as the broker has acknowledged."""
         return self._state == _UP
 
+    def age(self):
+        """Milliseconds since it is up, or since it was opened."""
+        return log.uptime() - self._since
+
     @property
     def down(self):
         """Not connected at all."""
@@ -198,7 +202,7 @@ class Link:
                 self.drop(e)
 
     def _presence(self):
-        age = log.uptime() - self._since
+        age = self.age()
         if self.outbox.waiting() > _ANSWER_MS:
             raise mqtt.LinkError("the broker does not acknowledge messages")
         if self._state == _OPENING:

@@ -25,7 +25,7 @@ def mend(agent, e):
         delay = 0
         agent.ill[part] = Retry()
     log.error("agent", "%s: %r: it begins anew in %d ms", part, e, delay)
-    if part in ["wait", "board", "update", "button"]:
+    if part in ["wait", "board", "update", "button", "console"]:
         return
     if part == "apps":
         _stop(agent)

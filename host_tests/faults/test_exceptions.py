@@ -9,8 +9,8 @@ from host_tests.faults.ground.recording import Site
 from host_tests.packages.ground import mpy
 
 APP = b"def start(agent):\n    while True:\n        yield\n"
-# What comes only once in minutes, or at the end.
-RARE = re.compile("restart|stable|on_trial|'update'|stop|'record'")
+# What comes only once in minutes, at the end, or when somebody asks at the console.
+RARE = re.compile("restart|console|stable|on_trial|'update'|stop|'record'")
 
 
 @pytest.fixture

@@ -12,7 +12,10 @@ import pytest
 from flyve_mdm.backend.broker import find_mosquitto
 from flyve_mdm.board.board import VirtualBoard
 
-FLYVE = [sys.executable, "-c", "from flyve_mdm.cli import main; main()"]
+MAIN = "from flyve_mdm.cli import main; main()"
+FLYVE = [sys.executable, "-c", MAIN]
+# Also where nohup has started these tests, so that no program takes notice of SIGHUP.
+HEARING = [sys.executable, "-c", f"import signal as s; s.signal(s.SIGHUP, s.SIG_DFL); {MAIN}"]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 
 
@@ -57,10 +60,13 @@ def test_no_process_and_no_folder_stays_whatever_ends_a_command(tmp_path, comman
     if not find_mosquitto():
         busy = busy.replace("/passwords", "")  # the file of its that tells that it starts
     named = {"BOARD": str(board), "PORT": str(folder / "port")}
-    argv = [*FLYVE, *(named.get(word, word) for word in command)]
+    argv = [*HEARING, *(named.get(word, word) for word in command)]
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
-        argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        argv,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         until(lambda: process.poll() is not None or list(folder.glob(busy)))
         assert process.poll() is None

@@ -231,18 +231,41 @@ def test_monitor_says_at_once_that_a_port_is_in_use(desk):
     assert time.monotonic() - begun < 5
 
 
-# B9
-def test_monitor_says_that_an_idle_board_is_silent(desk, monkeypatch):
-    monkeypatch.setattr(monitor, "_SILENCE", 0.2)
+def watched(port, enough):
+    """What monitor shows of a port, until enough(what it has shown) is true."""
+    shown = []
 
-    def told(text):
-        said.append(text)
-        raise KeyboardInterrupt
+    def show(text):
+        shown.append(text)
+        if enough("\n".join(shown)):
+            raise KeyboardInterrupt
 
-    said = []
     with pytest.raises(KeyboardInterrupt):
-        monitor.watch(desk.port, Stamps(said.append), told)
-    assert len(said) == 1 and "the board says nothing" in said[0]
+        monitor.watch(port, Stamps(show), show)
+    return "\n".join(shown)
+
+
+# B9
+def test_monitor_shows_the_newest_state_of_an_idle_board(fitted, monkeypatch):
+    monkeypatch.setattr(monitor, "_SILENCE", 0.3)
+    shown = watched(fitted.port, lambda text: "console:" in text)
+    assert re.search(r"INFO console: blank; no Wi-Fi; up \d+ s; last trouble: wifi: no net", shown)
+    assert fitted.run.running and not fitted.run.resets
+
+
+# B9
+def test_monitor_says_that_a_board_is_at_its_prompt(bench, at_desk, monkeypatch):
+    monkeypatch.setattr(monitor, "_SILENCE", 0.3)
+    desk = at_desk(bench.board("print('main ends')"), "main ends")
+    assert "prompt: no agent runs" in watched(desk.port, lambda text: "prompt" in text)
+
+
+# B9
+def test_monitor_says_that_a_board_does_not_answer(bench, at_desk, monkeypatch):
+    monkeypatch.setattr(monitor, "_SILENCE", 0.3)
+    monkeypatch.setattr(monitor, "_ANSWER", 0.3)
+    desk = at_desk(bench.board("import time\nprint('up')\ntime.sleep(60)"), "up")
+    assert "does not answer" in watched(desk.port, lambda text: "open" in text)
 
 
 # B6

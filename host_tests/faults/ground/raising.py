@@ -9,7 +9,7 @@ from flyve_mdm import ROOT, build
 _NOT = ("restart", "_outlive", "run", "watch")  # the end of the loop, and what is around it
 
 _MAIN = """\
-import builtins, network, os, time
+import builtins, network, os, sys, time
 from flyve import agent, log
 from flyve import transport
 from flyve.link import Link
@@ -74,6 +74,7 @@ def provoke(a):
         a.user = {{"phone": str(at)}}
     elif one == 3:
         a.refresh, a.apps = True, None
+        a._keys.register(sys.stdin, 1)
     elif one == 4:
         a.wifi = None
     elif one > 5:

@@ -143,7 +143,8 @@ def flash(port, image, erase):
 def monitor(target):
     """Shows the console of the board TARGET, with time stamps, until Ctrl-C.
 
-    A board on a port runs on; a virtual one is switched on for it.
+    A board on a port runs on, and is asked for its state when it says nothing; a virtual one is
+    switched on for it.
     """
     stamps = monitoring.Stamps(click.echo)
     if Path(target).is_dir():

@@ -11,7 +11,9 @@ from flyve_mdm.text import printable
 
 _BAUD = 115200
 _PATIENCE = 30
-_SILENCE = 3
+_SILENCE = 3  # seconds after which the board is asked
+_ANSWER = 15  # seconds that it has for it: it may be in the middle of a connection
+_PROMPT = b">>> "
 
 
 class Stamps:
@@ -27,6 +29,11 @@ class Stamps:
         for line in lines:
             self._write(f"{self._now()} {printable(line.decode(errors='replace').rstrip())}")
 
+    @property
+    def partial(self) -> bytes:
+        """What has no line end yet."""
+        return self._partial
+
     def end(self) -> None:
         """Writes what has no line end."""
         if self._partial.strip():
@@ -34,7 +41,8 @@ class Stamps:
 
 
 def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
-    """Shows what comes from a port until KeyboardInterrupt. Sends nothing: the board runs on.
+    """Shows what comes from a port until KeyboardInterrupt. The board runs on; when it says
+    nothing it gets a line end, once, which an agent answers with its state.
 
     A port that goes away (native USB does at a reset) is waited for. Raises BoardError when it
     cannot be opened, serial.SerialException when it does not come back.
@@ -46,18 +54,7 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
         try:
             with serial.serial_for_url(port, _BAUD, timeout=0.2, exclusive=True) as console:
                 seen, deadline = True, None
-                silent = time.monotonic() + _SILENCE
-                while True:
-                    data = console.read(max(1, console.in_waiting))
-                    stamps.feed(data)
-                    if data:
-                        silent = None
-                    elif silent and time.monotonic() > silent:
-                        tell(
-                            f"{port} is open, and the board says nothing: an agent does so while "
-                            "nothing changes. What the backend knows of it: `flyve admin list`"
-                        )
-                        silent = None
+                _read(console, stamps, lambda text: tell(f"{port} {text}"))
         except serial.SerialException:
             if not seen:
                 raise BoardError(f"{port} cannot be opened: is it plugged in?") from None
@@ -68,6 +65,31 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
             elif time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
+
+
+def _read(console: serial.SerialBase, stamps: Stamps, tell: Callable[[str], None]) -> None:
+    asked = heard = False
+    due = time.monotonic() + _SILENCE
+    while True:
+        data = console.read(max(1, console.in_waiting))
+        stamps.feed(data)
+        now = time.monotonic()
+        if due is None:
+            continue
+        if asked:
+            heard = heard or bool(data)
+            if stamps.partial.endswith(_PROMPT):
+                tell("is at MicroPython's prompt: no agent runs; `flyve reset` starts it")
+                due = None
+            elif now > due:
+                due = None
+                if not heard:
+                    tell("is open, and the board does not answer: ask it by `flyve doctor`")
+        elif data:
+            due = now + _SILENCE
+        elif now > due:
+            asked, due = True, now + _ANSWER
+            console.write(b"\r")
 
 
 def _now() -> str:
