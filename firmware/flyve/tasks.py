@@ -11,7 +11,7 @@ import os
 
 from micropython import const
 
-from flyve import files, inbox, registry
+from flyve import files, inbox, log, registry
 from flyve.text import loads
 
 PATH = const("/tasks.json")
@@ -87,17 +87,25 @@ def some(place, count=8):
 def known(old):
     """An inbox.Known of all tasks; old: the one until now, whose states stay, or None."""
     made = inbox.Known()
-    for task in tasks():
-        number = inbox.key(task[2] == "fleet", task[1], task[0], task[3])
-        state = inbox.SILENT
-        if task[4] == "trial":
-            number, state = 0, inbox.DEALT  # how that ends is told when it is known
-        elif old:
-            at = old.find(number)
-            if at >= 0:
-                state = old.states[at]
-        made.put(task[0], number, state)
+    try:
+        for task in tasks():
+            _add(made, task, old)
+    except OSError as e:
+        # Better some of them told again than a board that does not come online.
+        log.error("tasks", "%s cannot be read: %s", PATH, e)
     return made
+
+
+def _add(made, task, old):
+    number = inbox.key(task[2] == "fleet", task[1], task[0], task[3])
+    state = inbox.SILENT
+    if task[4] == "trial":
+        number, state = 0, inbox.DEALT  # how that ends is told when it is known
+    elif old:
+        at = old.find(number)
+        if at >= 0:
+            state = old.states[at]
+    made.put(task[0], number, state)
 
 
 def task(*wanted):

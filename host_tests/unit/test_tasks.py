@@ -2,7 +2,7 @@
 
 import os
 
-from flyve import download, files, packages, registry, tasks
+from flyve import download, files, inbox, packages, registry, tasks
 
 BOARD = True  # the file is at the root
 
@@ -232,3 +232,16 @@ def test_a_flash_that_counts_more_blocks_than_it_has_is_full():
     finally:
         files.os = os
         download.resident = resident
+
+
+# A8
+def test_a_file_that_cannot_be_read_to_its_end_keeps_no_board_offline():
+    def broken():
+        yield task(1)
+        raise OSError(5)
+
+    whole, tasks.tasks = tasks.tasks, broken
+    try:
+        assert tasks.known(None).any(inbox.SILENT)
+    finally:
+        tasks.tasks = whole
