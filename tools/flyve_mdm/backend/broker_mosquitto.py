@@ -69,8 +69,9 @@ class Mosquitto:
             if self._launch(port, internal, end):
                 self.port, self.internal_port = port, internal
                 return
-            taken = any("Address already in use" in line for line in self.log)
             self.stop()
+            self._reader.join(5)  # what it said last may still be on its way
+            taken = any("Address already in use" in line for line in self.log)
             if not taken or self._wanted_port or time.monotonic() > end:
                 last = self.log[-1] if self.log else "no output"
                 raise RuntimeError(f"mosquitto did not start on port {port}: {last}")
