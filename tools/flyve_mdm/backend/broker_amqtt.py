@@ -87,12 +87,12 @@ class Amqtt:
         self.log: collections.deque[str] = collections.deque(maxlen=1)
         logging.getLogger("amqtt").setLevel(logging.CRITICAL + 1)
         logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
-        _brokers[self._key] = self
         self.set_user(BACKEND_USER, self.password, [("readwrite", "#")])
         self.start()
 
     def start(self) -> None:
         """Start; raises RuntimeError when a port is taken."""
+        _brokers[self._key] = self
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="amqtt", daemon=True)
         self._thread.start()
