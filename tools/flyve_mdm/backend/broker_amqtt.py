@@ -56,8 +56,19 @@ class Access(BaseAuthPlugin, BaseTopicPlugin):
         _brokers[self.config.key].connects += 1
 
 
+class _Subscriptions(dict):
+    """amqtt waits in the middle of going over them: a change then must not lose the message."""
+
+    def items(self) -> list[tuple[str, list]]:
+        return [(topic, list(holders)) for topic, holders in super().items()]
+
+
 class _Broker(Broker):
     """amqtt sends retained messages also for filters it refused, and for those of others."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._subscriptions = _Subscriptions()
 
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
