@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import random
 import shutil
 import socket
 from pathlib import Path
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from flyve_mdm.backend.broker_amqtt import Amqtt
     from flyve_mdm.backend.broker_mosquitto import Mosquitto
 
+_OWN = range(20000, 32000)
 BACKEND_USER = "flyvemdm-backend"
 # Pairs of "read", "write" or "readwrite" and a topic that may end in #.
 Rights = list[tuple[str, str]]
@@ -26,9 +30,12 @@ def find_mosquitto() -> str | None:
 
 
 def free_port(host: str) -> int:
-    """A TCP port that is free now."""
-    with socket.create_server((host, 0)) as probe:
-        return probe.getsockname()[1]
+    """A TCP port that is free now, and that no outgoing connection will be given while its broker
+    is stopped for a while: Linux takes theirs from 32768 on, others from 49152."""
+    for port in [*random.SystemRandom().sample(_OWN, 20), 0]:
+        with contextlib.suppress(OSError), socket.create_server((host, port)) as probe:
+            return probe.getsockname()[1]
+    raise OSError(errno.EADDRINUSE, f"no port of {host} is free")
 
 
 def start_broker(
