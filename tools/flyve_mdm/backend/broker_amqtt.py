@@ -194,8 +194,14 @@ class Amqtt:
         self.resume()
         # Should it fail, the loop still ends below, and every connection with it.
         with contextlib.suppress(BrokerError, TimeoutError, concurrent.futures.TimeoutError):
-            self._run(self._broker.shutdown())
+            self._run(self._shutdown())
         self._end_loop()
+
+    async def _shutdown(self) -> None:
+        # First of all, as amqtt itself comes to it last, if at all: it may not outlive its end.
+        for server in self._broker._servers.values():
+            server.instance.close()
+        await self._broker.shutdown()
 
     def _end_loop(self) -> None:
         loop, self._loop = self._loop, None
