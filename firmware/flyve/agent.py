@@ -8,6 +8,7 @@ No exception ends the loop: the part that raised it is begun anew by mending.py,
 for a while when it raises again; the others go on.
 """
 
+import gc
 import os
 import select
 import sys
@@ -15,7 +16,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, resident, transport
+from flyve import board, log, memory, transport
 from flyve.backoff import Retry
 from flyve.record import RecordError
 from flyve.text import cut
@@ -28,8 +29,24 @@ _SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
 _PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
 _REPORTS = const(32)  # that wait for REST; the oldest goes
+_GARBAGE = const(4096)  # bytes until the next collection
 _STARVED = const(3)  # jobs that may run out of memory
 _CRASH_MS = const(10000)  # before the restart after a start that failed
+
+
+# Each job is imported when it begins, and what fails then has failed in it.
+
+
+def _enroll(agent):
+    from flyve.jobs import invitation
+
+    yield from invitation.job(agent)
+
+
+def _sync(agent):
+    from flyve.jobs import clock
+
+    yield from clock.sync(agent)
 
 
 class Pressed(BaseException):
@@ -118,12 +135,13 @@ class Agent:
         try:
             if isinstance(e, MemoryError):
                 self._short_of_memory()
-            mending = resident.load("mending")
+            from flyve.jobs import mending
+
             if isinstance(e, Pressed):
                 e = mending.blank(self)
             mending.mend(self, e)
             mending = None
-            resident.drop("mending")
+            memory.drop("mending")
         except KeyboardInterrupt:
             raise
         except BaseException as failed:
@@ -204,23 +222,37 @@ class Agent:
     def _choose(self):
         """Picks the next job, if there is one."""
         if self.online:
-            self.job, self.area = self.online.job(), "online"
+            self.area = "online"
+            try:
+                self.job = self.online.job()
+            except Exception as e:
+                if self.online.duty is None:
+                    raise
+                self._ended(e)  # the job that is due could not be imported
             return
         state = self.rec.get("state")
         due = self.invited.left() <= 0
-        if state == "enrolled" and due and resident.load("invitation").waiting():
-            self.job, self.area = self.load("invitation", "replace"), "enrollment"
-        elif state in ("enrolled", "leaving"):
-            self.online = resident.load("online").Online(self)
-        elif due:
-            self.job, self.area = self.load("invitation", "run"), "enrollment"
+        if state not in ("enrolled", "leaving") or state == "enrolled" and due and self.waiting():
+            if due:
+                self.job, self.area = _enroll(self), "enrollment"
+        else:
+            memory.collect()
+            from flyve import online
+
+            self.online = online.Online(self)
+
+    def waiting(self):
+        """True while a deeplink lies on the flash."""
+        from flyve.jobs import invitation
+
+        return invitation.waiting()
 
     def _ask_time(self):
         """Asks for the time when that is due, beside whatever job; True while it is at that."""
         if self.asking is None:
             if self.clock.left() > 0:
                 return False
-            self.asking = self.load("clock", "sync")
+            self.asking = _sync(self)
         try:
             next(self.asking)
             return True
@@ -232,12 +264,8 @@ class Agent:
             self.report("clock", e)
             log.info("clock", "next try in %d ms", self.clock.failed())
         self.asking = None
-        resident.drop("clock", "dial", "chip")
+        memory.drop("clock", "net_connect", "board_facts")
         return False
-
-    def load(self, module, name, *args):
-        """A job out of a module that is loaded for it; it gets the agent first."""
-        yield from getattr(resident.load(module), name)(self, *args)
 
     def _advance(self):
         """Goes on with the job; returns how long it has nothing to do, in ms."""
@@ -247,15 +275,19 @@ class Agent:
             return idle if isinstance(idle, int) else 0
         except StopIteration:
             self._starved = 0
-        except MemoryError as e:
-            failure = e
-            self._short_of_memory()
         except (KeyboardInterrupt, Pressed):
             raise
         except BaseException as e:  # whatever it was: the loop goes on
             failure = e
+        self._ended(failure)
+        return 0
+
+    def _ended(self, failure):
+        """The job has ended, with an exception or None."""
+        if isinstance(failure, MemoryError):
+            self._short_of_memory()
         self.job = None
-        resident.drop()
+        memory.drop()
         if failure:
             self.report(self.area, failure)
         if self.area == "online":
@@ -263,10 +295,9 @@ class Agent:
             self.online.ended(failure)
         elif failure:
             log.info(self.area, "next try in %d ms", self.invited.failed(failure))
-        return 0
 
     def _short_of_memory(self):
-        resident.drop()
+        memory.drop()
         self._starved += 1
         if self._starved > _STARVED:
             self.restart("out of memory")  # fragmented: only a restart mends it
@@ -278,8 +309,11 @@ class Agent:
             if not key:  # there is no console
                 self._keys = select.poll()
             elif key in b"\r\n":
-                resident.load("console").tell(self)
-                resident.drop("console")
+                from flyve.jobs import console
+
+                console.tell(self)
+                console = None
+                memory.drop("console")
 
     def _look_after(self):
         """What depends on how long the board is up, or its button is held."""
@@ -289,7 +323,9 @@ class Agent:
                 self.restart("the update did not come online in time")
         if self._young and up > _STABLE_MS:
             self._young = False
-            resident.load("update").stable()
+            from flyve.jobs import update
+
+            update.stable()
 
     def refresh_apps(self, name=None):
         """Starts the applications that are installed and ends those that are not, or are another
@@ -300,7 +336,9 @@ class Agent:
                 os.stat("/apps")
             except OSError:
                 return
-            self.apps = resident.load("apps").Apps(self)
+            from flyve import apps
+
+            self.apps = apps.Apps(self)
         if name:
             self.apps.stop(name)
         self.apps.refresh()
@@ -349,9 +387,14 @@ def main():
     """Builds the parts and runs them for ever."""
     try:
         board.watchdog(_WATCHDOG_MS)
+        # Late collections leave what stays scattered between what goes.
+        gc.threshold(_GARBAGE)
         try:
-            parts = resident.load("startup").prepare()
-            resident.drop()
+            from flyve.jobs import startup
+
+            parts = startup.prepare()
+            startup = None
+            memory.drop()
             if parts:
                 Agent(*parts).run()
         except KeyboardInterrupt:

@@ -7,7 +7,7 @@ import sys
 
 from micropython import const
 
-from flyve import board, log, resident
+from flyve import board, log
 
 _RAISES = const(3)  # after which an application is stopped
 _NOTE = const("app")  # in NVS: in whose code the board is, see _mark(); 0 in none
@@ -36,6 +36,12 @@ def _mark(path):
     return binascii.crc32(path.encode()) & 0x7FFFFFFF
 
 
+def _installed():
+    from flyve.jobs import packages
+
+    return dict(packages.installed())
+
+
 class Apps:
     """All applications. agent.app_failed(name, why) is told of one that was stopped: for raising,
     or because the board hung in its code."""
@@ -47,7 +53,8 @@ class Apps:
         self._round = -_ROUND_MS
         machine = board.machine
         cause = machine.reset_cause()
-        update = resident.load("update")
+        from flyve.jobs import update
+
         # After the watchdog, or with it, each step is noted, and they come slowly: once the board
         # has hung again, it is known in whose code.
         self._careful = cause == machine.WDT_RESET or update.crashes() >= _CRASHES
@@ -63,7 +70,7 @@ class Apps:
 
     def refresh(self):
         """Starts what is installed and does not run, stops what runs and is not installed."""
-        found = {} if self.safe else dict(resident.load("packages").paths())
+        found = {} if self.safe else _installed()
         for name, app in list(self._apps.items()):
             if found.get(name) != app.path:
                 self.stop(name)

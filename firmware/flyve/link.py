@@ -6,7 +6,7 @@ precedes a wanted disconnect, which would suppress the will.
 
 from micropython import const
 
-from flyve import log, mqtt, resident
+from flyve import log, memory, mqtt
 from flyve.backoff import Backoff, uniform
 from flyve.outbox import Outbox
 from flyve.transport import NetError
@@ -80,8 +80,11 @@ class Link:
     def refresh(self):
         """Subscribes to the policies again, which brings the retained ones."""
         if self.up:
-            topics = resident.load("handshake").filters(self._rec)[1:]
-            resident.drop("handshake")
+            from flyve.jobs import mqtt_connect
+
+            topics = mqtt_connect.filters(self._rec)[1:]
+            mqtt_connect = None
+            memory.drop("mqtt_connect")
             try:
                 self._ask(topics)
             except NetError as e:
@@ -107,14 +110,15 @@ class Link:
         self._birth = self._pinged = None
         self._refused = []
         try:
-            made = resident.load("handshake").connect(
-                self._rec, self._settings, self._status, _CONNECT_MS
-            )
+            from flyve.jobs import mqtt_connect
+
+            made = mqtt_connect.connect(self._rec, self._settings, self._status, _CONNECT_MS)
         except (mqtt.LinkError, NetError) as e:
             self._lost(e)
             return False
         finally:
-            resident.drop("handshake")
+            mqtt_connect = None
+            memory.drop("mqtt_connect")
         client, self._asked, self._told = made
         client.on_message = self._message
         client.on_puback = self.outbox.acked

@@ -2,7 +2,7 @@
 
 import time
 
-from flyve import resident
+from flyve import memory
 from flyve.text import plain
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
@@ -52,8 +52,11 @@ def reason(e):
     """What an exception says; a number of the operating system has its name."""
     if isinstance(e, OSError) and not hasattr(e, "kind"):
         try:
-            e = resident.load("oserror").text(e)
-            resident.drop("oserror")
+            from flyve.jobs import oserror
+
+            e = oserror.text(e)
+            oserror = None
+            memory.drop("oserror")
         except MemoryError:
             pass
     return str(e)

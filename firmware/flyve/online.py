@@ -8,7 +8,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, registry, resident, transport
+from flyve import board, log, memory, registry, transport
 from flyve.backoff import Retry
 from flyve.inbox import HEARD, SILENT, Inbox
 from flyve.link import Link
@@ -21,10 +21,25 @@ _CHECKS = const(2)  # as in applying.py
 _ROOM = const(16)  # messages in the outbox, and reports, for more to be told
 _GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
 
-# The duties, see duties.py.
+# The duties, see due.py.
 UPDATE, APPS, DOUBT, GUARDED, POLICIES, ANSWERS, REPORTS, USER, MISSING = range(9)
 DUTIES = (UPDATE, APPS, DOUBT, GUARDED, POLICIES, ANSWERS, REPORTS, USER, MISSING)
 OVER_REST = (GUARDED, POLICIES, REPORTS, USER, MISSING)
+
+
+def _known():
+    from flyve.jobs import tasks
+
+    found = tasks.known(None)
+    tasks = None
+    memory.drop("tasks", "paths")
+    return found
+
+
+def _obey(agent, *command):
+    from flyve.jobs import commands
+
+    yield from commands.run(agent, *command)
 
 
 def _updated():
@@ -35,7 +50,7 @@ def _updated():
 
 
 class Online:
-    """The state of an enrolled agent's work, for duties.py; agent: see agent.Agent."""
+    """The state of an enrolled agent's work, for due.py; agent: see agent.Agent."""
 
     def __init__(self, agent):
         self.agent = agent
@@ -160,9 +175,11 @@ class Online:
         agent = self.agent
         self.duty = None
         if agent.rec.get("state") == "leaving":
-            return agent.load("leaving", "run")
+            from flyve.jobs import leaving
+
+            return leaving.run(agent)
         if self.another and agent.invited.left() <= 0:
-            self.another = resident.load("invitation").waiting()
+            self.another = agent.waiting()
             if self.another:
                 # Beside a connection there is no memory for another enrollment.
                 if agent.link.up:
@@ -175,12 +192,16 @@ class Online:
             self.inbox.back(self.entry)
             self.entry = None
         for duty in DUTIES:
-            due = self.due(duty)
-            if due is not None and due <= 0:
-                return resident.load("duties").find(self)
+            left = self.due(duty)
+            if left is not None and left <= 0:
+                from flyve.jobs import due
+
+                return due.find(self)
         self.alone = False  # nothing is to be done without the link
         if agent.session and log.uptime() - self.used > _IDLE_MS:
-            return agent.load("rest", "end")
+            from flyve.jobs import rest
+
+            return rest.end(agent)
 
     def _up(self):
         """What an online agent looks after."""
@@ -193,7 +214,9 @@ class Online:
             self.update = True
         if self._connects != agent.link.connects:
             self._connects = agent.link.connects
-            resident.load("duties").greet(agent)
+            from flyve.jobs import due
+
+            due.greet(agent)
         if inbox.stale() == 0:
             inbox.asked()
             agent.link.refresh()
@@ -202,16 +225,22 @@ class Online:
             self._located = now
             inbox.commands.append(("geolocate", {}, False))
         if agent.due and now >= agent.due and inbox.left(self.ready) != 0:
-            resident.load("failures").sent(agent)
-            resident.drop("failures")
+            from flyve.jobs import failures
+
+            failures.sent(agent)
+            failures = None
+            memory.drop("failures")
             inbox.commands.append(("inventory", {}, False))
 
     def ended(self, failure):
         """A job has ended, with an exception or None."""
         self.used = log.uptime()
         if failure:
-            resident.load("duties").failed(self, failure)
-            resident.drop("duties")
+            from flyve.jobs import due
+
+            due.failed(self, failure)
+            due = None
+            memory.drop("due")
         else:
             self.alone = False
             self._waits.pop(self.duty, None)
@@ -228,8 +257,7 @@ class Online:
         link = self.agent.link
         if link.down and link.due() <= 0 and not self.alone:
             # Before the broker brings what it has kept.
-            self.inbox.connect(resident.load("tasks").known(None))
-            resident.drop("tasks", "files")
+            self.inbox.connect(_known())
             link.connect()
         if self._undated and time.time() >= transport.floor:
             self._undated = False
@@ -256,7 +284,7 @@ class Online:
                     self.guarded[name] = old if same else (message, log.uptime())
                     self._taken = None
                     return True
-            self._command = self.agent.load("commands", "run", name, message, retained)
+            self._command = _obey(self.agent, name, message, retained)
         try:
             next(self._command)
             return True
@@ -280,7 +308,7 @@ class Online:
 
     def _drop(self):
         self._command = None
-        resident.drop("commands", "inventory", "chip")
+        memory.drop("commands", "inventory", "board_facts")
 
     def idle(self):
         """Gives up what is at hand, for want of memory: a command goes back to its place, and the

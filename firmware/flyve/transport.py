@@ -1,4 +1,5 @@
-"""The only opener of sockets, with dial.py: a deadline on every operation, verified TLS, one host.
+"""The only opener of sockets, with jobs/net_connect.py: a deadline on every operation, verified
+TLS, one host.
 
 The module stands in for `usocket` and `ussl` in urequests and umqtt.simple, so its functions
 carry the names and the signatures that those libraries call. Sockets are non-blocking all their
@@ -11,7 +12,7 @@ import time
 
 from micropython import const
 
-from flyve import board, log, resident
+from flyve import board, log, memory
 
 SOCK_STREAM = _socket.SOCK_STREAM
 AF_INET = _socket.AF_INET
@@ -104,12 +105,16 @@ def getaddrinfo(host, port, *_):
     x = _current
     if x.found or host != x.host:
         raise NetError("moved", "a second connection is refused")
-    x.found = resident.load("dial").resolve(host, port, _addresses)
+    from flyve.jobs import net_connect
+
+    x.found = net_connect.resolve(host, port, _addresses)
     return x.found
 
 
 def _tls_error(e):
-    return NetError(*resident.load("trust").explain(e))
+    from flyve.jobs import tls_trust
+
+    return NetError(*tls_trust.explain(e))
 
 
 class Socket:
@@ -149,9 +154,12 @@ class Socket:
         """Connects until the deadline, to the first of the name's addresses that lets us; with
         TLS the handshake begins at the first write."""
         try:
-            resident.load("dial").connect(self, self._x.found or [(address,)], self._x.host)
+            from flyve.jobs import net_connect
+
+            net_connect.connect(self, self._x.found or [(address,)], self._x.host)
         finally:
-            resident.drop("dial")  # what follows needs the memory
+            net_connect = None
+            memory.drop("net_connect")  # what follows needs the memory
         if self._x.tls:
             self.start_tls()
 
@@ -162,8 +170,11 @@ class Socket:
             raise NetError("clock", "the clock is not set, so no certificate can be checked")
         try:
             if _context is None:
-                _context = resident.load("trust").context(ca, verify)
-                resident.drop("trust")
+                from flyve.jobs import tls_trust
+
+                _context = tls_trust.context(ca, verify)
+                tls_trust = None
+                memory.drop("tls_trust")
             self._s = _context.wrap_socket(
                 self._s, server_hostname=self._x.host, do_handshake_on_connect=False
             )
@@ -194,8 +205,11 @@ class Socket:
         if isinstance(e, ValueError) or not (e.errno and 0 < e.errno < 1000):
             return _tls_error(e)
         begun = self._x.tls and self.address in doubted
-        found = resident.load("oserror").broken(e, self._x.host, begun)
-        resident.drop("oserror")
+        from flyve.jobs import oserror
+
+        found = oserror.broken(e, self._x.host, begun)
+        oserror = None
+        memory.drop("oserror")
         return NetError(*found)
 
     def readinto(self, buf, size=None):
@@ -260,7 +274,9 @@ class Socket:
         elif line[:18] == b"Transfer-Encoding:":
             line = line.lower()  # the library would take it for no HTTP
         elif self._moved and line[:9].lower() == b"location:":
-            raise resident.load("dial").moved(line)
+            from flyve.jobs import net_connect
+
+            raise net_connect.moved(line)
         return line
 
     def write(self, data, size=None):

@@ -1,6 +1,6 @@
-"""The station: whether it is connected, and joining.py while it is not."""
+"""The station: whether it is connected, and wifi_join.py while it is not."""
 
-from flyve import board, log, resident
+from flyve import board, log, memory
 
 
 class Wifi:
@@ -24,12 +24,15 @@ class Wifi:
             log.warn("wifi", "connection lost")
         self.up = up
         if self._joining is None:
-            self._joining = resident.load("joining").Joining(self._sta)
+            from flyve.jobs import wifi_join
+
+            self._joining = wifi_join.Joining(self._sta)
         if up:
             self._joining.joined()
             self._joining = None
             log.info("wifi", "connected as %s", self.address()[0])
-            resident.drop("joining")
+            wifi_join = None
+            memory.drop("wifi_join")
         else:
             self._joining.step()
         return up

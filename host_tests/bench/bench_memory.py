@@ -78,7 +78,7 @@ def _enrolls(board: VirtualBoard, heap: int) -> bool:
 
 def _document(backend: Backend) -> str:
     """The URL of the document, in a session of its own."""
-    invited = firmware.load("deeplink").parse(backend.invite("peer@example.org"))
+    invited = firmware.load("jobs.deeplink").parse(backend.invite("peer@example.org"))
     token = {"Authorization": f"user_token {invited.user_token}"}
     answer = requests.get(f"{backend.url}/initSession", headers=token, timeout=10)
     answer.raise_for_status()

@@ -52,8 +52,8 @@ def _phases(log: list[str]) -> Iterator[tuple[str, Phase]]:
 
 def _module(name: str) -> str:
     """The path of a module of ours, "" for one of the interpreter's."""
-    if name == "flyve":
-        return "flyve/__init__"
+    if name in ("flyve", "flyve.jobs"):
+        return name.replace(".", "/") + "/__init__"
     if name.startswith("flyve."):
         return name.replace(".", "/")
     return {"umqtt.simple": "lib/umqtt/simple", "urequests": "lib/urequests"}.get(name, "")

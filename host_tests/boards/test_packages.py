@@ -20,7 +20,8 @@ exec(open("/real.py").read())
 """
 MAIN = """
 import os, sys
-from flyve import agent, jsonpick
+from flyve import agent
+from flyve.jobs import jsonpick
 import umqtt.simple, urequests
 print("path", sys.path)
 print("from", agent.__file__, umqtt.simple.__file__, urequests.__file__)
@@ -50,14 +51,17 @@ def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
         "/main.py",
         "import vfs, os, hashlib, binascii\n"
         "vfs.mount(vfs.VfsRom(open('/flyve.romfs', 'rb').read()), '/rom')\n"
-        "for n in sorted(os.listdir('/rom/flyve')):\n"
-        "    h = hashlib.sha256(open('/rom/flyve/' + n, 'rb').read())\n"
-        "    print(n, binascii.hexlify(h.digest()).decode())\n",
+        "for f in ('flyve/', 'flyve/jobs/'):\n"
+        "    for n in sorted(os.listdir('/rom/' + f)):\n"
+        "        if n != 'jobs':\n"
+        "            h = hashlib.sha256(open('/rom/' + f + n, 'rb').read())\n"
+        "            print(f + n, binascii.hexlify(h.digest()).decode())\n",
     )
     with board.start(heap="1M") as run:
         assert run.wait() == 0, run.log
-    for path in (tree / "flyve").iterdir():
-        assert f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" in run.log
+    for path in (tree / "flyve").rglob("*.mpy"):
+        name = path.relative_to(tree).as_posix()
+        assert f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}" in run.log
 
 
 def test_the_package_lists_what_a_deployment_brings():

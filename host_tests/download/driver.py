@@ -7,7 +7,8 @@ import os
 import sys
 import time
 
-from flyve import applying, log, resident, transport
+from flyve import log, transport
+from flyve.jobs import applying
 
 with open("/params.json") as f:
     params = json.load(f)
@@ -18,7 +19,7 @@ class Counted(transport.Socket):
 
     def readinto(self, buf, size=None):
         n = super().readinto(buf, size)
-        if n and "flyve.download" in sys.modules:
+        if n and "flyve.jobs.download" in sys.modules:
             print("got", n)
         return n
 
@@ -56,9 +57,9 @@ transport.ca = params.get("ca")
 if params.get("count"):
     transport.socket = Counted
 if "clock" in params:
-    from flyve import chip
+    from flyve.jobs import board_facts
 
-    chip.set_clock(params["clock"])
+    board_facts.set_clock(params["clock"])
 pieces = []
 path = params["path"]
 agent = Agent()
@@ -83,5 +84,7 @@ for endpoint in params["endpoints"]:
         except OSError:
             print("file none")
     gc.collect()
-resident.load("rest").resume(agent).close()
+from flyve.jobs import rest  # noqa: E402
+
+rest.resume(agent).close()
 print("over")

@@ -7,7 +7,8 @@ import json
 import os
 import sys
 
-from flyve import board, bundle, config, deeplink, inbox, log, policies, registry, tasks
+from flyve import board, inbox, log, registry
+from flyve.jobs import bundle, config, deeplink, policies, tasks
 from flyve.record import Record, RecordError
 
 log.sink = lambda line: None

@@ -2,7 +2,8 @@
 
 import time
 
-from flyve import handshake, log, rest, transport
+from flyve import log, transport
+from flyve.jobs import mqtt_connect, rest
 
 log.sink = lambda line: None
 
@@ -36,4 +37,4 @@ def broker(host, port, secret):
     rec = {"topic": "t/SN1", "mqttpasswd": secret, "broker": host, "port": port}
     settings = {"tls": True, "port": None, "broker": None, "keepalive": 60}
     will = "76/agent/SN1/Status/Online", b"{}"
-    return _report(lambda: handshake.connection(rec, settings, will, 5000).close())
+    return _report(lambda: mqtt_connect.connection(rec, settings, will, 5000).close())

@@ -7,8 +7,9 @@ import time
 
 from uctypes import addressof
 
-from flyve import applying, board, link, log, rest, transport
+from flyve import board, link, log, transport
 from flyve.inbox import Inbox
+from flyve.jobs import applying, rest
 
 _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
 _AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token")

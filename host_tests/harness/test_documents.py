@@ -13,7 +13,7 @@ GUIDE = (ROOT / "docs" / "operation.md").read_text()
 # The inventory is read by GLPI, and log.py has but the form of a line.
 MODULES = [
     path
-    for path in sorted((ROOT / "firmware" / "flyve").glob("*.py"))
+    for path in sorted((ROOT / "firmware" / "flyve").rglob("*.py"))
     if path.stem not in ("inventory", "log")
 ]
 LOGGED = ("log.info", "log.warn", "log.error")
@@ -69,7 +69,7 @@ def test_each_setting_is_in_the_operators_guide_with_its_default():
     section = GUIDE.split("\n## Settings\n")[1].split("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
     told = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
-    keys = firmware.load("config").KEYS
+    keys = firmware.load("jobs.config").KEYS
     assert told.keys() == keys.keys()
     for name, (default, kind, *_) in keys.items():
         if default is not None and kind != "list":

@@ -66,7 +66,7 @@ def test_how_the_tests_end_with_a_fault(tree, tmp_path, test, end):
 
 def test_each_explanation_is_of_lines_that_there_are():
     for row in json.loads(mutation.EQUIVALENT.read_text()):
-        source = (ROOT / "firmware" / "flyve" / f"{row['module']}.py").read_text()
+        source = (ROOT / mutants.source_of(row["module"])).read_text()
         assert row["before"] in " ".join(source.split()), row
         assert row["before"] != row["after"] and len(row["why"]) > 10, row
 

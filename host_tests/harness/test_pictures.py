@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from flyve_mdm import ROOT, demo
 
 DOCS = ROOT / "docs"
-MODULES = {path.stem: path for path in (ROOT / "firmware" / "flyve").glob("[!_]*.py")}
+MODULES = {path.stem: path for path in (ROOT / "firmware" / "flyve").rglob("[!_]*.py")}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -31,7 +31,7 @@ def _floors():
     for line in _source("architecture").splitlines():
         if re.fullmatch(r" +class: floor", line):
             floor += 1
-        module = re.fullmatch(r' +"?(\w+)"?\.class: module', line)
+        module = re.fullmatch(r' +"?(\w+)"?\.class: (?:module|\[module; stays\])', line)
         if module:
             found[module[1]] = floor
     return found
@@ -42,9 +42,7 @@ def _imported(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             names = [node.module, *(alias.name for alias in node.names)]
-            yield from (name.removeprefix("flyve.") for name in names if name)
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "load":
-            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+            yield from (name.rpartition(".")[2] for name in names if name)
 
 
 def _states():
@@ -66,6 +64,22 @@ def _strings(node):
 
 def test_each_module_has_a_floor_in_the_architecture():
     assert _floors().keys() == MODULES.keys()
+
+
+def test_the_picture_tells_what_stays_in_memory():
+    dark = re.findall(r'^ +"?(\w+)"?\.class: \[module; stays\]', _source("architecture"), re.M)
+    assert set(dark) == {name for name, path in MODULES.items() if path.parent.name == "flyve"}
+
+
+def test_what_stays_imports_a_job_only_inside_a_function():
+    early = [
+        f"{path.name}:{node.lineno}"
+        for path in MODULES.values()
+        if path.parent.name == "flyve"
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ImportFrom) and "jobs" in f"{node.module} {ast.unparse(node)}"
+    ]
+    assert not early
 
 
 def test_imports_never_point_to_a_higher_floor():

@@ -7,7 +7,7 @@ import pytest
 
 from flyve_mdm import ROOT, libraries, shorten
 
-FIRMWARE = sorted((ROOT / "firmware").glob("*/*.py"))
+FIRMWARE = sorted((ROOT / "firmware").glob("flyve/**/*.py"))
 
 
 def _sources(paths) -> list[str]:

@@ -41,8 +41,8 @@ def test_a_life_tells_what_each_phase_holds():
     phases = footprint.memory(tls=False)
     assert 0 < phases["imported"].heap < phases["idle"].heap < phases["downloading"].heap
     for modules in phases["idle"].modules:
-        assert "flyve/link" in modules and "flyve/download" not in modules
-    assert any("flyve/download" in modules for modules in phases["downloading"].modules)
+        assert "flyve/link" in modules and "flyve/jobs/download" not in modules
+    assert any("flyve/jobs/download" in modules for modules in phases["downloading"].modules)
 
 
 def test_a_table_goes_between_its_marks(tmp_path):

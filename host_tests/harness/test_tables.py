@@ -60,7 +60,7 @@ def test_size_in_a_pipe_has_whole_columns():
     )  # fmt: skip
     lines = done.stdout.decode().splitlines()
     assert lines[1].split() == ["what", "xtensawin", "rv32imc", "budget", "used"]
-    assert any(line.split()[:1] == ["flyve/inventory"] for line in lines)
+    assert any(line.split()[:1] == ["flyve/jobs/inventory"] for line in lines)
     assert len({line.rindex("4,096") for line in lines if "4,096 " in line}) == 1
 
 

@@ -36,7 +36,7 @@ def run(job):
             slowest = max(slowest, time.ticks_diff(time.ticks_ms(), start))
 
 def install(name, version, path="/staged"):
-    from flyve import packages
+    from flyve.jobs import packages
     try:
         print("restart" if run(packages.install(path, name, version)) else "done", slowest)
     except registry.Failed as e:

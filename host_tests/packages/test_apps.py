@@ -126,7 +126,7 @@ def test_a_refresh_starts_stops_and_replaces(ground):
     script = """
         steps(1)
         install('a', '2')
-        from flyve import packages
+        from flyve.jobs import packages
         packages.remove('b')
         apps.refresh()
         steps(1)

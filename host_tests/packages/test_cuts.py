@@ -27,7 +27,7 @@ def walk(path):
             walk(path_)
 walk("/apps")
 """
-REMOVE = "from flyve import packages\nrun(packages.remove('one'))"
+REMOVE = "from flyve.jobs import packages\nrun(packages.remove('one'))"
 
 # what is done -> (what is staged for it, script, applications before, applications after)
 STEPS = {
@@ -103,16 +103,17 @@ def test_the_power_fails_at_any_write_of_an_application(ground, step, torn):
 AGENT_SOURCE = """
 import machine
 import os
-from flyve import board, chip, log, packages, registry, update
+from flyve import board, log, registry
+from flyve.jobs import board_facts, packages, update
 
 NAME, GOOD, PACKAGE = %r
 
 def main():
-    name = NAME + " in " + chip.running().info()[4]
+    name = NAME + " in " + board_facts.running().info()[4]
     print("works:", name)
     status = update.status()
     if status == "trial":
-        bad = chip.running().info()[4] == BAD_SLOT and "good" not in os.listdir("/")
+        bad = board_facts.running().info()[4] == BAD_SLOT and "good" not in os.listdir("/")
         if bad or not GOOD:
             machine.reset()
         update.confirm()

@@ -52,7 +52,8 @@ def test_a_trial_that_cannot_be_counted_does_not_begin(ground):
 
 # A31
 def test_a_crash_that_cannot_be_counted_brings_safe_mode(ground):
-    made = ground.board(RESET + "from flyve import update\nprint('safe', update.safe_mode())\n")
+    tell = "from flyve.jobs import update\nprint('safe', update.safe_mode())\n"
+    made = ground.board(RESET + tell)
     fill(made)
     lines = ground.run(made)
     assert "safe True" in lines
@@ -70,11 +71,12 @@ if machine.reset_cause() == 1:
         except OSError:
             size //= 4
         count += 1
-    from flyve import config, leaving
+    from flyve.jobs import config, leaving
     leaving.begin_wipe()
     print('begun', leaving.wiping())
     leaving.wipe(config.load()[0])
-from flyve import board, leaving
+from flyve import board
+from flyve.jobs import leaving
 print('again', leaving.wiping(), leaving.settle())
 print('left', sorted(n for n in os.listdir('/') if 'flyve' not in n))
 print('kept', board.nvs_get_int('update'), board.nvs_get('wifi'), board.nvs_get('rec.a'))
@@ -156,7 +158,7 @@ OTHER, FALLEN, OTA_1 = 1 << 18, 1 << 19, 17 << 8
 CRASHES = """
 import machine
 from esp32 import NVS, Partition
-from flyve import update
+from flyve.jobs import update
 running = Partition(Partition.RUNNING)
 print("runs", running.info()[4], update.status())
 left = NVS("test")
@@ -254,7 +256,7 @@ def test_an_older_agent_that_was_installed_on_purpose_stays_until_the_base_chang
 
 # A28
 def test_a_slot_that_has_lost_is_removed(ground):
-    made = ground.board("from flyve import startup\nstartup.prepare()\n")
+    made = ground.board("from flyve.jobs import startup\nstartup.prepare()\n")
     made.change(
         {f"/{slot}/flyve/__init__.py": version("1.9.9") for slot in ("flyve.a", "flyve.b")},
         {("flyve", "update"): 1},

@@ -9,8 +9,8 @@ from host_tests.packages.ground import STAGED, applications, mpy, tar
 APP = b"def start(agent):\n    yield\n"
 MODULE = mpy("def start(agent):\n    yield\n")
 INSTALLED = """
-from flyve import packages
-print([(name, path.rsplit("/", 1)[1].rstrip("~")) for name, path in packages.paths()])
+from flyve.jobs import packages
+print([(name, path.rsplit("/", 1)[1].rstrip("~")) for name, path in packages.installed()])
 """
 
 
@@ -93,7 +93,7 @@ def test_one_old_version_stays_and_can_come_back(ground):
         ".current", "2", "3",
     }  # fmt: skip
     script = """
-        from flyve import packages
+        from flyve.jobs import packages
         print(packages.rollback('one'), packages.rollback('one'))
         """
     assert ground.run(board, script) == ["2 None"]
@@ -122,7 +122,7 @@ def test_a_removal_takes_all_versions_and_nothing_else(ground):
     for name, version in (("one", "1"), ("one", "2"), ("two", "1")):
         board.write(STAGED, tar(members()))
         ground.run(board, f"install('{name}', '{version}')")
-    remove = "from flyve import packages\nrun(packages.remove('one'))" + INSTALLED
+    remove = "from flyve.jobs import packages\nrun(packages.remove('one'))" + INSTALLED
     assert ground.run(board, remove)[1] == "[('two', '1')]"
     assert not [p for p, _ in board.files() if p.startswith("/apps/one")]
     assert ground.run(board, remove)[0] == "[('two', '1')]"  # it need not be there
@@ -132,7 +132,7 @@ def test_a_removal_takes_all_versions_and_nothing_else(ground):
 def test_a_removal_counts_before_its_job_has_run(ground):
     board = ground.board(staged=APP)
     ground.run(board, "install('one', '1')")
-    script = "from flyve import packages\npackages.remove('one')" + INSTALLED
+    script = "from flyve.jobs import packages\npackages.remove('one')" + INSTALLED
     assert ground.run(board, script)[1] == "[]"
     board.write(STAGED, APP)
     ground.run(board, "install('two', '1')")

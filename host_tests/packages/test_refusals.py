@@ -145,7 +145,7 @@ def test_the_agent_must_be_in_its_bundle_and_cannot_be_removed(ground):
     board = ground.board(staged=tar({"app.py": APP}))
     script = f"""
         install({AGENT!r}, '1')
-        from flyve import packages
+        from flyve.jobs import packages
         try:
             packages.remove({AGENT!r})
         except registry.Failed as e:
@@ -186,7 +186,7 @@ def test_bad_images_are_refused_and_the_old_one_stays(ground):
     script = f"""
         for n in range({len(texts)}):
             install('firmware', '2', '/bad%d' % n)
-        from flyve import update
+        from flyve.jobs import update
         print(update.status())
         import machine
         if machine.reset_cause() == 1:
@@ -203,14 +203,14 @@ def test_an_image_that_is_too_big_is_refused(ground):
     board = ground.board(ota=True, staged=appimage.build(size=20000))
     # A partition of four blocks, instead of a flash that holds an image of megabytes.
     script = """
-        from flyve import chip
+        from flyve.jobs import board_facts
         class Small:
             def __init__(self, part): self.part = part
             def get_next_update(self): return Small(self.part.get_next_update())
             def info(self): return (0, 17, 0x190000, 16384, "ota_1", False)
             def readblocks(self, *args): self.part.readblocks(*args)
-        running = Small(chip.running())
-        chip.running = lambda: running
+        running = Small(board_facts.running())
+        board_facts.running = lambda: running
         install('firmware', '2')
         """
     assert ground.run(board, script) == ["failed: image too big"]

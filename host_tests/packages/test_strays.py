@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-LOOK = "from flyve import strays\nstrays.look()\n"
+LOOK = "from flyve.jobs import strays\nstrays.look()\n"
 SAID = re.compile(r"ERROR agent: (\S+) hides a module that the agent uses: remove it$")
 
 
@@ -27,11 +27,11 @@ def test_what_hides_a_module_of_the_agents_is_named_at_each_start(ground):
         "/errno/x",
         "/lib/urequests.py",
         "/lib/umqtt/simple.py",
-        "/flyve/config.py",
-        "/flyve/rest/x.py",
+        "/flyve/jobs/config.py",
+        "/flyve/jobs/rest/x.py",
     )
     found = named(ground, **files(*hiding))
-    expected = {re.sub(r"^(/umqtt|/errno|/flyve/rest)/.*", r"\1/", path) for path in hiding}
+    expected = {re.sub(r"^(/umqtt|/errno|/flyve/jobs/rest)/.*", r"\1/", path) for path in hiding}
     assert set(found) == expected and len(found) == len(hiding)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from host_tests.packages.ground import entry
 
-STATUS = "from flyve import update\nprint(update.status())\n"
+STATUS = "from flyve.jobs import update\nprint(update.status())\n"
 STARTED = 1 | 2 << 2 | 1 << 4  # a in use, b on trial and started once
 A_IS_WHAT_TO_FALL_BACK_TO = 2 << 16
 FAILED, CONFIRMED = 1 | 128, 2 | 64

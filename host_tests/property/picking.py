@@ -1,6 +1,6 @@
 # Runs in MicroPython, for test_jsonpick.py: what pick() makes of a document.
 
-from flyve import jsonpick
+from flyve.jobs import jsonpick
 
 
 class _Source:

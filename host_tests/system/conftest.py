@@ -144,7 +144,7 @@ class Device:
 
     def secrets(self):
         """Tokens of the invitations, as bytes."""
-        found = [firmware.load("deeplink").parse(link) for link in self.deeplinks]
+        found = [firmware.load("jobs.deeplink").parse(link) for link in self.deeplinks]
         return [t.encode() for i in found for t in (i.user_token, i.invitation_token)]
 
     def credentials(self):

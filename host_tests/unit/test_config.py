@@ -2,7 +2,7 @@
 
 import os
 
-from flyve.config import KEYS, LIMIT, check, load
+from flyve.jobs.config import KEYS, LIMIT, check, load
 
 PATH = "config.test"
 

@@ -3,7 +3,7 @@
 import binascii
 import time
 
-from flyve.deeplink import DeeplinkError, parse
+from flyve.jobs.deeplink import DeeplinkError, parse
 
 URL = "https://glpi.example.org/apirest.php"
 USER = "45erjbudklq5865sdkjhjks"

@@ -1,7 +1,8 @@
 # Which job comes next, and what follows when one breaks off.
 
-from flyve import config, duties, inbox, log, online
+from flyve import inbox, jobs, log, online
 from flyve.backoff import Retry
+from flyve.jobs import config, due
 from flyve.online import Online
 from flyve.transport import NetError
 
@@ -33,8 +34,10 @@ class Agent:
         self.restarting = False
         self.due = 0
 
-    def load(self, *how):
-        return iter([how])
+
+class Policies:
+    def settle(agent):
+        yield
 
 
 class Broken(Exception):
@@ -56,7 +59,7 @@ def policy(state, number, symbol="deployFile", retained=False, payload=b"{}"):
 
 def begin(state):
     """The next job, and the id of its policy if it is one."""
-    job = duties.find(state)
+    job = due.find(state)
     if job and state.duty == online.POLICIES:
         state.entry = state.inbox.next(state.ready)
         return state.entry[inbox.ID]
@@ -68,7 +71,7 @@ def test_a_policy_that_broke_off_waits_once_whatever_else_fails():
     policy(state, 7)
     assert begin(state) == "7"
     for _ in range(9):
-        duties.failed(state, NetError("timeout", "slow"))
+        due.failed(state, NetError("timeout", "slow"))
     assert [entry[inbox.ID] for entry in state.inbox.policies] == ["7"]
 
 
@@ -78,7 +81,7 @@ def test_a_policy_that_fails_for_ever_holds_up_no_other():
     for number in range(5):
         policy(state, number)
         assert begin(state) == str(number)
-        duties.failed(state, Broken())
+        due.failed(state, Broken())
     policy(state, 8)
     assert state.left() == 0 and begin(state) == "8"
     state.entry = None
@@ -95,7 +98,7 @@ def test_other_duties_that_fail_hold_up_no_policy():
         state = made()
         setattr(state if name == "guarded" else state.agent, name, value)
         assert begin(state), name
-        duties.failed(state, Broken())
+        due.failed(state, Broken())
         assert begin(state) is None, name
         policy(state, 8)
         assert begin(state) == "8", name
@@ -107,7 +110,7 @@ def test_a_policy_that_needs_no_rest_does_not_wait_for_it():
     state.agent.session = None
     policy(state, 1)
     assert begin(state) == "1"
-    duties.failed(state, NetError("connect", "nobody there"))
+    due.failed(state, NetError("connect", "nobody there"))
     policy(state, 2)
     policy(state, 3, "disableCamera")
     assert begin(state) == "3"
@@ -120,7 +123,7 @@ def test_what_failed_while_the_backend_was_away_is_tried_as_soon_as_it_is_back()
         policy(state, number)
         assert begin(state) == str(number)
         state.agent.session = None
-        duties.failed(state, NetError("connect", "nobody there"))
+        due.failed(state, NetError("connect", "nobody there"))
         state.retry.after(0)
     state.agent.session = "open"
     policy(state, 3)
@@ -136,10 +139,10 @@ def test_a_newer_message_takes_the_place_of_one_that_waits():
     policy(state, 1, payload=b"{1}")
     begin(state)
     policy(state, 1, payload=b"{2}")
-    duties.failed(state, Broken())
+    due.failed(state, Broken())
     assert [entry[3] for entry in state.inbox.policies] == [b"{2}"]
     assert begin(state) == "1"
-    duties.failed(state, Broken())
+    due.failed(state, Broken())
     policy(state, 1, payload=b"")
     assert [entry[3] for entry in state.inbox.policies] == [b""]
     assert begin(state) == "1"
@@ -150,11 +153,11 @@ def test_a_report_that_fails_lets_the_others_pass_and_goes_when_a_newer_one_is_t
     state = made()
     state.agent.reports = [("task", "1", "received"), ("inventory",), ("task", "1", "done")]
     assert begin(state)
-    duties.failed(state, Broken())
+    due.failed(state, Broken())
     assert state.agent.reports == [("inventory",), ("task", "1", "done")]
     state.wait(online.REPORTS).after(0)
     assert begin(state)
-    duties.failed(state, Broken())
+    due.failed(state, Broken())
     assert state.agent.reports == [("task", "1", "done"), ("inventory",)]
 
 
@@ -175,10 +178,10 @@ def test_each_job_over_rest_goes_on_without_the_link_when_that_needs_its_memory(
     ):
         state = made()
         setattr(state if name == "guarded" else state.agent, name, value)
-        assert duties.find(state)
-        duties.failed(state, NetError("memory", "no memory for another TLS connection"))
+        assert due.find(state)
+        due.failed(state, NetError("memory", "no memory for another TLS connection"))
         assert state.agent.link.down and state.alone
-        assert duties.find(state), name
+        assert due.find(state), name
 
 
 def test_the_link_comes_back_when_nothing_can_be_done_without_it():
@@ -193,10 +196,14 @@ def test_the_link_comes_back_when_nothing_can_be_done_without_it():
 def test_an_update_whose_settlement_broke_off_is_settled_again():
     state = made()
     state.update = True
-    job = duties.find(state)
-    next(job)
-    job.close()
-    duties.failed(state, MemoryError())
+    jobs.policies = Policies
+    try:
+        job = due.find(state)
+        next(job)
+        job.close()
+    finally:
+        del jobs.policies
+    due.failed(state, MemoryError())
     state.agent.link = Link()
     state.wait(online.UPDATE).after(0)
-    assert state.update and duties.find(state)
+    assert state.update and due.find(state)

@@ -2,7 +2,8 @@
 
 import os
 
-from flyve import failures, log
+from flyve import log
+from flyve.jobs import failures
 
 BOARD = True
 

@@ -1,6 +1,6 @@
 """Headers are read as they are meant: instants in any zone and form, codings, file names."""
 
-from flyve.headers import bare, coding, file_name, same_time
+from flyve.jobs.headers import bare, coding, file_name, same_time
 
 BEGIN = "Mon, 02 Nov 2026 08:00:00 GMT"
 

@@ -1,6 +1,7 @@
 # When an invitation that does not get through is tried again.
 
-from flyve import backoff, config, invitation, log
+from flyve import backoff, log
+from flyve.jobs import config, invitation
 from flyve.record import Record
 from flyve.transport import NetError
 

@@ -5,8 +5,9 @@ import io
 import json
 import time
 
-from flyve import jsonpick, log
-from flyve.jsonpick import JsonError, NotJson, Truncated, pick
+from flyve import log
+from flyve.jobs import jsonpick
+from flyve.jobs.jsonpick import JsonError, NotJson, Truncated, pick
 
 SESSION = ("glpiactiveprofile.id", "plugin_flyvemdm_guest_profiles_id")
 

@@ -1,6 +1,7 @@
 # A command is lost neither for want of memory nor by a failure on the way.
 
-from flyve import config, log
+from flyve import log, online
+from flyve.jobs import config
 from flyve.online import Online
 
 BOARD = True
@@ -18,78 +19,82 @@ class Agent:
         self.ran = []
         self.failures = []
 
-    def load(self, module, name, *args):
-        if self.failure:
-            raise self.failure("oops")
-        self.ran.append(args[0])
-        yield
-
     def report(self, area, failure):
         self.failures.append(failure)
 
 
+def obey(agent, name, message, retained):
+    if agent.failure:
+        raise agent.failure("oops")
+    agent.ran.append(name)
+    yield
+
+
+online._obey = obey
+
+
 def waiting(name):
     agent = Agent()
-    online = Online(agent)
+    state = Online(agent)
     agent.link.due = lambda: 1000
-    online.inbox.sort(
+    state.inbox.sort(
         "76/agent/SN1",
         None,
         "76/agent/SN1/Command/" + name,
         b'{"%s":"now"}' % name.lower().encode(),
         False,
     )
-    return agent, online
+    return agent, state
 
 
-def step(online):
+def step(state):
     # As agent.Agent does it.
     try:
-        online.step()
+        state.step()
     except MemoryError:
-        online.idle()
+        state.idle()
 
 
 # A9
 def test_a_command_for_which_there_was_no_memory_is_carried_out_later():
     for name in ("Lock", "Wipe", "Unenroll", "Geolocate"):
-        agent, online = waiting(name)
-        step(online)
-        step(online)
+        agent, state = waiting(name)
+        step(state)
+        step(state)
         agent.failure = None
-        step(online)
+        step(state)
         assert agent.ran == [name.lower()], name
 
 
 # A9
 def test_its_place_in_the_queue_stays_the_first():
-    agent, online = waiting("Wipe")
-    online.inbox.commands.append(("geolocate", {}, False))
-    step(online)
-    assert [entry[0] for entry in online.inbox.commands] == ["wipe", "geolocate"]
+    agent, state = waiting("Wipe")
+    state.inbox.commands.append(("geolocate", {}, False))
+    step(state)
+    assert [entry[0] for entry in state.inbox.commands] == ["wipe", "geolocate"]
 
 
 # A9
 def test_what_never_has_the_memory_is_told_and_a_guarded_one_is_tried_another_way():
     for name, guarded in (("Wipe", True), ("Geolocate", False)):
-        agent, online = waiting(name)
+        agent, state = waiting(name)
         for _ in range(9):
-            step(online)
-        assert not online.inbox.commands and len(agent.failures) == 1
-        assert (name.lower() in online.guarded) == guarded
+            step(state)
+        assert not state.inbox.commands and len(agent.failures) == 1
+        assert (name.lower() in state.guarded) == guarded
 
 
 # A9
 def test_a_lock_that_could_not_be_written_is_tried_again():
-    agent, online = waiting("Lock")
+    agent, state = waiting("Lock")
     agent.failure = OSError
-    step(online)
-    assert online.guarded["lock"][0] == {"lock": "now"}
+    step(state)
+    assert state.guarded["lock"][0] == {"lock": "now"}
 
 
 # A8
 def test_a_command_of_an_author_may_not_leave_the_loop():
-    agent, online = waiting("Blink")
+    agent, state = waiting("Blink")
     agent.failure = SystemExit
-    step(online)
-    assert not online.inbox.commands and len(agent.failures) == 1
+    step(state)
+    assert not state.inbox.commands and len(agent.failures) == 1

@@ -2,7 +2,8 @@
 
 import errno
 
-from flyve import log, oserror
+from flyve import log
+from flyve.jobs import oserror
 from flyve.transport import NetError
 
 BOARD = True

@@ -3,7 +3,8 @@
 import gc
 import os
 
-from flyve import board, config, invitation, resident
+from flyve import board, memory
+from flyve.jobs import config, invitation
 from flyve.text import read
 
 BOARD = True
@@ -44,12 +45,12 @@ def test_the_measure_itself_is_right():
 
 # A33
 def test_a_ca_of_1_kb_takes_little_more_than_its_size():
-    from flyve import trust
+    from flyve.jobs import tls_trust
 
     def build():
         try:
-            trust.context("/ca.der", True)
-        except trust.TrustError:
+            tls_trust.context("/ca.der", True)
+        except tls_trust.TrustError:
             pass  # what was read is no certificate
 
     write("/ca.der", bytes(1024))
@@ -61,15 +62,15 @@ def test_a_ca_of_1_kb_takes_little_more_than_its_size():
 def test_a_pem_is_decoded_without_another_copy():
     import binascii
 
-    from flyve import trust
+    from flyve.jobs import tls_trust
 
     body = binascii.b2a_base64(bytes(1024))
     write("/ca.pem", b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n")
 
     def build():
         try:
-            trust.context("/ca.pem", True)
-        except trust.TrustError:
+            tls_trust.context("/ca.pem", True)
+        except tls_trust.TrustError:
             pass
 
     build()
@@ -95,4 +96,4 @@ def test_a_small_blob_of_nvs_takes_little():
         board.nvs_set("small", bytes(size))
         assert board.nvs_get("small") == bytes(size), size
     board.nvs_erase("small")
-    resident.drop()
+    memory.drop()

@@ -2,7 +2,8 @@
 
 import os
 
-from flyve import download, files, inbox, packages, registry, tasks
+from flyve import inbox, registry
+from flyve.jobs import download, packages, paths, tasks
 
 BOARD = True  # the file is at the root
 
@@ -97,7 +98,7 @@ def test_a_flash_that_is_full_keeps_the_tasks_that_it_has():
             tasks.put(task(7, "failed"))
         except OSError:
             assert [one[0] for one in tasks.tasks()] == list(range(120))
-            assert files.size("/tasks.new") < 0
+            assert paths.size("/tasks.new") < 0
         else:
             raise AssertionError("it took a task without room")
     finally:
@@ -168,12 +169,12 @@ def test_a_search_leaves_no_file_open():
 
 # A15
 def test_a_name_is_as_long_as_its_bytes_allow():
-    assert files.segment("\U0001f600" * 63) == "\U0001f600" * 63
+    assert paths.segment("\U0001f600" * 63) == "\U0001f600" * 63
     open("/" + "\U0001f600" * 63, "w").close()
     os.remove("/" + "\U0001f600" * 63)
     try:
-        files.segment("\U0001f600" * 64)
-    except files.Failed as e:
+        paths.segment("\U0001f600" * 64)
+    except paths.Failed as e:
         assert str(e) == "refused file name"
     else:
         raise AssertionError("accepted")
@@ -195,10 +196,10 @@ def test_a_line_of_brackets_or_without_an_end_takes_no_memory():
 # A27
 def test_a_task_that_could_not_be_read_again_does_not_make_the_file_grow():
     blank(task(1))
-    size = files.size(tasks.PATH)
+    size = paths.size(tasks.PATH)
     for symbol in ("x" * 4000, "[" * 300):
         tasks.put(["7", symbol, "agent", 1, "incompatible", 0])
-    assert files.size(tasks.PATH) == size
+    assert paths.size(tasks.PATH) == size
 
 
 # A32
@@ -211,27 +212,24 @@ def test_a_flash_that_counts_more_blocks_than_it_has_is_full():
         def stat(self, path):
             return os.stat(path)
 
-        def load(self, name):
-            return files
-
         def drop(self, name):
             pass
 
-    resident = download.resident
-    files.os = download.resident = Wrapped()
+    kept = download.memory
+    paths.os = download.memory = Wrapped()
     try:
         for left in (-2, (1 << 32) - 2, (1 << 31) - 1):  # noqa: B007
-            assert files.free()[1] == 0 and not tasks.room()
+            assert paths.free()[1] == 0 and not tasks.room()
             assert packages._free() == 0
             try:
                 download._check_room(1)
-            except files.Failed as e:
+            except paths.Failed as e:
                 assert str(e) == "no space: 1 bytes to come, 0 free"
             else:
                 raise AssertionError("it took a file without room")
     finally:
-        files.os = os
-        download.resident = resident
+        paths.os = os
+        download.memory = kept
 
 
 # A8

@@ -5,7 +5,8 @@ import os
 
 import net
 
-from flyve import inventory, rest, transport
+from flyve import transport
+from flyve.jobs import inventory, rest
 
 api = None
 

@@ -4,8 +4,9 @@ import time
 
 import net
 
-from flyve import BUILD, chip, clock, transport
+from flyve import BUILD, transport
 from flyve.backoff import Retry
+from flyve.jobs import board_facts, clock
 from flyve.record import Record
 
 _START = (2025, 1, 2, 3, 4, 5)
@@ -28,7 +29,7 @@ def sync(servers, floor=BUILD):
     """Runs the job on a board that has just started; see again()."""
     global agent
     net.start()
-    chip.set_clock(_START)
+    board_facts.set_clock(_START)
     transport.floor = floor
     agent = Agent(servers)
     agent.rec.clear()

@@ -7,8 +7,9 @@ import time
 import net
 from passing import passed
 
-from flyve import handshake, log, outbox, transport
 from flyve import link as link_module
+from flyve import log, outbox, transport
+from flyve.jobs import mqtt_connect
 
 link = None
 messages = []
@@ -143,7 +144,7 @@ def close(ms=1000):
 
 
 def presence(generation, form):
-    return list(handshake.presence(generation, form))
+    return list(mqtt_connect.presence(generation, form))
 
 
 def lose_and_return(times, ms=300):

@@ -5,7 +5,8 @@ import time
 
 import net
 
-from flyve import handshake, mqtt, transport
+from flyve import mqtt, transport
+from flyve.jobs import mqtt_connect
 
 client = None
 events = []
@@ -60,7 +61,7 @@ def connect(
 
     def work():
         global client
-        client = handshake.connection(rec, settings, will, ms)
+        client = mqtt_connect.connection(rec, settings, will, ms)
         client.on_message = _message
         client.on_puback = lambda pid: _event("puback", pid)
         client.on_suback = lambda pid, code: _event("suback", pid, code)

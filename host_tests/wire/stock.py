@@ -5,7 +5,8 @@ import sys
 
 import requests
 
-from flyve import transport, trust  # noqa: F401 - trust keeps the real tls
+from flyve import transport
+from flyve.jobs import tls_trust  # noqa: F401 - tls_trust keeps the real tls
 
 
 class _Context:

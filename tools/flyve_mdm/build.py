@@ -120,7 +120,7 @@ def _names() -> shorten.Names | None:
     if os.environ.get("READABLE"):
         return None
     folder = ROOT / "firmware"
-    sources = [path.read_bytes() for path in sorted(folder.glob("*/*.py"))]
+    sources = [path.read_bytes() for path in sorted(folder.glob("flyve/**/*.py"))]
     return _plan(*sources)
 
 

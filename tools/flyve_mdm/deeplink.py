@@ -24,7 +24,7 @@ def deeplink():
 @click.argument("link")
 def decode(link):
     """Shows the fields of the deeplink LINK ("-": read from stdin), its tokens shortened."""
-    parser = firmware.load("deeplink")
+    parser = firmware.load("jobs.deeplink")
     if link == "-":
         link = sys.stdin.buffer.read(_LONGEST)
     try:

@@ -190,7 +190,7 @@ class Story:
 
     def _secrets(self) -> set[bytes]:
         """What the board must have forgotten in the end: the invitation's tokens, and its own."""
-        invitation = firmware.load("deeplink").parse(self.link)
+        invitation = firmware.load("jobs.deeplink").parse(self.link)
         secrets = {invitation.user_token.encode(), invitation.invitation_token.encode()}
         for _, _, _, value in self.board.nvs():
             if isinstance(value, bytes):

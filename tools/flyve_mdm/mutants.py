@@ -71,7 +71,8 @@ def _is_valid(source: str) -> bool:
 
 def source_of(module: str) -> Path:
     """Where a module's source is in a tree."""
-    return Path("firmware") / "flyve" / f"{module}.py"
+    stays = Path("firmware") / "flyve" / f"{module}.py"
+    return stays if (ROOT / stays).exists() else stays.parent / "jobs" / stays.name
 
 
 def _mutated(original: str) -> Iterator[tuple[str, str]]:

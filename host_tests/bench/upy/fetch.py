@@ -17,15 +17,17 @@ class Agent:
 
 def agent():
     """The firmware's download, its JSON form included."""
-    from flyve import applying, resident
+    from flyve.jobs import applying, rest
 
-    resident.load("rest").resume(Agent).open(params["token"])
+    rest.resume(Agent).open(params["token"])
     job = applying.Delivery(Agent, params["endpoint"], "/bench.bin")
     begin = time.ticks_us()
     for _ in job.run():
         pass
     took = time.ticks_diff(time.ticks_us(), begin)
-    resident.load("rest").resume(Agent).close()
+    from flyve.jobs import rest
+
+    rest.resume(Agent).close()
     return took
 
 

@@ -20,7 +20,7 @@ def watch():
     agent = None
 
     def phase():
-        if "flyve.applying" in sys.modules:
+        if "flyve.jobs.applying" in sys.modules:
             return "downloading"
         link = agent and agent.link
         if not link:

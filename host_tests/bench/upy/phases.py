@@ -9,13 +9,13 @@ _RESIDENT = ("agent", "online", "link")
 # What the agent has in memory together, as the boards of footprint.py show it.
 _PHASES = (
     ("startup", "config", "invitation"),
-    ("clock", "trust"),
+    ("clock", "tls_trust"),
     ("commands", "inventory", "report"),
-    ("applying", "policies", "files"),
+    ("applying", "policies", "paths"),
     ("applying", "rest"),
     ("applying", "jsonpick"),
-    ("applying", "download", "files"),
-    ("applying", "packages", "files", "bundle"),
+    ("applying", "download", "paths"),
+    ("applying", "packages", "paths", "bundle"),
     ("update",),
 )
 
@@ -23,27 +23,33 @@ _PHASES = (
 def run(count, seed):
     """Prints `phases: <how often memory was too short> <in which> <heap>`."""
     random.seed(seed)
-    from flyve import resident
+    from flyve import memory
 
     gc.collect()
     heap = gc.mem_free() + gc.mem_alloc()
     own = gc.mem_alloc()
-    for name in _RESIDENT:
-        __import__("flyve." + name)
+    try:
+        for name in _RESIDENT:
+            gc.collect()
+            __import__("flyve." + name)
+    except MemoryError:
+        print("phases:", count, "imports", heap - own)
+        return
     small = [None] * 48
     failed = [0] * len(_PHASES)
     for _ in range(count):
         phase = random.getrandbits(30) % len(_PHASES)
         try:
             for name in _PHASES[phase]:
-                resident.load(name)
-            if "flyve.download" in sys.modules:
+                memory.collect()
+                __import__("flyve.jobs." + name)
+            if "flyve.jobs.download" in sys.modules:
                 small[0] = bytearray(4096)
             for _ in range(24):
                 small[1 + random.getrandbits(30) % 47] = bytes(random.getrandbits(7))
         except MemoryError:
             failed[phase] += 1
         small[0] = None
-        resident.drop()
+        memory.drop()
     names = [_PHASES[i][-1] for i in range(len(_PHASES)) if failed[i]]
     print("phases:", sum(failed), ",".join(names) or "none", heap - own)

@@ -4,7 +4,7 @@ import gc
 import json
 import time
 
-from flyve import jsonpick
+from flyve.jobs import jsonpick
 
 _PATHS = ("glpiactiveprofile.id", "plugin_flyvemdm_guest_profiles_id")
 

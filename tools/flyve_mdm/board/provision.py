@@ -19,7 +19,7 @@ _CA_LIMIT = 16384  # what the firmware reads of a CA file
 _NVS_LIMIT = 4096  # what it reads of a blob
 _PEM = b"-----BEGIN CERTIFICATE-----"
 _RECORDS = ("rec.a", "rec.b")
-# What an agent remembers outside its record, as firmware/flyve/leaving.py has it.
+# What an agent remembers outside its record, as firmware/flyve/jobs/leaving.py has it.
 _MEMORY = (
     "/tasks.json", "/tasks.new", "/failures.json", "/outbox.json", "/part", "/part.json",
     "/apps.new", "/wiping", "/keep.json", "/deploy.part",
@@ -38,14 +38,14 @@ class Plan:
         """Checks an invitation. Raises ValueError."""
         link = link.strip()
         try:
-            firmware.load("deeplink").parse(link)
+            firmware.load("jobs.deeplink").parse(link)
         except ValueError as error:
             raise ValueError(f"this deeplink cannot be used: {error}") from None
         self.files[DEEPLINK] = link.encode()
 
     def set(self, name: str, text: str) -> None:
         """Checks one setting of /config.json; its text is JSON or a string. Raises ValueError."""
-        config = firmware.load("config")
+        config = firmware.load("jobs.config")
         values = [text]
         try:
             values.insert(0, json.loads(text))
@@ -90,7 +90,7 @@ class Plan:
         """
         if not self.settings:
             return ""
-        config, warning = firmware.load("config"), ""
+        config, warning = firmware.load("jobs.config"), ""
         try:
             values = json.loads(current) if current.strip() else {}
             if not isinstance(values, dict):
@@ -136,7 +136,7 @@ def apply(plan: Plan, target: Target) -> str:
     current = b""
     if plan.settings:
         try:
-            current = target.read(firmware.load("config").PATH)
+            current = target.read(firmware.load("jobs.config").PATH)
         except FileNotFoundError:
             pass
     warning = plan.merge(current)

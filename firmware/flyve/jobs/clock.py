@@ -12,7 +12,7 @@ import time
 
 from micropython import const
 
-from flyve import BUILD, log, resident, transport
+from flyve import BUILD, log, transport
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
@@ -28,7 +28,9 @@ def _ask(host, port):
     packet[0] = 0x23  # version 4, client
     struct.pack_into("!I", packet, 40, time.ticks_us())
     reply = bytearray(48)
-    n = resident.load("dial").datagram(host, int(port or 123), packet, reply, _WAIT_MS)
+    from flyve.jobs import net_connect
+
+    n = net_connect.datagram(host, int(port or 123), packet, reply, _WAIT_MS)
     spread = struct.unpack_from("!H", reply, 8)[0]  # root dispersion, in seconds
     seconds = struct.unpack_from("!I", reply, 40)[0]
     # The server repeats our transmit time stamp: anything else answers somebody else.
@@ -92,7 +94,9 @@ def sync(agent):
 
 def _set(agent, seconds, sure, server):
     now = time.time()
-    resident.load("chip").set_clock(time.gmtime(seconds)[:6])
+    from flyve.jobs import board_facts
+
+    board_facts.set_clock(time.gmtime(seconds)[:6])
     log.info("clock", "set to %s by %s", _text(seconds), server)
     transport.sure = sure
     if sure:

@@ -8,7 +8,8 @@ import gc
 import os
 import time
 
-from flyve import VERSION, chip, log, resident
+from flyve import VERSION, log, memory
+from flyve.jobs import board_facts
 from flyve.text import plain
 
 
@@ -33,9 +34,12 @@ def _applications():
     except OSError:
         return []
     found = []
-    for name, path in resident.load("packages").paths():
+    from flyve.jobs import packages
+
+    for name, path in packages.installed():
         found.append((name, path.rsplit("/", 1)[1].rstrip("~")))
-    resident.drop("packages", "files")
+    packages = None
+    memory.drop("packages", "paths")
     return found
 
 
@@ -65,24 +69,27 @@ class Body:
         yield b'"}}'
 
     def _sections(self, settings, agent, tag):
-        serial = settings["serial"] or chip.serial()
-        model = chip.model()
-        mac = chip.mac()
+        serial = settings["serial"] or board_facts.serial()
+        model = board_facts.model()
+        mac = board_facts.mac()
         gc.collect()
         free = gc.mem_free()
         heap = (gc.mem_alloc() + free) // 1024
         st = os.statvfs("/")
-        size, count = resident.load("files").free()
-        resident.drop("files")
+        from flyve.jobs import paths
+
+        size, count = paths.free()
+        paths = None
+        memory.drop("paths")
         network = ("", "", "")
         text = "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; " % (
-            log.uptime() // 1000, chip.reset_cause(), free // 1024, heap,
+            log.uptime() // 1000, board_facts.reset_cause(), free // 1024, heap,
             log.last_error[:120] or "none",
         )  # fmt: skip
         if agent:
             network = agent.wifi.address()[:3]
             text += "crashes %d, error %s, lowest heap %d, reconnects %d" % (
-                agent.crashes, agent.rec.get("error", ""), resident.low,
+                agent.crashes, agent.rec.get("error", ""), memory.low,
                 max(0, agent.link.connects - 1),
             )  # fmt: skip
         made = [
@@ -94,10 +101,10 @@ class Body:
             _section("BIOS SSN SMANUFACTURER SMODEL", serial, "Espressif", model),
             _section(
                 "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
-                serial, settings["uuid"] or chip.uuid(), "MicroPython",
+                serial, settings["uuid"] or board_facts.uuid(), "MicroPython",
                 os.uname()[3] if hasattr(os, "uname") else "", max(1, heap // 1024), text,
             ),
-            _section("CPUS NAME SPEED", model, chip.frequency()),
+            _section("CPUS NAME SPEED", model, board_facts.frequency()),
             _section(
                 "NETWORKS DESCRIPTION TYPE STATUS MACADDR IPADDRESS IPMASK IPGATEWAY", "wlan0",
                 "wifi", "Up", ":".join([mac[i : i + 2] for i in range(0, 12, 2)]), *network,
@@ -113,9 +120,12 @@ class Body:
         for found in _applications():
             made.append(_section("SOFTWARES NAME VERSION", *found))
         if agent:
-            for found in resident.load("failures").read(agent):
+            from flyve.jobs import failures
+
+            for found in failures.read(agent):
                 made.append(_section("FAILEDTASKS TASKID SYMBOL STATUS REASON", *found))
-            resident.drop("failures")
+            failures = None
+            memory.drop("failures")
         made.append(b"</CONTENT>\n</REQUEST>\n")
         return made
 

@@ -9,7 +9,8 @@ import time
 
 from micropython import const
 
-from flyve import VERSION, chip, log, resident, rest, transport
+from flyve import VERSION, log, memory, transport
+from flyve.jobs import board_facts, rest
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
@@ -57,8 +58,8 @@ def create(api, rec, settings, invited, user):
     values = {
         "_email": settings["email"] or user.get("glpiname") or invited.email,
         "_invitation_token": invited.invitation_token,
-        "_serial": settings["serial"] or chip.serial(),
-        "_uuid": settings["uuid"] or chip.uuid(),
+        "_serial": settings["serial"] or board_facts.serial(),
+        "_uuid": settings["uuid"] or board_facts.uuid(),
         "csr": "",
         # Both names are overwritten by what is sent, so what the account has is sent back.
         "firstname": settings["firstname"] or user.get("glpifirstname") or "",
@@ -71,7 +72,9 @@ def create(api, rec, settings, invited, user):
     }
     head = b'{"input":' + json.dumps(values)[:-1].encode() + b',"inventory":"'
     tag = "invitation_" + invited.invitation_token
-    body = resident.load("inventory").Body(settings, None, head, tag)
+    from flyve.jobs import inventory
+
+    body = inventory.Body(settings, None, head, tag)
     again = rec.get("posting")
     rec.save(posting=True)
     try:
@@ -173,8 +176,6 @@ def _credentials(api, rec, settings, invited, mark, user):
         since=int(time.time()) if transport.sure else None,
         error=None,
     )
-    resident.load("invitation").discard()
-    log.info("enrollment", "enrolled id=%s", agent_id)
 
 
 def run(rec, settings, invited, mark, retry):
@@ -189,8 +190,11 @@ def run(rec, settings, invited, mark, retry):
         if retry:
             retry.reset()
         # The record may have been lost without them.
-        resident.load("leaving").leftovers()
-        resident.drop("leaving")
+        from flyve.jobs import leaving
+
+        leaving.leftovers()
+        leaving = None
+        memory.drop("leaving")
         rec.save(
             state="invited",
             link=mark,
@@ -207,7 +211,7 @@ def run(rec, settings, invited, mark, retry):
         yield
         if rec.get("state") == "invited":
             create(api, rec, settings, invited, user)
-            resident.drop("inventory", "chip")
+            memory.drop("inventory", "board_facts")
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield
         _credentials(api, rec, settings, invited, mark, user)

@@ -7,7 +7,8 @@ one cannot use is named and passed over, or removed.
 import os
 import sys
 
-from flyve import BUILD, VERSION, board, chip, log, resident, transport
+from flyve import BUILD, VERSION, board, log, transport
+from flyve.jobs import board_facts
 from flyve.record import Record, RecordError
 
 # What the agent writes or reads as a file at the root; it makes the last one a folder.
@@ -41,7 +42,10 @@ def _tidy(leaving):
     for name, kind in [entry[:2] for entry in os.ilistdir("/")]:
         folder = bool(kind & 0x4000)
         if name in _SLOTS and "/" + name not in sys.path:
-            slots = slots or resident.load("update").slots()
+            if not slots:
+                from flyve.jobs import update
+
+                slots = update.slots()
             if name not in slots:
                 log.info("agent", "/%s is out of use: removed", name)
                 leaving.delete("/" + name)
@@ -79,13 +83,18 @@ def _look(rec, invitation, leaving, settings):
 def prepare():
     """What the Agent is made of: settings and record, whether an update is on trial, how many of
     the last starts have crashed, and the button; None when there is no record to work with."""
-    settings, problems = resident.load("config").load()
+    from flyve.jobs import config
+
+    settings, problems = config.load()
     log.level = ("debug", "info", "warn", "error").index(settings["log_level"])
-    log.info("agent", "flyve %s starts after %s", VERSION, chip.reset_cause())
+    log.info("agent", "flyve %s starts after %s", VERSION, board_facts.reset_cause())
     for problem in problems:
         log.warn("config", "%s", problem)
-    resident.load("strays").look()
-    leaving = resident.load("leaving")
+    from flyve.jobs import strays
+
+    strays.look()
+    from flyve.jobs import leaving
+
     if leaving.wiping():
         leaving.wipe(settings)
     if _attempt("what a wipe has kept", leaving.settle):
@@ -105,13 +114,16 @@ def prepare():
     transport.verify = settings["tls_verify"]
     transport.floor = max(BUILD, rec.get("time", 0))
     if settings["led"] is not None:
-        chip.led(settings["led"], bool(rec.get("lock")))
+        board_facts.led(settings["led"], bool(rec.get("lock")))
     log.secret("app", settings["app_token"])
     log.secret("api", rec.get("api_token"))
-    _attempt("a look at the deeplink", _look, rec, resident.load("invitation"), leaving, settings)
-    update = resident.load("update")
+    from flyve.jobs import invitation
+
+    _attempt("a look at the deeplink", _look, rec, invitation, leaving, settings)
+    from flyve.jobs import update
+
     crashes = update.crashes()
     if update.safe_mode():
         log.error("agent", "safe mode after %d crashes: no applications", crashes)
     trial = _attempt("a look at the update", update.on_trial)
-    return settings, rec, trial, crashes, chip.button(settings["button"])
+    return settings, rec, trial, crashes, board_facts.button(settings["button"])

@@ -6,7 +6,7 @@ import socket
 
 from micropython import const
 
-from flyve import board, log, resident, transport
+from flyve import board, log, memory, transport
 
 _BUSY = (errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN)
 _BROKEN = select.POLLERR | select.POLLHUP
@@ -94,8 +94,11 @@ def _connect(sock, address, wait, host):
             return
         except OSError as e:
             if e.errno not in _BUSY:
-                code = resident.load("oserror").name(e.errno)
-                resident.drop("oserror")
+                from flyve.jobs import oserror
+
+                code = oserror.name(e.errno)
+                oserror = None
+                memory.drop("oserror")
                 text = "cannot connect to %s (%s)" % (host, code)
                 raise transport.NetError("connect", text) from None
         if not wait(select.POLLOUT) & _BROKEN:

@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from flyve import log, registry, resident
+from flyve import log, registry
 
 _UNIX = const(946684800)  # seconds from 1970 to the board's epoch
 
@@ -35,11 +35,15 @@ def run(agent, name, message, retained):
             if agent.apps:
                 agent.apps.pause(on)
             if agent.settings["led"] is not None:
-                resident.load("chip").led(agent.settings["led"], on)
+                from flyve.jobs import board_facts
+
+                board_facts.led(agent.settings["led"], on)
     elif word == "now":
         if name == "wipe":
             # All but the firmware goes, at the next start, which has the memory for it.
-            resident.load("leaving").begin_wipe()
+            from flyve.jobs import leaving
+
+            leaving.begin_wipe()
             agent.restart("to be wiped", True)
         else:
             agent.rec.save(state="leaving")  # leaving.py goes on
@@ -63,7 +67,8 @@ def _inventory(agent):
     """Sends the inventory's XML, made piece by piece."""
     body = None
     if agent.by_mqtt:
-        inventory = resident.load("inventory")
+        from flyve.jobs import inventory
+
         yield
         body = inventory.Body(agent.settings, agent)
         yield
@@ -90,7 +95,9 @@ def _subscribe(agent, message):
     moving = rec.get("moving")
     if moving:
         yield
-        yield from resident.load("policies").forget_fleet(agent)
+        from flyve.jobs import policies
+
+        yield from policies.forget_fleet(agent)
         rec.save(moving=None)
     # Not before: of the new one's policies none must be taken for one of the old one's.
     if fleet != old:

@@ -8,7 +8,6 @@ import time
 
 from micropython import const
 
-from flyve import resident
 from flyve.text import loads
 
 _SHORT = const(2048)  # bytes of an answer that is read at once
@@ -58,7 +57,9 @@ def meaning(status):
 
 def coding(answer):
     """None when the body of the answer is plain, as it must be; else as judge()."""
-    how = resident.load("headers").coding(answer.headers)
+    from flyve.jobs import headers
+
+    how = headers.coding(answer.headers)
     if how:
         how = "in chunks" if how == "chunked" else "as " + how
         text = "the answer comes %s, which nobody asked for: switch that off for the API's URL"
@@ -145,7 +146,8 @@ def _wait(headers):
     if seconds.isdigit():
         ms = int(seconds[:9]) * 1000
     else:
-        instant = resident.load("headers").instant
+        from flyve.jobs.headers import instant
+
         then = instant(text)
         if then is None:
             return 0

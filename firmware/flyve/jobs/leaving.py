@@ -6,7 +6,7 @@ import os
 
 from micropython import const
 
-from flyve import board, log, resident
+from flyve import board, log
 from flyve.backoff import Retry
 from flyve.record import RecordError
 
@@ -30,7 +30,8 @@ _ACK = const(b'{"unenroll":"unenrolled"}')
 
 def _gone(agent):
     """True when the backend has deleted the agent. Raises NetError and RestError."""
-    rest = resident.load("rest")
+    from flyve.jobs import rest
+
     try:
         rest.resume(agent).request("GET", "PluginFlyvemdmAgent/" + agent.rec.get("agent_id"))
         return False
@@ -61,7 +62,9 @@ def run(agent):
     `unenroll_wait` seconds; then erases the enrollment and restarts the board."""
     link = agent.link
     wait = agent.settings["unenroll_wait"]
-    if resident.load("invitation").waiting():
+    from flyve.jobs import invitation
+
+    if invitation.waiting():
         wait = min(wait, _REPLACED_S)
     retry = Retry()
     while True:
@@ -103,7 +106,8 @@ def doubt(agent):
     """A job: the broker refuses us; does the backend, too? After `orphan_after` seconds of that
     the agent is orphaned: its secrets go, and it waits for another deeplink."""
     rec = agent.rec
-    rest = resident.load("rest")
+    from flyve.jobs import rest
+
     yield
     try:
         rest.resume(agent).open(rec.get("api_token"))
@@ -157,7 +161,9 @@ def enrollment(rec, settings, state=None):
         log.error("record", "erased as a whole: %s", e)
         rec.erase()
     if settings["erase_on_unenroll"]:
-        for root in (settings["roots"] or resident.load("files").ROOTS).values():
+        from flyve.jobs import paths
+
+        for root in (settings["roots"] or paths.ROOTS).values():
             _try_to_delete(root)
         _try_to_delete("/apps")
     leftovers()
@@ -271,7 +277,9 @@ def wipe(settings):
         pass  # the flash is full
     _try_to_delete("/fill")
     try:
-        resident.load("chip").erase_nvs()
+        from flyve.jobs import board_facts
+
+        board_facts.erase_nvs()
     except OSError as e:
         log.error("nvs", "cannot be erased: %s", e)
     _try_to_delete(_WIPING)

@@ -8,7 +8,7 @@ import os
 
 from micropython import const
 
-from flyve import log, resident, transport
+from flyve import log, memory, transport
 from flyve.registry import Failed
 from flyve.text import loads, read
 
@@ -21,19 +21,22 @@ _BYTES = const("application/octet-stream")
 def discard():
     """Forgets a download that will not be continued."""
     for path in [_JOURNAL, _PART]:
-        if resident.load("files").size(path) >= 0:
+        from flyve.jobs import paths
+
+        if paths.size(path) >= 0:
             os.remove(path)
 
 
 def begin(d):
     """A job: finds out how much there is of the file of the Delivery d; returns True when that is
     all of it and in its place. Raises Failed when it cannot be taken."""
-    files = resident.load("files")
+    from flyve.jobs import paths
+
     d.path = d.place
     name = d.form.get("name")
     if d.place.endswith("/"):
         # What looks like a number was made one: then only the answer with the bytes has the name.
-        d.path = d.place + files.segment(name) if isinstance(name, str) else None
+        d.path = d.place + paths.segment(name) if isinstance(name, str) else None
     file = [d.item, d.place, d.form]
     try:
         journal = loads(read(_JOURNAL, 8192))
@@ -41,10 +44,10 @@ def begin(d):
             raise ValueError
         total = d.form.get("filesize", journal.get("total"))
         if d.path is None and journal.get("name"):
-            d.path = d.place + files.segment(journal["name"])
+            d.path = d.place + paths.segment(journal["name"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, Failed):
         journal = total = None
-    part = files.size(_PART)
+    part = paths.size(_PART)
     if journal is None or (part > 0 and (total is None or part > total)):
         discard()
         part = -1
@@ -65,7 +68,7 @@ def begin(d):
                 d.hash.update(buf[:n])
                 d.have += n
                 yield
-    elif part and d.path and total == files.size(d.path) and "sha256" in journal:
+    elif part and d.path and total == paths.size(d.path) and "sha256" in journal:
         # A cut came between the last two steps.
         _over(d)
         return True
@@ -74,8 +77,11 @@ def begin(d):
 
 
 def _check_room(left):
-    size, count = resident.load("files").free()
-    resident.drop("files")
+    from flyve.jobs import paths
+
+    size, count = paths.free()
+    paths = None
+    memory.drop("paths")
     # Each block of a file holds pointers too; directories and the journal need some.
     if left // (size - 8) + 5 > count:
         raise Failed("no space: %d bytes to come, %d free" % (left, size * count))
@@ -94,9 +100,9 @@ def take(d, answer, first, length):
         _turn(d)
     try:
         try:
-            at = _judge(d, status, headers, first, length, resident.load("headers"))
+            at = _judge(d, status, headers, first, length)
         finally:
-            resident.drop("headers")
+            memory.drop("headers")
         size = min(_BLOCK, max(512, d.total - d.have))
         d.buf = memoryview(bytearray(size))  # in the place of what the judgement took
         end = d.total if status == 200 else min(d.total, first + length)
@@ -124,8 +130,10 @@ def take(d, answer, first, length):
         d.buf = None
 
 
-def _judge(d, status, headers, first, length, parse):
-    """Which byte of our file the answer begins with; parse: the module headers."""
+def _judge(d, status, headers, first, length):
+    """Which byte of our file the answer begins with."""
+    from flyve.jobs import headers as parse
+
     coding = parse.coding(headers)
     kind = coding + " data" if coding else parse.bare(headers.get("content-type", "")) or _BYTES
     if kind != _BYTES:
@@ -157,7 +165,9 @@ def _judge(d, status, headers, first, length, parse):
     if d.path is None:
         if not name:
             raise Failed("the server does not tell the file's name: give it one with a letter")
-        d.path = d.place + resident.load("files").segment(name)
+        from flyve.jobs import paths
+
+        d.path = d.place + paths.segment(name)
     elif name != d.journal.get("name"):
         raise EOFError("its name is another")
     if d.total is None:
@@ -201,7 +211,9 @@ def end(d):
     d.journal["sha256"] = binascii.hexlify(d.hash.digest()).decode()
     _note(d)
     yield
-    resident.load("files").mkdirs(d.path)
+    from flyve.jobs import paths
+
+    paths.mkdirs(d.path)
     os.rename(_PART, d.path)
     _over(d)
 

@@ -6,7 +6,7 @@ again, so that a fault of every turn neither spins nor floods the log.
 
 from micropython import const
 
-from flyve import log, resident, transport
+from flyve import log, memory, transport
 from flyve.backoff import Retry
 from flyve.mqtt import LinkError
 
@@ -46,10 +46,14 @@ def blank(agent):
     agent.job = None
     if agent.online:
         agent.online.idle()
-    resident.drop()
+    memory.drop()
     try:
-        resident.load("invitation").discard()
-        resident.load("leaving").end(agent)
+        from flyve.jobs import invitation
+
+        invitation.discard()
+        from flyve.jobs import leaving
+
+        leaving.end(agent)
         agent.restart("reset by its button", True)
     except Exception as e:
         return e
@@ -68,7 +72,7 @@ def _give_up(agent, part, e):
         agent.link.drop(LinkError(repr(e)))
         return
     agent.job = None
-    resident.drop()
+    memory.drop()
     if agent.online:
         agent.online.idle()
 
@@ -77,6 +81,6 @@ def _rebuild(agent, e):
     """The link with all that knows it; what is retained or durable comes again."""
     link, agent.link = agent.link, None
     agent.online = agent.job = None
-    resident.drop()
+    memory.drop()
     if link:
         link.drop(LinkError(repr(e)))

@@ -9,7 +9,8 @@ import os
 
 from micropython import const
 
-from flyve import files, log, resident
+from flyve import log
+from flyve.jobs import paths
 from flyve.registry import Failed
 from flyve.text import read
 
@@ -28,7 +29,7 @@ def _names():
 def _base(name):
     if name[:1] == ".":
         raise Failed("refused name")
-    return _ROOT + "/" + files.segment(name)
+    return _ROOT + "/" + paths.segment(name)
 
 
 def _read(name):
@@ -62,7 +63,7 @@ def _delete(path):
     yield
 
 
-def paths():
+def installed():
     """Yields (name, folder) of each application; the folder's name is its version, and maybe a
     "~"."""
     for name in _names():
@@ -121,11 +122,14 @@ def install(path, name, version, task=None):
         if restart and task:
             # A cut after the installation must find out how it has ended.
             task[4] = "trial"
-            resident.load("tasks").put(task)
+            from flyve.jobs import tasks
+
+            tasks.put(task)
         if not restart:
             yield from _install(path, head, name, version)
         else:
-            update = resident.load("update")
+            from flyve.jobs import update
+
             if image:
                 yield from update.install_image(path)
             else:
@@ -144,7 +148,7 @@ def install(path, name, version, task=None):
 
 def _install(path, head, name, version):
     base = _base(name)
-    folder = files.segment(version)
+    folder = paths.segment(version)
     if folder[0] == "." or folder.split() != [folder]:
         raise Failed("refused version")
     new = base + "/.new"
@@ -153,12 +157,14 @@ def _install(path, head, name, version):
     else:
         module = "/app.py"
         if head[:1] == b"M" and len(head) > 4 and head[1] < 32:
-            resident.load("bundle").check_mpy(head)
+            from flyve.jobs import bundle
+
+            bundle.check_mpy(head)
             module = "/app.mpy"
         elif not head or min(head) < 9:
             raise Failed("neither bundle, module nor image")
         yield from reclaim(name)
-        files.mkdirs(new + "/")
+        paths.mkdirs(new + "/")
         if head[:3] == b"\xef\xbb\xbf":
             # MicroPython takes a byte order mark for an error.
             yield from _copy(path, 3, new + module)
@@ -207,7 +213,8 @@ def _copy(path, at, target):
 
 
 def _unpack(path, target, bare, wanted=None):
-    bundle = resident.load("bundle")
+    from flyve.jobs import bundle
+
     buf = memoryview(bytearray(bundle.BUFFER))
     with open(path, "rb") as f:
         need = yield from bundle.check(f, buf, wanted)
@@ -222,5 +229,5 @@ def _unpack(path, target, bare, wanted=None):
 
 
 def _free():
-    size, count = files.free()
+    size, count = paths.free()
     return size * max(0, count - 6)  # folders and .current need blocks, too

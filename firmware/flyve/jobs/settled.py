@@ -2,7 +2,8 @@
 
 from micropython import const
 
-from flyve import inbox, log, resident, tasks
+from flyve import inbox, log, memory
+from flyve.jobs import tasks
 
 _ID = const(0)  # in a task, see tasks.py
 _STATUS = const(4)
@@ -50,7 +51,9 @@ def answer(agent, state):
         if at >= 0 and known.states[at] == inbox.HEARD:
             known.states[at] = inbox.DEALT
             told += 1
-            yield from resident.load("policies").tell(agent, task[_ID], task[_STATUS])
+            from flyve.jobs import policies
+
+            yield from policies.tell(agent, task[_ID], task[_STATUS])
     if not told and since == state.inbox.heard:
         known.all(inbox.HEARD, inbox.DEALT)  # the file does not have them any more
 
@@ -68,7 +71,9 @@ def missing(agent, state):
             return
         task, number = found
         try:
-            row = resident.load("report").row(agent, task[_ID])
+            from flyve.jobs import report
+
+            row = report.row(agent, task[_ID])
         except Exception as e:
             if not hasattr(e, "refused") or not e.refused():
                 raise
@@ -76,9 +81,12 @@ def missing(agent, state):
             known.all(inbox.SILENT, inbox.DEALT)
             return
         finally:
-            resident.drop("report", "rest", "jsonpick")
+            report = None
+            memory.drop("report", "rest", "jsonpick")
         if row is None:
-            yield from resident.load("policies").remove(agent, task)
+            from flyve.jobs import policies
+
+            yield from policies.remove(agent, task)
             return  # the file has changed
         at = known.find(number)
         if at >= 0:

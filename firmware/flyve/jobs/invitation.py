@@ -7,7 +7,7 @@ import os
 
 from micropython import const
 
-from flyve import board, log, resident
+from flyve import board, log, memory
 from flyve.text import cut
 from flyve.text import read as read_file
 
@@ -15,6 +15,11 @@ PATH = const("/deeplink")
 _HELPDESK = const(324)  # bytes of it in the record
 _LOOK_MS = const(5000)  # how often to look for a deeplink
 _AGAIN_MS = const(300000)  # the old enrollment is in force so long before another is tried again
+
+
+def job(agent):
+    """The job for the deeplink on the flash."""
+    return replace(agent) if agent.rec.get("state") == "enrolled" else run(agent)
 
 
 def run(agent):
@@ -32,8 +37,11 @@ def run(agent):
     try:
         # Before there is the rest of the enrollment: it takes as much memory as a long deeplink.
         invited, mark = read()
-        enrollment = resident.load("enrollment")
+        from flyve.jobs import enrollment
+
         yield from enrollment.run(rec, agent.settings, invited, mark, agent.invited)
+        discard()
+        log.info("enrollment", "enrolled id=%s", rec.get("agent_id"))
     except Exception as e:
         if not hasattr(e, "final"):
             raise
@@ -67,9 +75,12 @@ def replace(agent):
         invited, mark = read()
         log.secret("user", invited.user_token)
         log.secret("invitation", invited.invitation_token)
-        enrollment = resident.load("enrollment")
+        from flyve.jobs import enrollment
+
         same = invited.url == rec.get("url")
-        api = resident.load("rest").Rest(invited.url, agent.settings)
+        from flyve.jobs import rest
+
+        api = rest.Rest(invited.url, agent.settings)
         yield
         try:
             user = enrollment.opened(api, invited)
@@ -98,7 +109,9 @@ def replace(agent):
         log.secret("invitation", None)
     log.info("enrollment", "created id=%s", aside.get("agent_id"))
     if same:
-        resident.load("leaving").end(agent)
+        from flyve.jobs import leaving
+
+        leaving.end(agent)
         board.reset(True)
     log.info("agent", "another deeplink: leaving first")
 
@@ -123,7 +136,8 @@ def read():
     """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
     secret. The helpdesk's texts, which may have a KB each, come in short as its name. Raises
     DeeplinkError, with `final`, when the deeplink cannot be used."""
-    deeplink = resident.load("deeplink")
+    from flyve.jobs import deeplink
+
     limit = deeplink.LIMIT
     mark = binascii.hexlify(hashlib.sha256(read_file(PATH, limit)).digest()[:6]).decode()
     try:
@@ -139,7 +153,7 @@ def read():
         raise
     finally:
         deeplink = None
-        resident.drop("deeplink", "mailed")
+        memory.drop("deeplink", "mailed")
 
 
 def settle(rec):

@@ -6,7 +6,8 @@ import json
 
 from micropython import const
 
-from flyve import log, resident, rest
+from flyve import log
+from flyve.jobs import rest
 
 FIELDS = const(("firstname", "realname", "phone", "phone2", "_useremails", "_default_email"))
 
@@ -36,7 +37,8 @@ def send(agent, report):
                 position[key if key[0] == "l" else "_" + key] = value
             _tell(api, "POST", "PluginFlyvemdmGeolocation", position)
         elif kind == "inventory":
-            inventory = resident.load("inventory")
+            from flyve.jobs import inventory
+
             body = inventory.Body(agent.settings, agent, b'{"input":{"_inventory":"')
             api.request("PUT", item, data=body)
         else:

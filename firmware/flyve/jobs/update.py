@@ -12,7 +12,8 @@ import struct
 
 from micropython import const
 
-from flyve import board, chip
+from flyve import board
+from flyve.jobs import board_facts
 from flyve.registry import Failed, Incompatible
 
 _SAFE = const(5)  # crashes in a row, after which applications are not started
@@ -39,7 +40,7 @@ def status():
         return "confirmed"
     # The boot loader has rolled back, or never got to know of the image.
     image = bits >> 8 & 255
-    if bits & _FAILED or (image and chip.running().info()[1] != image):
+    if bits & _FAILED or (image and board_facts.running().info()[1] != image):
         return "failed"
     return "trial" if bits & 48 or image else None
 
@@ -57,7 +58,7 @@ def confirm():
         if bits >> 2 & 3:
             kept = bits & _OTHER | (bits & 3) + 1 << 16 | bits >> 2 & 3
         elif bits >> 8 & 255:
-            chip.running().mark_app_valid_cancel_rollback()
+            board_facts.running().mark_app_valid_cancel_rollback()
             if not bits & _FALLEN:
                 kept |= _OTHER
         board.nvs_set_int("update", kept | _CONFIRMED)
@@ -101,7 +102,7 @@ def install_image(path):
     board without OTA slots."""
     if on_trial():
         raise Failed("an update is on trial")
-    running = chip.running()
+    running = board_facts.running()
     try:
         partition = running.get_next_update()
     except OSError:

@@ -11,7 +11,8 @@ import os
 
 from micropython import const
 
-from flyve import files, inbox, log, registry
+from flyve import inbox, log, registry
+from flyve.jobs import paths
 from flyve.text import loads
 
 PATH = const("/tasks.json")
@@ -122,8 +123,8 @@ def task(*wanted):
 
 def room():
     """True when the flash has room for another task, and for the copy that a change makes."""
-    size, count = files.free()
-    return files.size(PATH) + _SPARED < size * count
+    size, count = paths.free()
+    return paths.size(PATH) + _SPARED < size * count
 
 
 def rewrite(gone, new=None, origin=None):
@@ -161,7 +162,7 @@ def put(task):
     if len(text) > _LONGEST or not _task(text):
         return  # nobody could read it again
     line = b""
-    fits = files.size(PATH) > 0
+    fits = paths.size(PATH) > 0
     for line, _ in _lines():
         one = _task(line)
         if one and one[0] == task[0]:

@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from flyve import BUILD, VERSION, log, online, resident, transport
+from flyve import BUILD, VERSION, log, memory, online, transport
 
 _FRESH_S = const(3600)
 _KEEP_S = const(172800)  # as clock.keep(), which is loaded for nothing else
@@ -25,7 +25,7 @@ def find(state):
         if left is not None and left <= 0:
             state.duty = duty
             job = _job(state, duty)
-            resident.drop("duties")  # most jobs have no use for it
+            memory.drop("due")  # most jobs have no use for it
             return job
 
 
@@ -44,18 +44,22 @@ def _job(state, duty):
         return _app_failed(state)
     if duty == online.DOUBT:
         state.refusal = agent.link.reason
-        return agent.load("leaving", "doubt")
+        from flyve.jobs import leaving
+
+        return leaving.doubt(agent)
     if duty == online.GUARDED:
         return _verify(state, list(state.guarded)[0])
     if duty == online.POLICIES:
-        return agent.load("applying", "run", state)
-    if duty == online.ANSWERS:
-        return agent.load("settled", "answer", state)
-    if duty == online.REPORTS:
-        return agent.load("report", "send", agent.reports[0])
-    if duty == online.USER:
-        return agent.load("report", "user")
-    return agent.load("settled", "missing", state)
+        from flyve.jobs import applying
+
+        return applying.run(agent, state)
+    if duty in (online.REPORTS, online.USER):
+        from flyve.jobs import report
+
+        return report.user(agent) if duty == online.USER else report.send(agent, agent.reports[0])
+    from flyve.jobs import settled
+
+    return (settled.answer if duty == online.ANSWERS else settled.missing)(agent, state)
 
 
 def failed(state, failure):
@@ -111,8 +115,11 @@ def greet(agent):
     agent.spent.pop("doubt_s", None)
     agent.rec.save(doubt_s=None)
     if transport.proven > transport.floor + _KEEP_S:
-        resident.load("clock").keep(agent.rec)
-        resident.drop("clock")
+        from flyve.jobs import clock
+
+        clock.keep(agent.rec)
+        clock = None
+        memory.drop("clock")
     if agent.rec.get("generation") == "A":
         # It takes digits and dots only, where Android sends JSON.
         version = ""
@@ -122,16 +129,20 @@ def greet(agent):
             elif version:
                 break
         agent.link.say(agent.link.topic + "/FlyvemdmManifest/Status/Version", version)
-    resident.drop("duties")
+    memory.drop("due")
 
 
 def _settle(state):
-    yield from state.agent.load("policies", "settle")
+    from flyve.jobs import policies
+
+    yield from policies.settle(state.agent)
     state.update = False
 
 
 def _app_failed(state):
-    yield from state.agent.load("policies", "app_failed", *state.failed[0])
+    from flyve.jobs import policies
+
+    yield from policies.app_failed(state.agent, *state.failed[0])
     state.failed.pop(0)
 
 
@@ -149,8 +160,10 @@ def _verify(state, name):
     if not obey:
         log.warn("commands", "retained %s is stale: ignored", name)
     if obey and state.guarded.get(name) is entry:
-        resident.drop("rest")
-        yield from resident.load("commands").run(agent, name, message, False)
+        memory.drop("rest")
+        from flyve.jobs import commands
+
+        yield from commands.run(agent, name, message, False)
     # Not before: what breaks off is tried again.
     if state.guarded.get(name) is entry:
         del state.guarded[name]
@@ -169,7 +182,8 @@ def _obeyed(state, name, message, since):
     """Whether the retained command is to be obeyed. since: uptime in ms when it came. Raises
     NetError and RestError while that cannot be known."""
     agent = state.agent
-    rest = resident.load("rest")
+    from flyve.jobs import rest
+
     try:
         item = "PluginFlyvemdmAgent/" + agent.rec.get("agent_id")
         found = rest.resume(agent).pick("GET", item, ["id", "wipe", "lock", "enroll_status"])

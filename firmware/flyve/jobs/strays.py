@@ -60,7 +60,7 @@ def _hiding():
         if folder == own:
             break
     if home is not None:
-        for folder in (home + "/flyve", own + "/umqtt"):
+        for folder in (home + "/flyve", home + "/flyve/jobs", own + "/umqtt"):
             entries = _entries(folder)
             for name in entries:
                 if name[-4:] == ".mpy":

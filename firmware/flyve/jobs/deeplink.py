@@ -5,7 +5,7 @@ from collections import namedtuple
 
 from micropython import const
 
-from flyve import mailed
+from flyve.jobs import mailed
 from flyve.text import loads
 
 LIMIT = const(16384)  # bytes of a deeplink, all that is around it included

@@ -7,7 +7,7 @@ part was asked for, and never 416: so lengths are chosen, and what comes is judg
 
 from micropython import const
 
-from flyve import log, registry, resident, transport
+from flyve import log, memory, registry, transport
 
 idle_ms = 15000  # for one piece: a server slower than 280 bytes a second is given up
 
@@ -60,19 +60,17 @@ def _task(agent, inbox, entry):
             return
         inbox.ours(entry)
         again = 0
-    planned = yield from resident.load("policies").begin(
-        agent, again, fleet, symbol, task_id, payload
-    )
+    planned = yield from _plan(agent, again, fleet, symbol, task_id, payload)
     if not planned:
         return
     # A file, or with a version the application called place.
     task, (item, place, version) = planned
     status = "done"
-    resident.drop("policies", "tasks", "files")
+    memory.drop("policies", "tasks", "paths")
     try:
         yield from Delivery(agent, item, place if version is None else _STAGED).run()
         if version is not None:
-            if (yield from resident.load("packages").install(_STAGED, place, version, task)):
+            if (yield from _install(place, version, task)):
                 status = "trial"
             else:
                 agent.refresh_apps(place)
@@ -83,8 +81,43 @@ def _task(agent, inbox, entry):
         if not isinstance(e, (registry.Failed, registry.Incompatible)):
             raise
         status = e
-    resident.drop()
-    yield from resident.load("policies").finish(agent, task, status)
+    memory.drop()
+    from flyve.jobs import policies
+
+    yield from policies.finish(agent, task, status)
+
+
+# Each in a frame of its own: what a frame names stays in memory as long as that.
+
+
+def _plan(agent, *what):
+    from flyve.jobs import policies
+
+    return (yield from policies.begin(agent, *what))
+
+
+def _install(place, version, task):
+    from flyve.jobs import packages
+
+    return (yield from packages.install(_STAGED, place, version, task))
+
+
+def _begin(d):
+    from flyve.jobs import download
+
+    return (yield from download.begin(d))
+
+
+def _take(d, answer, first, length):
+    from flyve.jobs import download
+
+    yield from download.take(d, answer, first, length)
+
+
+def _end(d):
+    from flyve.jobs import download
+
+    yield from download.end(d)
 
 
 def _ours(agent, task_id, anyway):
@@ -92,7 +125,9 @@ def _ours(agent, task_id, anyway):
     while that cannot be asked."""
     yield
     try:
-        return resident.load("report").row(agent, task_id) is not None
+        from flyve.jobs import report
+
+        return report.row(agent, task_id) is not None
     except Exception as e:
         if isinstance(e, MemoryError) or getattr(e, "kind", None) == "memory":
             raise
@@ -102,7 +137,8 @@ def _ours(agent, task_id, anyway):
         log.debug("policies", "task %s cannot be asked for: %s", task_id, e)
         return True
     finally:
-        resident.drop("report", "rest", "jsonpick")
+        report = None
+        memory.drop("report", "rest", "jsonpick")
 
 
 class Delivery:
@@ -131,7 +167,7 @@ class Delivery:
                 try:
                     self.form = self._describe()
                     yield
-                    if (yield from resident.load("download").begin(self)):
+                    if (yield from _begin(self)):
                         return
                     yield from self._fetch()
                     self._close()
@@ -139,7 +175,7 @@ class Delivery:
                     # What came in several answers must all be of one version.
                     if self.requests > 1 and self._describe() != self.form:
                         raise EOFError("another version")
-                    yield from resident.load("download").end(self)
+                    yield from _end(self)
                     return
                 except EOFError as e:
                     log.info("download", "%s changed on the server: %s", self.item, e)
@@ -157,20 +193,23 @@ class Delivery:
             self._close()
 
     def _close(self):
-        resident.drop("download", "files")
+        memory.drop("download", "paths")
         if self.file:
             self.file.close()
             self.file = None
 
     def _discard(self):
         self._close()
-        resident.load("download").discard()
+        from flyve.jobs import download
+
+        download.discard()
 
     def _answer(self, headers=None):
         """(status, headers, socket) of the answer to a GET of the item; the body is not read yet,
         and what would read it needs the memory that the REST client took."""
-        resident.drop("download", "files")
-        rest = resident.load("rest")
+        memory.drop("download", "paths")
+        from flyve.jobs import rest
+
         try:
             api = rest.resume(self._agent)
             answer = api.request("GET", self.item, "", headers, None, 2 * self.ms, True)
@@ -178,13 +217,16 @@ class Delivery:
             return answer.status_code, answer.headers, answer.raw
         finally:
             rest = api = answer = None
-            resident.drop("rest")
+            rest = None
+            memory.drop("rest")
 
     def _describe(self):
         """What the file's JSON form says, filesize as an int if it says one."""
         sock = self._answer()[2]
         try:
-            form = resident.load("jsonpick").pick(sock, _FORM)
+            from flyve.jobs import jsonpick
+
+            form = jsonpick.pick(sock, _FORM)
             size = form.pop("filesize", None)
             for name, value in form.items():
                 if not isinstance(value, (str, int)):
@@ -200,7 +242,8 @@ class Delivery:
             text = repr(e)
         finally:
             sock.close()
-            resident.drop("jsonpick")
+            jsonpick = None
+            memory.drop("jsonpick")
         text = "no size in the JSON form of %s: %s" % (self.item, text)
         raise transport.NetError("closed", text)
 
@@ -225,7 +268,7 @@ class Delivery:
             failure = None
             try:
                 answer = self._answer(headers)
-                yield from resident.load("download").take(self, answer, first, length)
+                yield from _take(self, answer, first, length)
             except Exception as e:
                 status = getattr(e, "status", 0 if isinstance(e, transport.NetError) else 100)
                 if status == 416 and self.total is None and not self.plain:

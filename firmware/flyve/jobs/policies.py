@@ -6,7 +6,8 @@ import os
 
 from micropython import const
 
-from flyve import files, log, registry, resident, tasks
+from flyve import log, memory, registry
+from flyve.jobs import paths, tasks
 from flyve.registry import Failed, Incompatible
 from flyve.text import loads
 
@@ -79,7 +80,9 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         if known[_STATUS] != "trial":
             yield from tell(agent, task_id, known[_STATUS])
             return None
-        if resident.load("update").status():
+        from flyve.jobs import update
+
+        if update.status():
             return None  # settle() tells how it ended
     try:
         if payload is None or len(payload) > LIMIT:
@@ -120,8 +123,11 @@ def finish(agent, task, status):
         write("policies", "task %s %s: %s", task[_ID], task[_SYMBOL], status)
         reason = status
         status = "failed" if failed else "incompatible"
-        resident.load("failures").note(agent, task, status, reason)
-        resident.drop("failures")
+        from flyve.jobs import failures
+
+        failures.note(agent, task, status, reason)
+        failures = None
+        memory.drop("failures")
     else:
         _forget(agent, [task[_ID]])
     task[_STATUS] = status
@@ -138,9 +144,12 @@ def finish(agent, task, status):
 
 def _forget(agent, gone):
     """Why these tasks have failed is of no interest any more."""
-    if files.size("/failures.json") > 0:
-        resident.load("failures").forget(agent, gone)
-        resident.drop("failures")
+    if paths.size("/failures.json") > 0:
+        from flyve.jobs import failures
+
+        failures.forget(agent, gone)
+        failures = None
+        memory.drop("failures")
 
 
 def _apply(agent, task, value, message):
@@ -220,7 +229,8 @@ def forget_fleet(agent):
 
 def settle(agent):
     """A job: tells how an update of the agent or of the firmware has ended."""
-    update = resident.load("update")
+    from flyve.jobs import update
+
     update.confirm()
     ended = update.status()
     if ended not in ["confirmed", "failed"]:
@@ -248,7 +258,7 @@ def _built_in(agent, value, message, task):
     text = str(value)
     yield
     if symbol.endswith("file"):
-        path = files.resolve(text, agent.settings["roots"])
+        path = paths.resolve(text, agent.settings["roots"])
         if symbol == "deployfile":
             return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), path, None
         try:
@@ -257,11 +267,13 @@ def _built_in(agent, value, message, task):
             if e.errno != 2:  # ENOENT: it need not be there
                 raise Failed("flash: %s" % log.reason(e))
     elif symbol.endswith("app"):
-        name = files.segment(text)
+        name = paths.segment(text)
         if symbol == "deployapp":
             item = "PluginFlyvemdmPackage/%d" % _number(message.get("id"), "id")
             return item, name, str(message.get("versionCode", message.get("version", "")))
-        job = resident.load("packages").remove(name)
+        from flyve.jobs import packages
+
+        job = packages.remove(name)
         agent.refresh_apps(name)
         yield from job
     elif symbol == "periodicgeolocation":
@@ -273,7 +285,9 @@ def _built_in(agent, value, message, task):
         if text == "true":
             if symbol == "disablewifi":
                 raise Incompatible("it would cut the agent off")
-            if not resident.load("chip").bluetooth_off():
+            from flyve.jobs import board_facts
+
+            if not board_facts.bluetooth_off():
                 raise Incompatible("no Bluetooth")
 
 

@@ -4,7 +4,7 @@ import sys
 
 from micropython import const
 
-from flyve import log, resident, transport
+from flyve import log, memory, transport
 from flyve.text import plain
 
 # The library takes its sockets by name: these are ours (transport.py).
@@ -107,12 +107,13 @@ def _final_head(answer):
 def _error(answer, judge="judge"):
     """The RestError of an answer that is not as wished; None when verdict.noticed() has none."""
     found = None
-    verdict = resident.load("verdict")
+    from flyve.jobs import verdict
+
     try:
         found = getattr(verdict, judge)(answer)
     finally:
         verdict = None
-        resident.drop("verdict", "headers")
+        memory.drop("verdict", "headers")
     if found:
         e = RestError(answer.status_code, found[0], found[1], found[3])
         e.place = answer.headers.get("content-range", "")
@@ -122,9 +123,9 @@ def _error(answer, judge="judge"):
 def _unreadable(answer, what=None):
     if what:
         return RestError(answer.status_code, "BAD_JSON", what)
-    return RestError(
-        answer.status_code, "NOT_JSON", resident.load("verdict").meaning(answer.status_code)
-    )
+    from flyve.jobs import verdict
+
+    return RestError(answer.status_code, "NOT_JSON", verdict.meaning(answer.status_code))
 
 
 def _check_coding(answer):
@@ -271,7 +272,8 @@ class Rest:
         """The values at the paths of an answer that request() has kept; closes it."""
         try:
             _check_coding(answer)
-            jsonpick = resident.load("jsonpick")
+            from flyve.jobs import jsonpick
+
             try:
                 return jsonpick.pick(answer.raw, paths, transparent=top)
             except jsonpick.NotJson:
@@ -281,7 +283,7 @@ class Rest:
         finally:
             answer.close()
             jsonpick = None
-            resident.drop("jsonpick", "verdict")
+            memory.drop("jsonpick", "verdict")
 
     def open(self, user_token):
         """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""

@@ -1,0 +1,12 @@
+"""What is in memory only while it works, see flyve.memory. A module that stays imports it inside
+the function that needs it."""
+
+from flyve import memory
+
+
+def __getattr__(name):
+    # MicroPython asks `from flyve.jobs import name` so when it is not there: room is made first.
+    if name[:1] == "_":
+        raise AttributeError(name)
+    memory.collect()
+    return __import__("flyve.jobs." + name, None, None, (name,))
