@@ -107,7 +107,7 @@ def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
     backend.listener.pause()
     device.start().wait_log("agent: the backend has not deleted us yet", 20)
     for days in DAYS[:3]:  # leaving
-        device.later("agent: the backend has not deleted us yet", days * DAY)
+        device.later("agent: the backend has not deleted us yet", days * DAY, 40)
     assert not device.said("did not confirm")
     device.board.pass_time(30 * DAY)
     device.run.wait_log("agent: the backend did not confirm", 20)
