@@ -29,6 +29,7 @@ _SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
 _PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
 _REPORTS = const(32)  # that wait for REST; the oldest goes
+_KEYS = const(64)  # of the console, that are read at once
 _GARBAGE = const(4096)  # bytes until the next collection
 _STARVED = const(3)  # jobs that may run out of memory
 _CRASH_MS = const(10000)  # before the restart after a start that failed
@@ -304,16 +305,22 @@ class Agent:
 
     def _hear(self):
         """A line end on the console asks for the state."""
-        for _ in self._keys.ipoll(0):
-            key = sys.stdin.buffer.read(1)
-            if not key:  # there is no console
-                self._keys = select.poll()
-            elif key in b"\r\n":
-                from flyve.jobs import console
+        asked = False
+        for _ in range(_KEYS):
+            key = None
+            for _ in self._keys.ipoll(0):
+                key = sys.stdin.buffer.read(1)
+            if not key:
+                if key is not None:  # there is no console
+                    self._keys = select.poll()
+                break
+            asked = asked or key in b"\r\n"
+        if asked:
+            from flyve.jobs import console
 
-                console.tell(self)
-                console = None
-                memory.drop("console")
+            console.tell(self)
+            console = None
+            memory.drop("console")
 
     def _look_after(self):
         """What depends on how long the board is up, or its button is held."""

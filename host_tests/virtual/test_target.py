@@ -246,6 +246,7 @@ def watched(port, enough):
 
 
 # B9
+@pytest.mark.timeout(60)
 def test_monitor_shows_the_newest_state_of_an_idle_board(fitted, monkeypatch):
     monkeypatch.setattr(monitor, "_SILENCE", 0.3)
     shown = watched(fitted.port, lambda text: "console:" in text)
@@ -254,6 +255,7 @@ def test_monitor_shows_the_newest_state_of_an_idle_board(fitted, monkeypatch):
 
 
 # B9
+@pytest.mark.timeout(60)
 def test_monitor_says_that_a_board_is_at_its_prompt(bench, at_desk, monkeypatch):
     monkeypatch.setattr(monitor, "_SILENCE", 0.3)
     desk = at_desk(bench.board("print('main ends')"), "main ends")
@@ -261,11 +263,22 @@ def test_monitor_says_that_a_board_is_at_its_prompt(bench, at_desk, monkeypatch)
 
 
 # B9
+@pytest.mark.timeout(60)
 def test_monitor_says_that_a_board_does_not_answer(bench, at_desk, monkeypatch):
     monkeypatch.setattr(monitor, "_SILENCE", 0.3)
     monkeypatch.setattr(monitor, "_ANSWER", 0.3)
     desk = at_desk(bench.board("import time\nprint('up')\ntime.sleep(60)"), "up")
     assert "does not answer" in watched(desk.port, lambda text: "open" in text)
+
+
+# B9
+def test_a_line_on_the_console_is_answered_once(fitted):
+    since = len(fitted.run.log)
+    with serial.Serial(fitted.port, write_timeout=1) as console:
+        console.write(b"hello\r\n")
+    fitted.run.wait_log("console: blank", 10, since)
+    time.sleep(1.5)  # a step of an idle agent, and more
+    assert sum("console: blank" in line for line in fitted.run.log) == 1
 
 
 # B6

@@ -217,7 +217,6 @@ class Delivery:
             return answer.status_code, answer.headers, answer.raw
         finally:
             rest = api = answer = None
-            rest = None
             memory.drop("rest")
 
     def _describe(self):

@@ -20,9 +20,9 @@ _BYTES = const("application/octet-stream")
 
 def discard():
     """Forgets a download that will not be continued."""
-    for path in [_JOURNAL, _PART]:
-        from flyve.jobs import paths
+    from flyve.jobs import paths
 
+    for path in [_JOURNAL, _PART]:
         if paths.size(path) >= 0:
             os.remove(path)
 

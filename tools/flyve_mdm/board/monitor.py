@@ -1,5 +1,6 @@
 """The console of a board, with the time at the start of each line."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -52,7 +53,9 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
     deadline = None
     while True:
         try:
-            with serial.serial_for_url(port, _BAUD, timeout=0.2, exclusive=True) as console:
+            with serial.serial_for_url(
+                port, _BAUD, timeout=0.2, write_timeout=1, exclusive=True
+            ) as console:
                 seen, deadline = True, None
                 _read(console, stamps, lambda text: tell(f"{port} {text}"))
         except serial.SerialException:
@@ -89,7 +92,8 @@ def _read(console: serial.SerialBase, stamps: Stamps, tell: Callable[[str], None
             due = now + _SILENCE
         elif now > due:
             asked, due = True, now + _ANSWER
-            console.write(b"\r")
+            with contextlib.suppress(serial.SerialTimeoutException):  # it does not even read
+                console.write(b"\r")
 
 
 def _now() -> str:
