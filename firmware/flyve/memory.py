@@ -17,15 +17,31 @@ def collect():
 
 def drop(*names):
     """Forgets these jobs, or all. Nothing of them may be in use, nor be named by a frame that
-    lives on; they hold no native code, which is freed only by a reset."""
-    jobs = sys.modules.get("flyve.jobs")
-    for name in names or [n[11:] for n in sys.modules if n[:11] == "flyve.jobs."]:
-        # Both references count: the module stays in RAM while one is left.
-        if sys.modules.pop("flyve.jobs." + name, None):
-            try:
-                delattr(jobs, name)
-            except AttributeError:
-                pass  # its import has failed
+    lives on; they hold no native code, which is freed only by a reset. To forget all of them
+    takes no memory: there may be none left."""
+    for name in names:
+        _forget("flyve.jobs." + name)
+    key = "" if names else _next()
+    while key:
+        _forget(key)
+        key = _next()
     if not names or "rest" in names:
         sys.modules.pop("urequests", None)
     collect()
+
+
+def _next():
+    for key in sys.modules:
+        if key.startswith("flyve.jobs."):
+            return key
+
+
+def _forget(key):
+    module = sys.modules.pop(key, None)
+    if module:
+        # Both references count: the module stays in RAM while one is left.
+        named = sys.modules["flyve.jobs"].__dict__
+        for name in named:
+            if named[name] is module:
+                del named[name]
+                return
