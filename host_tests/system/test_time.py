@@ -99,6 +99,7 @@ def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
         task = backend.deploy_file(17, bytes(range(256)) * 300, "%SDCARD%/", f"{days}.bin")
         device.run.wait_log("policies: task .* received", 10, since)
         life.passes(days * DAY)
+        life.is_online()
         device.ends(task, "done", timeout=40)
         device.run.wait_log("download: done", 10, since)
     assert device.run.kill() == 0 and device.run.resets == []
@@ -107,7 +108,9 @@ def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
     backend.listener.pause()
     device.start().wait_log("agent: the backend has not deleted us yet", 20)
     for days in DAYS[:3]:  # leaving
-        device.later("agent: the backend has not deleted us yet", days * DAY, 40)
+        since = len(device.run.log)
+        life.passes(days * DAY)
+        life.comes(lambda: "the backend has not deleted us yet" in str(device.run.log[since:]))  # noqa: B023
     assert not device.said("did not confirm")
     device.board.pass_time(30 * DAY)
     device.run.wait_log("agent: the backend did not confirm", 20)
