@@ -25,7 +25,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 
 setup: $(READY) ## Make .venv, fetch the libraries, build the firmware
 
-$(READY): pyproject.toml tools/flyve_mdm/libraries.py
+$(READY): pyproject.toml tools/flyve_mdm/build/libraries.py
 	@command -v $(PYTHON) >/dev/null || { echo "setup: no $(PYTHON) here: make setup PYTHON=python3.x" >&2; exit 1; }
 	@$(PYTHON) tools/bootstrap.py $(VENV)
 	@touch $@
@@ -55,10 +55,10 @@ size: $(READY) ## Flash, RAM and wear of the agent, against the budgets
 	@$(BIN)/flyve size
 
 coverage: $(READY_TEST) ## The tests with the firmware's lines counted: 95 % must have run
-	@$(BIN)/python -m flyve_mdm.coverage $(PARALLEL) $(PYTEST_ARGS)
+	@$(BIN)/python -m flyve_mdm.measure.coverage $(PARALLEL) $(PYTEST_ARGS)
 
 mutation: $(READY_TEST) ## Faults put into four modules: 85 % must be found (MODULE= SAMPLE= SEED=)
-	@$(BIN)/python -m flyve_mdm.mutation $(if $(value MODULE),$(call quoted,MODULE)) \
+	@$(BIN)/python -m flyve_mdm.measure.mutation $(if $(value MODULE),$(call quoted,MODULE)) \
 	    $(if $(value SAMPLE),--sample=$(call quoted,SAMPLE)) $(if $(value SEED),--seed=$(call quoted,SEED))
 
 # Through the environment, for others can read command lines.

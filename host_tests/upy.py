@@ -18,20 +18,21 @@ from pathlib import Path
 
 import pytest
 
-from flyve_mdm import ROOT, build, libraries, toolchain
-from host_tests.child import Hang, Stopped
-from host_tests.interpreter import MARK, Interpreter, UnixPort
-from host_tests.virtual_board import VirtualBoard
+from flyve_mdm import ROOT
+from flyve_mdm.build import firmware, libraries, toolchain
+from flyve_mdm.micropython.board_port import VirtualBoard
+from flyve_mdm.micropython.child import Hang, Stopped
+from flyve_mdm.micropython.process import MARK, Interpreter, UnixPort
 
 _DEADLINE = 60
 _CONSTANTS = ("HEAP", "DEADLINE", "BOARD")
-_PROBLEMS = (build.BuildError, libraries.LibraryError, toolchain.ToolchainError)
+_PROBLEMS = (firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError)
 
 
 def pytest_sessionstart(session):
     """The compiled firmware is up to date before any test is collected."""
     try:
-        build.build()
+        firmware.build()
     except _PROBLEMS as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -154,7 +155,7 @@ def _report(result: dict, reason: str = "") -> str:
     frames, error = [], ""
     for line in result["trace"].splitlines():
         found = re.match(r'  File "(.+)", line (\d+)', line)
-        if found and not found[1].endswith("unit/runner.py"):
+        if found and not found[1].endswith("micropython/runner.py"):
             frames += [line, *_source_line(found[1], int(found[2]))]
         elif not found and not line.startswith("Traceback "):
             error += line + "\n"

@@ -104,8 +104,8 @@ def main():
     if extra:
         return
     print("setup: fetching the MicroPython libraries and building the firmware")
-    run([python, "-m", "flyve_mdm.libraries"], "cannot set up")
-    run([python, "-m", "flyve_mdm.build"], "cannot build the firmware")
+    run([python, "-m", "flyve_mdm.build.libraries"], "cannot set up")
+    run([python, "-m", "flyve_mdm.build.firmware"], "cannot build the firmware")
 
 
 if __name__ == "__main__":

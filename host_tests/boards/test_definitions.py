@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flyve_mdm import ROOT, build, firmware_image, libraries, romfs
+from flyve_mdm import ROOT
+from flyve_mdm.build import firmware, firmware_image, libraries, romfs
 
 BOARDS = firmware_image.boards()
 SECTOR, APP = 0x1000, 0x10000
@@ -99,7 +100,7 @@ class Manifest:
 def test_the_manifest_freezes_all_that_is_deployed(board):
     libraries.fetch()
     expected = {}
-    for step in build.firmware_steps():
+    for step in firmware.firmware_steps():
         name = step.target.removeprefix("lib/").replace(".mpy", ".py")
         name = "urequests/__init__.py" if name == "urequests.py" else name
         # The asserts of the libraries are checks of the protocol.
@@ -125,7 +126,7 @@ assert len(names) == len(set(names)), names
 print(sum(name.startswith("flyve/") for name in names))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    modules = [step for step in build.firmware_steps() if step.target.startswith("flyve/")]
+    modules = [step for step in firmware.firmware_steps() if step.target.startswith("flyve/")]
     assert int(done.stdout) == len(modules)
 
 

@@ -6,7 +6,8 @@ import stat
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm import ROOT, firmware_image
+from flyve_mdm import ROOT
+from flyve_mdm.build import firmware_image
 
 
 @pytest.fixture

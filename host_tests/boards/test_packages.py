@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from flyve_mdm import ROOT, build, mip, romfs
+from flyve_mdm import ROOT
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware, mip, romfs
 
 # Ends the search path that boot.py makes with what a board with ROMFS has from the start.
 BOOT = """
@@ -30,7 +31,7 @@ print("list", sorted(os.listdir("/rom")), len(os.listdir("/rom/flyve")))
 
 
 def test_the_agent_runs_from_a_romfs_image(tmp_path):
-    tree = build.build()
+    tree = firmware.build()
     board = VirtualBoard.create(tmp_path / "board")
     files = {"/flyve.romfs": romfs.make(tree), "/real.py": (tree / "boot.py").read_bytes()}
     board.change({**files, "/boot.py": BOOT.encode(), "/main.py": MAIN.encode()})
@@ -44,7 +45,7 @@ def test_the_agent_runs_from_a_romfs_image(tmp_path):
 
 
 def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
-    tree = build.build()
+    tree = firmware.build()
     board = VirtualBoard.create(tmp_path / "board")
     board.write("/flyve.romfs", romfs.make(tree))
     board.write(
@@ -66,12 +67,12 @@ def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
 
 def test_the_package_lists_what_a_deployment_brings():
     package = json.loads(mip.PACKAGE.read_text())
-    assert package["urls"] == mip.urls(), "write it anew: python -m flyve_mdm.mip"
+    assert package["urls"] == mip.urls(), "write it anew: python -m flyve_mdm.build.mip"
 
 
 @pytest.mark.exact
 def test_mip_installs_the_package_from_a_checkout(tmp_path):
-    build.build()
+    firmware.build()
     board = VirtualBoard.create(tmp_path / "board")
     # A few files of each kind: the list is tested above, and a wire is slow.
     urls = [mip.urls()[i] for i in (0, 1, 2, -3, -2, -1)]

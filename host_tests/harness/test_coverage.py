@@ -6,7 +6,8 @@ import subprocess
 import pytest
 from coverage.parser import PythonParser
 
-from flyve_mdm import build, coverage, toolchain
+from flyve_mdm.build import firmware, probes, toolchain
+from flyve_mdm.measure import coverage
 
 SOURCE = '''"""Text."""
 
@@ -31,10 +32,10 @@ def f(x):
 
 
 def probed(source):
-    return [int(n) for n in re.findall(r"__hit__\((\d+)\)", coverage.instrument(source, 1000))]
+    return [int(n) for n in re.findall(r"__hit__\((\d+)\)", probes.instrument(source, 1000))]
 
 
-@pytest.mark.parametrize("path", coverage.bases(coverage.FIRMWARE), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", probes.bases(coverage.FIRMWARE), ids=lambda path: path.stem)
 def test_each_statement_that_coverage_py_counts_has_a_probe(path):
     parser = PythonParser(filename=str(path))
     parser.parse_source()
@@ -49,20 +50,20 @@ def test_a_probe_stands_before_each_statement_and_in_each_handler():
 
 def test_no_two_lines_of_the_firmware_have_the_same_number():
     ends = 0
-    for source, base in coverage.bases(coverage.FIRMWARE).items():
+    for source, base in probes.bases(coverage.FIRMWARE).items():
         assert base >= ends
         ends = base + len(source.read_text().splitlines()) + 1
     assert ends <= 1 << 14  # what boards/virtual/probes.py has room for
 
 
 def test_what_ran_before_the_process_was_killed_is_known(tmp_path):
-    build.build()
-    path, base = next(iter(coverage.bases(coverage.FIRMWARE).items()))
+    firmware.build()
+    path, base = next(iter(probes.bases(coverage.FIRMWARE).items()))
     script = (
         f"import probes, os; __hit__({base + 3}); __hit__({base + 3}); os.system('kill -9 $PPID')"
     )
     hits = tmp_path / "hits"
-    environment = {"COVERAGE": str(hits), "MICROPYPATH": str(build.VIRTUAL)}
+    environment = {"COVERAGE": str(hits), "MICROPYPATH": str(firmware.VIRTUAL)}
     done = subprocess.run(
         [toolchain.micropython(), "-c", script], env=environment, check=False, timeout=10
     )

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from flyve_mdm import ROOT, cli, firmware
+from flyve_mdm import ROOT, cli
+from flyve_mdm.build import pure
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "boards" / "README.md"]
 GUIDE = (ROOT / "docs" / "operation.md").read_text()
@@ -69,7 +70,7 @@ def test_each_setting_is_in_the_operators_guide_with_its_default():
     section = GUIDE.split("\n## Settings\n")[1].split("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
     told = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
-    keys = firmware.load("jobs.config").KEYS
+    keys = pure.load("jobs.config").KEYS
     assert told.keys() == keys.keys()
     for name, (default, kind, *_) in keys.items():
         if default is not None and kind != "list":

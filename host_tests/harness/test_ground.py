@@ -11,16 +11,17 @@ import tarfile
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm import build, cli, libraries, toolchain
+from flyve_mdm import cli
+from flyve_mdm.build import firmware, libraries, toolchain
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A source tree of its own, built from into a folder of its own."""
-    monkeypatch.setattr(build, "ROOT", tmp_path)
-    monkeypatch.setattr(build, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(build, "FIRMWARE", tmp_path / "build" / "firmware")
-    monkeypatch.setattr(build, "VIRTUAL", tmp_path / "build" / "virtual")
+    monkeypatch.setattr(firmware, "ROOT", tmp_path)
+    monkeypatch.setattr(firmware, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(firmware, "TREE", tmp_path / "build" / "firmware")
+    monkeypatch.setattr(firmware, "VIRTUAL", tmp_path / "build" / "virtual")
     package = tmp_path / "firmware" / "flyve"
     package.mkdir(parents=True)
     (tmp_path / "firmware" / "boot.py").write_text("x = 1\n")
@@ -29,7 +30,7 @@ def tree(tmp_path, monkeypatch):
 
 
 def test_the_tree_of_a_board(tree):
-    out = build.build()
+    out = firmware.build()
     assert {path.relative_to(out).as_posix() for path in out.rglob("*.*")} == {
         "boot.py",
         "flyve/link.mpy",
@@ -39,24 +40,24 @@ def test_the_tree_of_a_board(tree):
 
 
 def test_only_what_changed_is_compiled_and_stale_outputs_go(tree):
-    out = build.build()
+    out = firmware.build()
     link = out / "flyve" / "link.mpy"
     before = link.stat().st_mtime_ns
-    build.build()
+    firmware.build()
     assert link.stat().st_mtime_ns == before
     (tree / "firmware" / "flyve" / "link.py").write_text("y = 1\n")
-    build.build()
+    firmware.build()
     assert link.stat().st_mtime_ns != before
     (tree / "firmware" / "flyve" / "link.py").unlink()
-    build.build()
+    firmware.build()
     assert not link.parent.exists()
 
 
 def test_what_does_not_compile_is_named_and_leaves_no_output(tree):
-    link = build.build() / "flyve" / "link.mpy"
+    link = firmware.build() / "flyve" / "link.mpy"
     (tree / "firmware" / "flyve" / "link.py").write_text("x = 1\ndef f(:\n")
-    with pytest.raises(build.BuildError, match=r"^firmware/flyve/link.py:2: SyntaxError.*$"):
-        build.build()
+    with pytest.raises(firmware.BuildError, match=r"^firmware/flyve/link.py:2: SyntaxError.*$"):
+        firmware.build()
     assert not link.exists()
 
 

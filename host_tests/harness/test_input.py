@@ -6,8 +6,8 @@ import tarfile
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm import application, cli
-from flyve_mdm.backend import Backend
+from flyve_mdm import cli
+from flyve_mdm.backend import Backend, application
 
 
 def flyve(*args, **how):

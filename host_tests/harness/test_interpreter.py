@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host_tests.child import Hang, Stopped
-from host_tests.interpreter import Interpreter, RemoteError
+from flyve_mdm.micropython.child import Hang, Stopped
+from flyve_mdm.micropython.process import Interpreter, RemoteError
 
 DEADLINE = 10
 

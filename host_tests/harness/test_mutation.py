@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flyve_mdm import ROOT, mutants, mutation
+from flyve_mdm import ROOT
+from flyve_mdm.measure import mutants, mutation
 
 SOURCE = """def f(x):
     if x < 1 and x:

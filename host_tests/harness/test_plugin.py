@@ -2,7 +2,7 @@
 
 import pytest
 
-from flyve_mdm import toolchain
+from flyve_mdm.build import toolchain
 
 pytest_plugins = ["pytester"]
 

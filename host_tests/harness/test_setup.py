@@ -40,8 +40,8 @@ def checkout(tmp_path):
     folder = tmp_path / "Eigene Dateien ü"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "bootstrap.py", folder / "tools")
-    (folder / "flyve_mdm").mkdir()
-    for name in ("__init__", "libraries", "build"):
+    (folder / "flyve_mdm" / "build").mkdir(parents=True)
+    for name in ("__init__", "build/__init__", "build/libraries", "build/firmware"):
         (folder / "flyve_mdm" / f"{name}.py").write_text("")
     (folder / "pyproject.toml").write_text(_PROJECT)
     (folder / "backend.py").write_text(_BACKEND)

@@ -5,7 +5,8 @@ import types
 
 import pytest
 
-from flyve_mdm import ROOT, libraries, shorten
+from flyve_mdm import ROOT
+from flyve_mdm.build import libraries, shorten
 
 FIRMWARE = sorted((ROOT / "firmware").glob("flyve/**/*.py"))
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm import size, tables
-from host_tests.bench import footprint
+from flyve_mdm import tables
+from flyve_mdm.measure import footprint, size
 
 
 @pytest.fixture

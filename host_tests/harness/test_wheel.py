@@ -10,7 +10,8 @@ import zipfile
 
 import pytest
 
-from flyve_mdm import BUILD, ROOT, libraries
+from flyve_mdm import BUILD, ROOT
+from flyve_mdm.build import libraries
 
 _TAKEN = ("tools", "firmware", "boards", "pyproject.toml", "README.md", "LICENSE")
 _BUILD = "import sys; from setuptools import build_meta as b; getattr(b, sys.argv[1])(sys.argv[2])"
@@ -118,9 +119,11 @@ def test_a_wheel_says_that_it_fetches_and_why_it_cannot(flyve):
 
 
 # B5
-@pytest.mark.parametrize("name", ["bench", "size", "firmware", "coverage", "mutation", "mip"])
+@pytest.mark.parametrize(
+    "name",
+    ["bench", "size", "firmware", "measure.coverage", "measure.mutation", "build.mip"],
+)
 def test_what_needs_a_checkout_says_so_in_one_line(flyve, name):
-    module = name in ("coverage", "mutation", "mip")
-    done = flyve(start=("-m", f"flyve_mdm.{name}")) if module else flyve(name)
+    done = flyve(start=("-m", f"flyve_mdm.{name}")) if "." in name else flyve(name)
     assert done.returncode == 1
-    assert done.stderr == f"Error: {name} needs a checkout of the repository\n"
+    assert done.stderr == f"Error: {name.rpartition('.')[2]} needs a checkout of the repository\n"

@@ -4,7 +4,8 @@ import json
 import re
 import time
 
-from flyve_mdm import BUILD, libraries, tables
+from flyve_mdm import BUILD, tables
+from flyve_mdm.build import libraries
 
 
 class Report:

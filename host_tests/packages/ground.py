@@ -8,10 +8,10 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from flyve_mdm import build, toolchain
 from flyve_mdm.board import bootloader
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import Folder
+from flyve_mdm.build import firmware, toolchain
 
 CUT = 75
 AGENT = "flyve-mdm-esp32"
@@ -116,15 +116,15 @@ def mpy(source: str, name: str = "app.py") -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_text(textwrap.dedent(source))
-        build.compile_file(path, path.with_suffix(".mpy"), name, 3, toolchain.check())
+        firmware.compile_file(path, path.with_suffix(".mpy"), name, 3, toolchain.check())
         return path.with_suffix(".mpy").read_bytes()
 
 
 def agent_bundle(source: str) -> bytes:
     """The firmware as a bundle, with another agent.py."""
     members = {
-        path.relative_to(build.FIRMWARE).as_posix(): path.read_bytes()
-        for path in sorted(build.FIRMWARE.rglob("*.mpy"))
+        path.relative_to(firmware.TREE).as_posix(): path.read_bytes()
+        for path in sorted(firmware.TREE.rglob("*.mpy"))
     }
     return tar({**members, "flyve/agent.mpy": mpy(source, "agent.py")})
 

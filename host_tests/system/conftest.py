@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from flyve_mdm import firmware
 from flyve_mdm.backend.server import Backend
+from flyve_mdm.build import pure
 
 
 class Device:
@@ -144,7 +144,7 @@ class Device:
 
     def secrets(self):
         """Tokens of the invitations, as bytes."""
-        found = [firmware.load("jobs.deeplink").parse(link) for link in self.deeplinks]
+        found = [pure.load("jobs.deeplink").parse(link) for link in self.deeplinks]
         return [t.encode() for i in found for t in (i.user_token, i.invitation_token)]
 
     def credentials(self):

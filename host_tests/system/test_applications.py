@@ -2,8 +2,9 @@
 
 import pytest
 
-from flyve_mdm import ROOT, build
+from flyve_mdm import ROOT
 from flyve_mdm.board import appimage
+from flyve_mdm.build import firmware
 from host_tests.packages.ground import (
     AGENT,
     agent_bundle,
@@ -132,8 +133,8 @@ def test_firmware_that_does_not_come_online_is_rolled_back(with_slots, project):
 def whole_agent(**changed):
     """The agent's own bundle, with other sources for some of its modules."""
     members = {
-        path.relative_to(build.FIRMWARE).as_posix(): path.read_bytes()
-        for path in sorted(build.FIRMWARE.rglob("*.mpy"))
+        path.relative_to(firmware.TREE).as_posix(): path.read_bytes()
+        for path in sorted(firmware.TREE.rglob("*.mpy"))
     }
     for name, source in changed.items():
         members[f"flyve/{name}.mpy"] = mpy(source, f"{name}.py")

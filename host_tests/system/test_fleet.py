@@ -4,7 +4,7 @@ import re
 
 from click.testing import CliRunner
 
-from flyve_mdm import fleet
+from flyve_mdm.measure import fleet
 
 
 def test_three_boards_come_online_and_are_counted():

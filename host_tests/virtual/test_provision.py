@@ -10,9 +10,9 @@ import trustme
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from flyve_mdm import build
 from flyve_mdm.board import cli, cli_target
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
 LINK = "http://flyve.org/?data=" + base64.b64encode(FIELDS.encode()).decode()
@@ -176,8 +176,8 @@ def test_create_installs_the_firmware_and_deploy_renews_it(tmp_path):
     assert result.exit_code == 0, result.output
     board = VirtualBoard(path)
     tree = {
-        "/" + file.relative_to(build.FIRMWARE).as_posix(): file.read_bytes()
-        for file in build.FIRMWARE.rglob("*")
+        "/" + file.relative_to(firmware.TREE).as_posix(): file.read_bytes()
+        for file in firmware.TREE.rglob("*")
         if file.is_file()
     }
     assert {name: board.read(name) for name, _ in board.files()} == tree

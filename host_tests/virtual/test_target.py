@@ -12,12 +12,12 @@ import pytest
 import serial
 from click.testing import CliRunner
 
-from flyve_mdm import build
 from flyve_mdm.board import cli_target, monitor, target
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.monitor import Stamps
 from flyve_mdm.board.remote import SerialBoard
+from flyve_mdm.build import firmware
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
 LINK = "http://flyve.org/?data=" + base64.b64encode(FIELDS.encode()).decode()
@@ -86,7 +86,7 @@ def small(tmp_path):
 
 def test_deploy_installs_the_firmware_and_starts_it(desk):
     out = desk.flyve(cli_target.deploy)
-    wanted = tree_of(build.FIRMWARE)
+    wanted = tree_of(firmware.TREE)
     assert f"{len(wanted)} files installed, {len(wanted)} of them new" in out
     assert {path: desk.board.read(path) for path, _ in desk.board.files()} == wanted
     desk.run.wait_log("no network is configured")
@@ -98,7 +98,7 @@ def test_deploy_sends_what_changed_and_removes_what_is_gone(desk, small):
         assert board.deploy(small) == 5
         (small / "flyve" / "b.py").unlink()
         (small / "flyve" / "a.py").write_text("print('new')\n")
-        board.change({"/lib/mine.py": b"mine", "/flyve.a/x.py": b"old slot"}, {build.UPDATE: 1})
+        board.change({"/lib/mine.py": b"mine", "/flyve.a/x.py": b"old slot"}, {firmware.UPDATE: 1})
         seen = []
         assert board.deploy(small, lambda *what: seen.append(what)) == 1
     assert seen == [("/flyve/a.py", 13, 13)]

@@ -15,20 +15,20 @@ _GRACE = 10  # seconds
 _COMMANDS = {
     "admin": "flyve_mdm.backend.cli",
     "backend": "flyve_mdm.backend.cli",
-    "bench": "flyve_mdm.bench",
+    "bench": "flyve_mdm.measure.bench",
     "board": "flyve_mdm.board.cli",
     "deeplink": "flyve_mdm.deeplink",
     "demo": "flyve_mdm.demo",
     "deploy": "flyve_mdm.board.cli_target",
     "doctor": "flyve_mdm.board.cli_target",
-    "firmware": "flyve_mdm.firmware_image",
+    "firmware": "flyve_mdm.build.firmware_image",
     "flash": "flyve_mdm.board.cli_target",
-    "fleet": "flyve_mdm.fleet",
+    "fleet": "flyve_mdm.measure.fleet",
     "invite": "flyve_mdm.backend.cli",
     "monitor": "flyve_mdm.board.cli_target",
     "provision": "flyve_mdm.board.cli_target",
     "reset": "flyve_mdm.board.cli_target",
-    "size": "flyve_mdm.size",
+    "size": "flyve_mdm.measure.size",
 }
 
 

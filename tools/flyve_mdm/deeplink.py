@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flyve_mdm import firmware
+from flyve_mdm.build import pure
 from flyve_mdm.text import printable
 
 _LONGEST = 64 * 1024  # of stdin: more than any deeplink, so the parser says that it is too long
@@ -24,7 +24,7 @@ def deeplink():
 @click.argument("link")
 def decode(link):
     """Shows the fields of the deeplink LINK ("-": read from stdin), its tokens shortened."""
-    parser = firmware.load("jobs.deeplink")
+    parser = pure.load("jobs.deeplink")
     if link == "-":
         link = sys.stdin.buffer.read(_LONGEST)
     try:

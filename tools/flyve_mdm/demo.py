@@ -15,11 +15,12 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from flyve_mdm import build, firmware, keeper, libraries, options, toolchain
+from flyve_mdm import keeper, options
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.board.run import Run
+from flyve_mdm.build import firmware, libraries, pure, toolchain
 from flyve_mdm.text import for_board, lines
 from flyve_mdm.timeline import Timeline
 
@@ -190,7 +191,7 @@ class Story:
 
     def _secrets(self) -> set[bytes]:
         """What the board must have forgotten in the end: the invitation's tokens, and its own."""
-        invitation = firmware.load("jobs.deeplink").parse(self.link)
+        invitation = pure.load("jobs.deeplink").parse(self.link)
         secrets = {invitation.user_token.encode(), invitation.invitation_token.encode()}
         for _, _, _, value in self.board.nvs():
             if isinstance(value, bytes):
@@ -220,8 +221,8 @@ def _bundle() -> bytes:
 def demo(generation: str, plain: bool, svg: Path | None) -> None:
     """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less."""
     try:
-        build.build()
-    except (build.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
+        firmware.build()
+    except (firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
     timeline = Timeline(drawn=svg is not None)
     with keeper.folder("flyve-demo-") as folder:

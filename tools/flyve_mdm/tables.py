@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flyve_mdm import libraries
+from flyve_mdm.build import libraries
 from flyve_mdm.text import printable
 
 

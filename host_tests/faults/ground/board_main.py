@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyve_mdm import build
+from flyve_mdm.build import firmware
 
 _FAST = """\
 # Time runs {speed} times as fast, the watchdog's {dog} times.
@@ -137,4 +137,4 @@ def fast(speed: int, dog: int) -> str:
 
 def hangs(place: str, dog: int) -> str:
     """At its first start the agent hangs at that place; the watchdog is `dog` times as fast."""
-    return build.follow(_HANGS.format(dog=dog, patch=HANGS[place]))
+    return firmware.follow(_HANGS.format(dog=dog, patch=HANGS[place]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from flyve_mdm import ROOT, build
+from flyve_mdm import ROOT
+from flyve_mdm.build import firmware
 
 _NOT = ("restart", "_outlive", "run", "watch")  # the end of the loop, and what is around it
 
@@ -127,9 +128,9 @@ def agent() -> tuple[str, list[str]]:
             ask = ast.Call(ast.Name("__fault__"), [ast.Constant(len(sites)), call.func], [])
             call.func = ask
             sites.append(f"{method.name}: {text}")
-    return build.shorten_too(ast.unparse(ast.fix_missing_locations(tree))), sites
+    return firmware.shorten_too(ast.unparse(ast.fix_missing_locations(tree))), sites
 
 
 def main(sites: int, unreached: int) -> str:
     """Its main.py."""
-    return build.follow(_MAIN.format(sites=sites, unreached=unreached))
+    return firmware.follow(_MAIN.format(sites=sites, unreached=unreached))

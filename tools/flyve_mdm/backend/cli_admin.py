@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from flyve_mdm import application, options, tables
+from flyve_mdm import options, tables
+from flyve_mdm.backend import application
 from flyve_mdm.backend.client import call
 from flyve_mdm.text import lines, printable
 

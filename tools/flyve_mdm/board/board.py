@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from flyve_mdm import BUILD, build
+from flyve_mdm import BUILD
 from flyve_mdm.board import folder, image, nvs
 from flyve_mdm.board.run import Run
+from flyve_mdm.build import firmware
 
 
 class VirtualBoard:
@@ -41,8 +42,8 @@ class VirtualBoard:
         pass
 
     def tree(self) -> Path:
-        """The compiled firmware for this board. Raises build.BuildError and its like."""
-        return build.build()
+        """The compiled firmware for this board. Raises firmware.BuildError and its like."""
+        return firmware.build()
 
     def deploy(
         self,
@@ -58,7 +59,7 @@ class VirtualBoard:
             with image.session(self._folder.flash) as files:
                 present = {path for path, _ in files.list()}
                 for path in present.difference(found):
-                    if path.startswith(build.OURS):
+                    if path.startswith(firmware.OURS):
                         files.remove(path)
                 for path, source in sorted(found.items()):
                     data = source.read_bytes()
@@ -66,7 +67,7 @@ class VirtualBoard:
                         files.write(path, data)
                         written += 1
             with nvs.session(self._folder.nvs) as store:
-                store.erase(*build.UPDATE)
+                store.erase(*firmware.UPDATE)
         return written
 
     def files(self) -> list[tuple[str, int]]:

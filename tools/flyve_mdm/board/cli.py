@@ -9,14 +9,15 @@ from pathlib import Path
 
 import click
 
-from flyve_mdm import build, libraries, options, text, toolchain
+from flyve_mdm import options, text
 from flyve_mdm.board import folder, provision
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.image import ImageError
 from flyve_mdm.board.supervisor import Supervisor
+from flyve_mdm.build import firmware, libraries, toolchain
 
 _EXPECTED = (
-    build.BuildError,
+    firmware.BuildError,
     folder.BoardError,
     ImageError,
     libraries.LibraryError,
@@ -98,7 +99,7 @@ def board():
 @reported
 def create(directory, mac, flash, ota, chip, ap):
     """Makes a virtual board in DIR, with the firmware installed."""
-    tree = build.build()
+    tree = firmware.build()
     try:
         made = VirtualBoard.create(directory, mac, flash, ota, ap, chip)
     except ValueError as error:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm import libraries
 from flyve_mdm.board import fit
 from flyve_mdm.board.remote import SerialBoard
+from flyve_mdm.build import libraries
 
 OK, WARN, BAD = "ok", "warning", "bad"
 _HEAP = 56 * 1024  # what a board without PSRAM starts with, and the agent stays inside

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm import BUILD, CHECKOUT, toolchain
+from flyve_mdm import BUILD, CHECKOUT
+from flyve_mdm.build import toolchain
 
 # What firmware/ and the two libraries import, and an ESP32 port may have been built without.
 MODULES = (

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flyve_mdm import BUILD, ROOT, SETUP, build, coverage
+from flyve_mdm import BUILD, ROOT, SETUP
 from flyve_mdm.board.folder import BoardError
+from flyve_mdm.build import firmware, probes
 
 # More heap than boards/virtual itself needs: launch.py takes the rest away, holes first.
 _OWN_HEAP = 96 * 1024
@@ -53,7 +54,7 @@ class Interpreter:
 
         The console is the terminal, or else a pipe in the result's stdout.
         """
-        heap = coverage.heap(heap)
+        heap = probes.heap(heap)
         settings = {**settings, "heap": heap}
         # 3 %: the tables of the garbage collector.
         size = (heap + _OWN_HEAP) * 103 // 100
@@ -79,7 +80,7 @@ def _build_modules() -> None:
     for source in sources:
         compiled = BUILD / "virtual" / f"{source.stem}.mpy"
         if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-            build.build()
+            firmware.build()
             return
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from flyve_mdm import firmware, options
+from flyve_mdm import options
 from flyve_mdm.board.target import Target
+from flyve_mdm.build import pure
 from flyve_mdm.text import for_board
 
 NAMESPACE = "flyve"
@@ -38,14 +39,14 @@ class Plan:
         """Checks an invitation. Raises ValueError."""
         link = link.strip()
         try:
-            firmware.load("jobs.deeplink").parse(link)
+            pure.load("jobs.deeplink").parse(link)
         except ValueError as error:
             raise ValueError(f"this deeplink cannot be used: {error}") from None
         self.files[DEEPLINK] = link.encode()
 
     def set(self, name: str, text: str) -> None:
         """Checks one setting of /config.json; its text is JSON or a string. Raises ValueError."""
-        config = firmware.load("jobs.config")
+        config = pure.load("jobs.config")
         values = [text]
         try:
             values.insert(0, json.loads(text))
@@ -90,7 +91,7 @@ class Plan:
         """
         if not self.settings:
             return ""
-        config, warning = firmware.load("jobs.config"), ""
+        config, warning = pure.load("jobs.config"), ""
         try:
             values = json.loads(current) if current.strip() else {}
             if not isinstance(values, dict):
@@ -136,7 +137,7 @@ def apply(plan: Plan, target: Target) -> str:
     current = b""
     if plan.settings:
         try:
-            current = target.read(firmware.load("jobs.config").PATH)
+            current = target.read(pure.load("jobs.config").PATH)
         except FileNotFoundError:
             pass
     warning = plan.merge(current)

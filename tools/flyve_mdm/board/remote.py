@@ -16,9 +16,9 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 from serial import SerialException
 
-from flyve_mdm import build
 from flyve_mdm.board import fit, ports
 from flyve_mdm.board.folder import BoardError
+from flyve_mdm.build import firmware
 from flyve_mdm.text import printable
 
 _ANSWER = 10  # seconds
@@ -29,7 +29,7 @@ _TRIES = (0.1, 0.2, 0.5)
 _CHUNK = 1024
 _GONE = (errno.EIO, errno.ENXIO, errno.EBADF)
 _PART = "/deploy.part"
-_ROOTS = ("/boot.py", "/main.py", "/lib", *(path.rstrip("/") for path in build.OURS))
+_ROOTS = ("/boot.py", "/main.py", "/lib", *(path.rstrip("/") for path in firmware.OURS))
 _ARCHES = ("xtensawin", "rv32imc")
 
 _HASHES = """
@@ -112,9 +112,9 @@ class SerialBoard:
         return fit.Implementation(*json.loads(self.run(fit.QUERY)))
 
     def tree(self) -> Path:
-        """The compiled firmware for this board. Raises build.BuildError and its like."""
+        """The compiled firmware for this board. Raises firmware.BuildError and its like."""
         arch = self.implementation().arch
-        return build.build(arch if arch in _ARCHES else None)
+        return firmware.build(arch if arch in _ARCHES else None)
 
     def deploy(self, tree: Path, progress: Callable[[str, int, int], None] | None = None) -> int:
         """Puts a tree of files on the flash; returns how many were not there yet.
@@ -148,9 +148,9 @@ class SerialBoard:
             self._put(path, data, advance)
             sent += len(data)
         # Only now: until here the slot that ran before is whole.
-        self._nvs({build.UPDATE: None})
+        self._nvs({firmware.UPDATE: None})
         for path in present:
-            if path.startswith(build.OURS) and path not in found:
+            if path.startswith(firmware.OURS) and path not in found:
                 self._remove(path)
         return len(wanted)
 

@@ -1,4 +1,4 @@
-"""MicroPython processes for the tests: how a file is run, and how functions are called.
+"""MicroPython processes: how a file is run, and how functions are called.
 
 `UnixPort` is one of the ways to run a test file; another (a board through mpremote) needs
 only the same `run`.
@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flyve_mdm import build, coverage, keeper, toolchain
-from host_tests.child import Child, Hang, Stopped
+from flyve_mdm import keeper
+from flyve_mdm.build import firmware, probes, toolchain
+from flyve_mdm.micropython.child import Child, Hang, Stopped
 
 MARK = b"\x1e"
-RUNNER = Path(__file__).parent / "unit" / "runner.py"
+RUNNER = Path(__file__).with_name("runner.py")
 
 
 class Workshop:
@@ -29,18 +30,18 @@ class Workshop:
 
     def add(self, source: Path) -> None:
         """Compiles a script, asserts and all; it may reach into the firmware's private parts.
-        Raises flyve_mdm.build.BuildError."""
-        step = build.Step(source, f"{source.stem}.mpy", _shown(source), 0, build.follow)
-        build.compile_step(step, self.modules / step.target, toolchain.check())
+        Raises flyve_mdm.build.firmware.BuildError."""
+        step = firmware.Step(source, f"{source.stem}.mpy", _shown(source), 0, firmware.follow)
+        firmware.compile_step(step, self.modules / step.target, toolchain.check())
 
     def argv(self, statement: str, heap: str | None) -> list:
-        path = [build.FIRMWARE, build.FIRMWARE / "lib", self.modules, ".frozen", build.VIRTUAL]
+        path = [firmware.TREE, firmware.TREE / "lib", self.modules, ".frozen", firmware.VIRTUAL]
         # boards/virtual has a `time` too, which works only on an assembled board.
         setup = (
             f"import sys, utime; sys.modules['time'] = utime; "
             f"sys.path[:] = {[str(p) for p in path]!r}; import runner; "
         )
-        setup += "import probes; " if coverage.wanted() else ""
+        setup += "import probes; " if probes.wanted() else ""
         options = ["-X", f"heapsize={heap}"] if heap else []
         return [toolchain.micropython(), *options, "-c", setup + statement]
 
@@ -207,7 +208,7 @@ def _shown(source: Path) -> str:
 
 
 def _helpers(folder: Path) -> list[Path]:
-    not_needed = ("test_", "conftest", RUNNER.name)
+    not_needed = ("test_", "conftest")
     return [path for path in folder.glob("*.py") if not path.name.startswith(not_needed)]
 
 

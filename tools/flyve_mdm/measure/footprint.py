@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from flyve_mdm.board.run import Run
 from flyve_mdm.board.supervisor import Counters
-from host_tests.bench.rig import Rig
+from flyve_mdm.measure.benches.rig import Rig
 
 HEAP = 256 * 1024  # more than any phase needs, so that none is disturbed by a want of memory
 FILE = 1_000_000

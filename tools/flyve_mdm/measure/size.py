@@ -1,21 +1,21 @@
 """`flyve size`: what the agent costs in flash, RAM and wear, each figure against its budget.
 
 The bytes of .mpy are counted; RAM and wear are measured on virtual boards that live a whole life
-(host_tests/bench/footprint.py). RAM on the unix port is 64-bit: about twice a board's.
+(footprint.py). RAM on the unix port is 64-bit: about twice a board's.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 import click
 from rich.console import Console
 
-from flyve_mdm import BUILD, ROOT, build, libraries, need_checkout, romfs, tables, toolchain
+from flyve_mdm import BUILD, ROOT, need_checkout, tables
+from flyve_mdm.build import firmware, libraries, romfs, toolchain
+from flyve_mdm.measure import footprint
 
 ARCHES = ("xtensawin", "rv32imc")
 KIB = 1024
@@ -59,7 +59,7 @@ def modules() -> dict[str, dict[str, int]]:
     """Compiles the agent for each architecture: the .mpy bytes of each module."""
     found: dict[str, dict[str, int]] = {}
     for arch in ARCHES:
-        tree = build.build(arch)
+        tree = firmware.build(arch)
         for path in sorted(tree.rglob("*.mpy")):
             name = path.relative_to(tree).with_suffix("").as_posix()
             found.setdefault(name, {})[arch] = path.stat().st_size
@@ -86,14 +86,11 @@ def boards() -> list[tuple[str, ...]]:
 
 
 def _romfs(arch: str) -> int:
-    return len(romfs.make(build.build(arch)))
+    return len(romfs.make(firmware.build(arch)))
 
 
 def lived(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
     """What boards need that live a whole life: resident code, RAM and wear."""
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    footprint = importlib.import_module("host_tests.bench.footprint")
     for tls in (False, True):
         how = "TLS" if tls else "plain"
         phases = footprint.memory(tls)
@@ -132,7 +129,7 @@ def size(quick: bool, write: bool) -> None:
             figures = list(flash(sizes))
             if not quick:
                 figures += lived(sizes)
-    except (build.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
+    except (firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
     report = {"modules": sizes, "figures": [{**asdict(f), "over": f.over} for f in figures]}
     libraries.write(_REPORT, json.dumps(report, indent=1).encode() + b"\n")

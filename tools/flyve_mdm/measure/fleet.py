@@ -15,11 +15,12 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from flyve_mdm import build, keeper, libraries, text, toolchain
+from flyve_mdm import keeper, text
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.board.run import Run
+from flyve_mdm.build import firmware, libraries, toolchain
 
 SSID, PSK = "flyve", "flyve-demo"
 _LARGEST = 200
@@ -153,8 +154,8 @@ def fleet(boards: int, tls: bool, heap: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a dozen files for each board
     try:
-        build.build()
-    except (build.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
+        firmware.build()
+    except (firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("online", total=boards)

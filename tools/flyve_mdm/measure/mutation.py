@@ -1,9 +1,9 @@
 """Mutation run: does a test fail for each small fault that is put into a module?
 
 The faults are made by cosmic-ray's operators, and the tests run in copies of the tree, for the
-firmware runs in another interpreter. `python -m flyve_mdm.mutation [module ...]` prints a line for
-each module; build/mutation.json has the survivors. What cannot be killed, since it changes nothing
-that can be seen, is explained in host_tests/equivalent_mutants.json by its text.
+firmware runs in another interpreter. `python -m flyve_mdm.measure.mutation [module ...]` prints a
+line for each module; build/mutation.json has the survivors. What cannot be killed, since it
+changes nothing that can be seen, is explained in host_tests/equivalent_mutants.json by its text.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from flyve_mdm import BUILD, ROOT, keeper, need_checkout
-from flyve_mdm.mutants import Mutant, sample, source_of
+from flyve_mdm.measure.mutants import Mutant, sample, source_of
 
 RESULT = BUILD / "mutation.json"
 EQUIVALENT = ROOT / "host_tests" / "equivalent_mutants.json"

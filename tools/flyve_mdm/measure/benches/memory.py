@@ -11,12 +11,12 @@ from pathlib import Path
 
 import requests
 
-from flyve_mdm import firmware
 from flyve_mdm.backend.server import Backend
-from flyve_mdm.bench import Row
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
-from host_tests.bench.rig import (
+from flyve_mdm.build import pure
+from flyve_mdm.measure.bench import Row
+from flyve_mdm.measure.benches.rig import (
     KIB,
     SCRIPTS,
     Rig,
@@ -26,7 +26,7 @@ from host_tests.bench.rig import (
     micropython,
     smallest,
 )  # fmt: skip
-from host_tests.interpreter import Interpreter
+from flyve_mdm.micropython.process import Interpreter
 
 _DOCUMENT = 1_000_000  # bytes of getFullSession
 _SWITCHES = {"full_session_size": _DOCUMENT, "full_session_seed": 1, "default_profile": 4}
@@ -78,7 +78,7 @@ def _enrolls(board: VirtualBoard, heap: int) -> bool:
 
 def _document(backend: Backend) -> str:
     """The URL of the document, in a session of its own."""
-    invited = firmware.load("jobs.deeplink").parse(backend.invite("peer@example.org"))
+    invited = pure.load("jobs.deeplink").parse(backend.invite("peer@example.org"))
     token = {"Authorization": f"user_token {invited.user_token}"}
     answer = requests.get(f"{backend.url}/initSession", headers=token, timeout=10)
     answer.raise_for_status()

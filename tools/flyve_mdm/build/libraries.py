@@ -11,7 +11,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm import BUILD, CHECKOUT, toolchain
+from flyve_mdm import BUILD, CHECKOUT
+from flyve_mdm.build import toolchain
 
 LIBRARIES = BUILD / "libraries"
 _TIMEOUT = (10, 30)
@@ -149,7 +150,7 @@ def _extract(library: Library, archive: Path) -> bytes:
 
 
 def main() -> None:
-    """`python -m flyve_mdm.libraries`: fetches the libraries and checks the interpreter."""
+    """`python -m flyve_mdm.build.libraries`: fetches the libraries and checks the interpreter."""
     try:
         toolchain.check()
         fetch()

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import click
 
-from flyve_mdm import build, keeper
+from flyve_mdm import keeper
 from flyve_mdm.backend.broker import find_mosquitto, free_port
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware
 
-SCRIPTS = Path(__file__).parent / "upy"
+SCRIPTS = Path(__file__).parent / "inside"
 KIB = 1024
 SSID, PSK = "flyve", "flyve-demo"
 # The interpreter without the start-up of its console script, as the board's supervisor does it.
@@ -51,7 +52,7 @@ class Rig:
         self._count = 0
 
     def __enter__(self) -> Rig:
-        build.build()
+        firmware.build()
         with contextlib.ExitStack() as stack:
             self._folder = stack.enter_context(keeper.folder("flyve-bench-"))
             self.backend = stack.enter_context(Backend(tls=self._tls, **self._switches))
@@ -62,8 +63,8 @@ class Rig:
         self._stack.close()
 
     def board(self, probe: int | None = None, beside: str = "", **settings) -> VirtualBoard:
-        """A new board with an invitation; `beside`: see beside(). With `probe`, upy/probe.py runs
-        there and makes the agent reconnect that often."""
+        """A new board with an invitation; `beside`: see beside(). With `probe`, inside/probe.py
+        runs there and makes the agent reconnect that often."""
         self._count += 1
         board = VirtualBoard.create(self._folder / f"board{self._count}", aps={SSID: PSK})
         board.deploy()
@@ -85,12 +86,12 @@ class Rig:
         return board
 
     def beside(self, board: VirtualBoard, script: str, *arguments: int) -> None:
-        """Lets upy/<script>.py run on the board, beside its agent."""
+        """Lets inside/<script>.py run on the board, beside its agent."""
         main = _MAINS[script].format(*arguments)
         main += "from flyve.agent import main\nmain()\n" if script != "phases" else ""
-        step = build.Step(SCRIPTS / f"{script}.py", f"{script}.mpy", script, 3, build.follow)
+        step = firmware.Step(SCRIPTS / f"{script}.py", f"{script}.mpy", script, 3, firmware.follow)
         compiled = self._folder / step.target
-        build.compile_step(step, compiled)
+        firmware.compile_step(step, compiled)
         board.change({"/main.py": main.encode(), f"/{step.target}": compiled.read_bytes()})
 
 
@@ -141,7 +142,7 @@ def micropython(*arguments: str) -> list[str]:
 def environment() -> dict[str, str]:
     """For plain MicroPython: the libraries of the board's /lib on its path."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MICROPY")}
-    return {**kept, "MICROPYPATH": str(build.FIRMWARE / "lib")}
+    return {**kept, "MICROPYPATH": str(firmware.TREE / "lib")}
 
 
 def smallest(works: Callable[[int], bool], low: int, high: int, step: int) -> int | None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-from flyve_mdm.bench import Row
-from host_tests.bench.rig import SCRIPTS
-from host_tests.interpreter import Interpreter
+from flyve_mdm.measure.bench import Row
+from flyve_mdm.measure.benches.rig import SCRIPTS
+from flyve_mdm.micropython.process import Interpreter
 
 _AGENTS = 1000
 _SPREAD = 40_000  # ms: the default of the setting reconnect_spread

@@ -4,7 +4,7 @@ boot.py and main.py stay source, for a board starts them by name; all else becom
 (without line numbers: a tenth of their RAM), our modules with shorter names (shorten.py;
 build/names.json has the whole ones), the libraries with their asserts, which are protocol checks.
 READABLE=1 in the environment builds with whole names and line numbers, to debug with;
-COVERAGE=file with what says there which lines have run (coverage.py).
+COVERAGE=file with what says there which lines have run (probes.py).
 boards/virtual/ goes to build/virtual/.
 """
 
@@ -22,9 +22,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm import BUILD, CHECKOUT, ROOT, coverage, libraries, shorten, toolchain
+from flyve_mdm import BUILD, CHECKOUT, ROOT
+from flyve_mdm.build import libraries, probes, shorten, toolchain
 
-FIRMWARE = BUILD / "firmware"
+TREE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
 # Folders on a board that hold nothing but firmware, with the slots of an agent that has updated
 # itself, and the NVS key that says which of them runs.
@@ -73,10 +74,10 @@ def build(arch: str | None = None) -> Path:
         if arch:
             _make(firmware_steps(), BUILD / arch, arch)
             return BUILD / arch
-        _make(firmware_steps(), FIRMWARE, native)
+        _make(firmware_steps(), TREE, native)
         _write_names()
         _make(virtual_steps(), VIRTUAL, native)
-    return FIRMWARE
+    return TREE
 
 
 def firmware_steps() -> list[Step]:
@@ -84,7 +85,7 @@ def firmware_steps() -> list[Step]:
     names = _names()
     level = 2 if names is None else 3
     steps = []
-    for source, base in coverage.bases(ROOT / "firmware").items():
+    for source, base in probes.bases(ROOT / "firmware").items():
         path = source.relative_to(ROOT / "firmware")
         edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base)
         if len(path.parts) > 1:
@@ -112,7 +113,7 @@ def shorten_too(source: str) -> str:
 
 
 def _edited(names: shorten.Names | None, base: int, source: str) -> str:
-    source = coverage.instrument(source, base) if coverage.wanted() else source
+    source = probes.instrument(source, base) if probes.wanted() else source
     return source if names is None else shorten.shorten(source, names)
 
 
@@ -237,7 +238,7 @@ def _lock(path: Path):
 
 
 def main() -> None:
-    """`python -m flyve_mdm.build`: builds the tree for this machine's interpreter."""
+    """`python -m flyve_mdm.build.firmware`: builds the tree for this machine's interpreter."""
     try:
         out = build()
     except (BuildError, libraries.LibraryError, toolchain.ToolchainError, OSError) as error:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flyve_mdm import keeper
-from flyve_mdm.bench import Row
+from flyve_mdm.measure.bench import Row
 from host_tests.download.ground import Site, blank_board, content
 
-_SCRIPT = Path(__file__).parent / "upy" / "fetch.py"
+_SCRIPT = Path(__file__).parent / "inside" / "fetch.py"
 _RUNS = 5
 _SIZE = 1_000_000
 _WEAR = ((65_536, "1.10"), (1_000_000, "1.10"), (3_500_000, "1.15"))

@@ -1,6 +1,6 @@
 """`flyve bench`: the figures of the agent beside their peers, each pair measured in one run.
 
-A file host_tests/bench/bench_*.py has `rows()`, which yields Row objects.
+A module of benches/ has `rows()`, which yields Row objects.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 from rich.console import Console
 
-from flyve_mdm import BUILD, ROOT, build, libraries, need_checkout, tables, toolchain
+from flyve_mdm import BUILD, ROOT, need_checkout, tables
+from flyve_mdm.build import firmware, libraries, toolchain
 
 _REPORT = BUILD / "bench.json"
 _PAGE = ROOT / "docs" / "performance.md"
@@ -36,9 +38,9 @@ class Row:
 
 
 def benches() -> list[str]:
-    """The names of the bench files, without `bench_` and the ending."""
-    folder = ROOT / "host_tests" / "bench"
-    return sorted(path.stem.removeprefix("bench_") for path in folder.glob("bench_*.py"))
+    """The names of the benches."""
+    found = {path.stem for path in (Path(__file__).parent / "benches").glob("*.py")}
+    return sorted(found - {"__init__", "rig"})
 
 
 def measure(names: list[str]) -> Iterator[Row]:
@@ -47,7 +49,7 @@ def measure(names: list[str]) -> Iterator[Row]:
         sys.path.insert(0, str(ROOT))
     os.environ.setdefault("FLYVE_SEED", "1")  # what the tests draw by chance is the same each time
     for name in names:
-        yield from importlib.import_module(f"host_tests.bench.bench_{name}").rows()
+        yield from importlib.import_module(f"flyve_mdm.measure.benches.{name}").rows()
 
 
 @click.command()
@@ -65,14 +67,14 @@ def bench(names: tuple[str, ...], write: bool) -> None:
     console = Console()
     rows = []
     try:
-        build.build()  # what is missing for it is said before anything is measured
+        firmware.build()  # what is missing for it is said before anything is measured
         with console.status("measuring"):
             for row in measure(list(names) or known):
                 rows.append(row)
                 console.print(
                     f"{row.what}: {row.value}", soft_wrap=True, markup=False, highlight=False
                 )
-    except (build.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
+    except (firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
     heading = (name if name != "met" else "" for name in _HEADING)
     tables.show(heading, (_cells(row, "ok", "short") for row in rows), styles={"short": "red"})

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from flyve_mdm import BUILD, ROOT, build, libraries, need_checkout, romfs, toolchain
+from flyve_mdm import BUILD, ROOT, need_checkout
+from flyve_mdm.build import libraries, romfs, toolchain
+from flyve_mdm.build.firmware import BuildError
 
 BOARDS = ROOT / "boards"
 _ARCH = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
@@ -105,5 +107,5 @@ def firmware(board, variant):
             chip = json.loads((BOARDS / board / "board.json").read_text())["mcu"]
             image = romfs.write(_ARCH[chip])
             click.echo(f"{image}: mpremote romfs deploy {image}")
-    except (FirmwareError, libraries.LibraryError, build.BuildError) as error:
+    except (FirmwareError, libraries.LibraryError, BuildError) as error:
         raise click.ClickException(str(error)) from None

@@ -4,7 +4,7 @@ import io
 import subprocess
 import tarfile
 
-from flyve_mdm import toolchain
+from flyve_mdm.build import toolchain
 
 _WAIT = 60
 

@@ -1,11 +1,12 @@
 """package.json, from which mip installs the compiled agent out of a checkout.
 
-`python -m flyve_mdm.mip` writes it; it changes when a module comes or goes.
+`python -m flyve_mdm.build.mip` writes it; it changes when a module comes or goes.
 """
 
 import json
 
-from flyve_mdm import ROOT, build, need_checkout
+from flyve_mdm import ROOT, need_checkout
+from flyve_mdm.build import firmware
 
 PACKAGE = ROOT / "package.json"
 VERSION = "0.1.0"
@@ -15,7 +16,7 @@ def urls() -> list[list[str]]:
     """Where each file goes below the root of a board's flash, and where it lies here."""
     return [
         [step.target, f"{'firmware' if step.level is None else 'build/firmware'}/{step.target}"]
-        for step in build.firmware_steps()
+        for step in firmware.firmware_steps()
     ]
 
 

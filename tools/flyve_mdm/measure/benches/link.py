@@ -6,11 +6,11 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from flyve_mdm.bench import Row
 from flyve_mdm.board.run import Run
-from host_tests.bench.rig import SCRIPTS, Rig, broker
-from host_tests.interpreter import Interpreter
-from host_tests.virtual_board import VirtualBoard
+from flyve_mdm.measure.bench import Row
+from flyve_mdm.measure.benches.rig import SCRIPTS, Rig, broker
+from flyve_mdm.micropython.board_port import VirtualBoard
+from flyve_mdm.micropython.process import Interpreter
 
 _RUNS = 5
 _MESSAGES = 20_000

@@ -7,10 +7,10 @@ import random
 import re
 from collections.abc import Iterator
 
-from flyve_mdm.bench import Row
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
-from host_tests.bench.rig import KIB, Rig, kib, smallest
+from flyve_mdm.measure.bench import Row
+from flyve_mdm.measure.benches.rig import KIB, Rig, kib, smallest
 
 _HEAP = 80 * KIB
 _DOCUMENT = 1_000_000  # bytes of getFullSession

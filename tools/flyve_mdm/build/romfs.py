@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mpremote.romfs import make_romfs
 
-from flyve_mdm import BUILD, build, keeper, libraries
+from flyve_mdm import BUILD, keeper
+from flyve_mdm.build import firmware, libraries
 
 PARTITION = 0x20000  # of boards/*/partitions-romfs.csv
 _TOP = ("boot.py", "main.py")
@@ -15,14 +16,14 @@ _TOP = ("boot.py", "main.py")
 
 def make(tree: Path) -> bytes:
     """The image of a compiled tree: all but boot.py and main.py, which a board starts from its
-    flash only. Raises build.BuildError when it does not fit the partition."""
+    flash only. Raises firmware.BuildError when it does not fit the partition."""
     with keeper.folder("flyve-romfs-") as folder:
         root = folder / "rom"
         shutil.copytree(tree, root, ignore=lambda path, _: _TOP if Path(path) == tree else ())
         with contextlib.redirect_stdout(io.StringIO()):
             image = make_romfs(str(root), mpy_cross=False)
     if len(image) > PARTITION:
-        raise build.BuildError(
+        raise firmware.BuildError(
             f"the ROMFS image has {len(image)} bytes, the partition {PARTITION}"
         )
     return image
@@ -30,8 +31,8 @@ def make(tree: Path) -> bytes:
 
 def write(arch: str | None = None) -> Path:
     """Builds the image for an architecture (native code, if any, is of that) and returns its
-    path below build/. Raises build.BuildError and what build.build() raises."""
-    tree = build.build(arch)
+    path below build/. Raises firmware.BuildError and what firmware.build() raises."""
+    tree = firmware.build(arch)
     path = BUILD / f"{tree.name}.romfs"
     libraries.write(path, make(tree))
     return path

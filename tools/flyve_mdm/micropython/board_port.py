@@ -5,10 +5,10 @@ import json
 import os
 from pathlib import Path
 
-from flyve_mdm import build, coverage, toolchain
 from flyve_mdm.board import image
-from host_tests.child import Child
-from host_tests.interpreter import UnixPort, Workshop
+from flyve_mdm.build import firmware, probes, toolchain
+from flyve_mdm.micropython.child import Child
+from flyve_mdm.micropython.process import UnixPort, Workshop
 
 _VFS, _NVS = 2 << 20, 24 << 10
 _STATE = 4096
@@ -59,20 +59,20 @@ class VirtualBoard(UnixPort):
             "cause": _POWER_ON,
             "freq": 160_000_000,
             "boot_pin": 0,
-            "heap": coverage.heap(_bytes(self.heap or _DEFAULT_HEAP)),
+            "heap": probes.heap(_bytes(self.heap or _DEFAULT_HEAP)),
         }
         # Not as an argument: MicroPython makes each a qstr, of 255 bytes at most.
         arguments = ["launch", json.dumps(board)]
         start = (
             f"import sys; sys.argv[:] = {arguments!r}; "
-            f"sys.path[:] = [{str(build.VIRTUAL)!r}, '.frozen']; import launch"
+            f"sys.path[:] = [{str(firmware.VIRTUAL)!r}, '.frozen']; import launch"
         )
         return [toolchain.micropython(), "-X", f"heapsize={_INTERPRETER_HEAP}", "-c", start]
 
 
 def _image(modules: Path, statement: str) -> bytes:
     files = image.Files(image.blank(_VFS))
-    for folder, below in ((build.FIRMWARE, ""), (modules, "lib/")):
+    for folder, below in ((firmware.TREE, ""), (modules, "lib/")):
         for path in sorted(folder.rglob("*.mpy")):
             files.write(f"/{below}{path.relative_to(folder).as_posix()}", path.read_bytes())
     main = f"import sys\nsys.path[:] = ['', '/lib', '.frozen']\nimport runner\n{statement}\n"

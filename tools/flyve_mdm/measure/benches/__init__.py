@@ -1,0 +1,1 @@
+"""One file for each bench of `flyve bench`; what runs inside MicroPython is in inside/."""

@@ -1,0 +1,1 @@
+"""MicroPython on this machine: its process, and functions that are called in it."""
