@@ -43,10 +43,11 @@ test: $(READY_TEST) ## All tests, with a sample of the long ones
 soak: $(READY_TEST) ## The long tests, whole
 	@$(BIN)/pytest $(PARALLEL) -m soak $(PYTEST_ARGS)
 
-lint: $(READY_LINT) ## Style and spelling
+lint: $(READY_LINT) ## Style, spelling, and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/codespell
+	@said=$$(PYTHONPATH=tools:firmware:. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$said"; exit 1; }
 
 bench: $(READY) ## Speed and memory, each beside its peer
 	@$(BIN)/flyve bench

@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm import tables
 from flyve_mdm.measure import footprint, size
+from flyve_mdm.measure.page import MarkError, fill, markdown
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_life_tells_what_each_phase_holds():
 def test_a_table_goes_between_its_marks(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("Before.\n<!-- t -->\nold\n<!-- end of t -->\nAfter.\n")
-    tables.fill(page, "t", tables.markdown(("what", "n"), [("a|b", "1")]))
+    fill(page, "t", markdown(("what", "n"), [("a|b", "1")]))
     table = "| what | n |\n| --- | ---: |\n| a\\|b | 1 |"
     assert page.read_text() == f"Before.\n<!-- t -->\n{table}\n<!-- end of t -->\nAfter.\n"
 
@@ -56,6 +56,6 @@ def test_a_table_goes_between_its_marks(tmp_path):
 def test_a_page_without_the_marks_is_left_alone(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("Nothing here.\n")
-    with pytest.raises(tables.MarkError, match="<!-- t -->"):
-        tables.fill(page, "t", "text")
+    with pytest.raises(MarkError, match="<!-- t -->"):
+        fill(page, "t", "text")
     assert page.read_text() == "Nothing here.\n"

@@ -121,9 +121,12 @@ def test_a_wheel_says_that_it_fetches_and_why_it_cannot(flyve):
 # B5
 @pytest.mark.parametrize(
     "name",
-    ["bench", "size", "firmware", "measure.coverage", "measure.mutation", "build.mip"],
-)
+    [
+        "bench --write", "size --write", "firmware", "measure.coverage", "measure.mutation",
+        "build.mip",
+    ],
+)  # fmt: skip
 def test_what_needs_a_checkout_says_so_in_one_line(flyve, name):
-    done = flyve(start=("-m", f"flyve_mdm.{name}")) if "." in name else flyve(name)
+    done = flyve(start=("-m", f"flyve_mdm.{name}")) if "." in name else flyve(*name.split())
     assert done.returncode == 1
     assert done.stderr == f"Error: {name.rpartition('.')[2]} needs a checkout of the repository\n"

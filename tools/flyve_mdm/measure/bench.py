@@ -1,55 +1,43 @@
 """`flyve bench`: the figures of the agent beside their peers, each pair measured in one run.
 
-A module of benches/ has `rows()`, which yields Row objects.
+Each module of benches/ has `rows()`, which yields Row objects.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 import click
 from rich.console import Console
 
 from flyve_mdm import BUILD, ROOT, need_checkout, tables
 from flyve_mdm.build import firmware, libraries, toolchain
+from flyve_mdm.measure import page
+from flyve_mdm.measure.benches import (
+    download,
+    herd,
+    jsonpick,
+    life,
+    link,
+    memory,
+    ping,
+    start,
+)
+from flyve_mdm.measure.benches.row import Row
 
 _REPORT = BUILD / "bench.json"
 _PAGE = ROOT / "docs" / "performance.md"
+_MODULES = (download, herd, jsonpick, life, link, memory, ping, start)
+BENCHES = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 _HEADING = ("what", "measured", "budget", "met", "peer in the same run", "ratio")
 
 
-@dataclass
-class Row:
-    """One figure: `value` against `budget` (both texts with units), `met`, and the same of a
-    `peer`; `ratio` is ours to the peer's, in the direction that the budget names."""
-
-    what: str
-    value: str
-    budget: str = ""
-    met: bool | None = None
-    peer: str = ""
-    ratio: float | None = None
-
-
-def benches() -> list[str]:
-    """The names of the benches."""
-    found = {path.stem for path in (Path(__file__).parent / "benches").glob("*.py")}
-    return sorted(found - {"__init__", "rig"})
-
-
-def measure(names: list[str]) -> Iterator[Row]:
+def measure(names: Iterable[str]) -> Iterator[Row]:
     """Runs the benches one after the other and yields their rows as they come."""
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    os.environ.setdefault("FLYVE_SEED", "1")  # what the tests draw by chance is the same each time
     for name in names:
-        yield from importlib.import_module(f"flyve_mdm.measure.benches.{name}").rows()
+        yield from BENCHES[name].rows()
 
 
 @click.command()
@@ -57,19 +45,19 @@ def measure(names: list[str]) -> Iterator[Row]:
 @click.option("--write", is_flag=True, help="Also fill the table of docs/performance.md.")
 def bench(names: tuple[str, ...], write: bool) -> None:
     """Measures speed and memory, each beside its peer; NAMES choose single benches."""
-    need_checkout("bench")
-    known = benches()
+    if write:
+        need_checkout("bench --write")
     if write and names:
         raise click.UsageError("--write needs all rows: name no bench")
     for name in names:
-        if name not in known:
-            raise click.ClickException(f"no bench {name}; there are: {', '.join(known)}")
+        if name not in BENCHES:
+            raise click.ClickException(f"no bench {name}; there are: {', '.join(BENCHES)}")
     console = Console()
     rows = []
     try:
         firmware.build()  # what is missing for it is said before anything is measured
         with console.status("measuring"):
-            for row in measure(list(names) or known):
+            for row in measure(names or BENCHES):
                 rows.append(row)
                 console.print(
                     f"{row.what}: {row.value}", soft_wrap=True, markup=False, highlight=False
@@ -78,13 +66,13 @@ def bench(names: tuple[str, ...], write: bool) -> None:
         raise click.ClickException(str(error)) from None
     heading = (name if name != "met" else "" for name in _HEADING)
     tables.show(heading, (_cells(row, "ok", "short") for row in rows), styles={"short": "red"})
-    _REPORT.parent.mkdir(exist_ok=True)
+    _REPORT.parent.mkdir(parents=True, exist_ok=True)
     _REPORT.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     if write:
         try:
-            text = tables.markdown(_HEADING, (_cells(row, "yes", "no") for row in rows))
-            tables.fill(_PAGE, "table of benches", f"{text}\n\n{tables.taken()}")
-        except tables.MarkError as error:
+            text = page.markdown(_HEADING, (_cells(row, "yes", "no") for row in rows))
+            page.fill(_PAGE, "table of benches", f"{text}\n\n{page.taken()}")
+        except page.MarkError as error:
             raise click.ClickException(str(error)) from None
     short = [row.what for row in rows if row.met is False]
     if short:

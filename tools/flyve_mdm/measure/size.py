@@ -15,7 +15,7 @@ from rich.console import Console
 
 from flyve_mdm import BUILD, ROOT, need_checkout, tables
 from flyve_mdm.build import firmware, libraries, romfs, toolchain
-from flyve_mdm.measure import footprint
+from flyve_mdm.measure import footprint, page
 
 ARCHES = ("xtensawin", "rv32imc")
 KIB = 1024
@@ -120,8 +120,8 @@ def size(quick: bool, write: bool) -> None:
     """Flash, RAM and wear of the agent; exit 1 when a figure is over its budget."""
     if quick and write:
         raise click.UsageError("--write needs the figures of boards: leave --quick out")
-    if not quick:
-        need_checkout("size")
+    if write:
+        need_checkout("size --write")
     console = Console()
     try:
         with console.status("measuring"):
@@ -151,7 +151,7 @@ def size(quick: bool, write: bool) -> None:
     if write:
         try:
             _write(figures)
-        except tables.MarkError as error:
+        except page.MarkError as error:
             raise click.ClickException(str(error)) from None
     over = [figure.what for figure in figures if figure.over]
     if over:
@@ -177,5 +177,5 @@ def _cells(figure: Figure) -> tuple[str, ...]:
 def _write(figures: list[Figure]) -> None:
     for part, path in (("flash", _FOOTPRINT), ("ram", _FOOTPRINT), ("wear", _WEAR)):
         chosen = [figure for figure in figures if figure.part == part]
-        text = tables.markdown(_heading(chosen), map(_cells, chosen))
-        tables.fill(path, f"table of {part}", f"{text}\n\n{tables.taken()}")
+        text = page.markdown(_heading(chosen), map(_cells, chosen))
+        page.fill(path, f"table of {part}", f"{text}\n\n{page.taken()}")

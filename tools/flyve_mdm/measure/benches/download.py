@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import statistics
 import subprocess
@@ -10,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flyve_mdm import keeper
-from flyve_mdm.measure.bench import Row
-from host_tests.download.ground import Site, blank_board, content
+from flyve_mdm.backend import model
+from flyve_mdm.backend.server import Backend
+from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.measure.benches.rig import SCRIPTS
+from flyve_mdm.measure.benches.row import Row
 
-_SCRIPT = Path(__file__).parent / "inside" / "fetch.py"
 _RUNS = 5
 _SIZE = 1_000_000
 _WEAR = ((65_536, "1.10"), (1_000_000, "1.10"), (3_500_000, "1.15"))
@@ -23,52 +26,66 @@ _WAYS = ("agent", "careful", "plain")
 
 def rows() -> Iterator[Row]:
     """Throughput, flash wear and connections of a download."""
-    with keeper.folder("flyve-bench-") as folder:
-        template = blank_board(folder / "template", 4 << 20)
-        site = Site(folder / "board", template)
-        try:
-            site.board.write("/main.py", _SCRIPT.read_bytes())
-            site.save()
-            yield from _throughput(site, folder)
-            yield from _wear(site)
-        finally:
-            site.close()
+    with keeper.folder("flyve-bench-") as folder, Backend() as backend:
+        fetcher = Fetcher(folder, backend)
+        yield from _throughput(fetcher, folder)
+        yield from _wear(fetcher)
 
 
-def _run(site: Site, way: str) -> float:
-    """Seconds that one way takes, on flash as it was at first."""
-    site.restore()
-    params = {
-        "url": site.backend.url,
-        "token": site.token,
-        "endpoint": f"PluginFlyvemdmFile/{site.file.id}",
-        "way": way,
-    }
-    site.board.write("/params.json", json.dumps(params))
-    site.finish(120)
-    took = [line for line in site.log if line.startswith("took ")]
-    if not took or site.stored("/bench.bin") != site.file.data:
-        raise RuntimeError("\n".join(site.log))
-    return int(took[0][5:]) / 1e6
+class Fetcher:
+    """A board whose main.py is inside/fetch.py, beside a backend where it has an account."""
+
+    def __init__(self, folder: Path, backend: Backend) -> None:
+        self.backend = backend
+        self.token = model.token(40)
+        account = {"login": "agent", "emails": [], "profiles": [model.DEVICE]}
+        backend.state.add("users", model.User, api_token=self.token, **account)
+        self.board = VirtualBoard.create(folder / "board", flash_size=4 << 20)
+        self.board.deploy()
+        self.board.write("/main.py", (SCRIPTS / "fetch.py").read_bytes())
+        self._image, self._first = self.board.path / "flash.img", folder / "first.img"
+        shutil.copyfile(self._image, self._first)
+
+    def offer(self, size: int) -> None:
+        """Uploads a file, which the board is then to fetch."""
+        self.file = self.backend.add_file(random.Random(size).randbytes(size), "bench.bin")
+
+    def run(self, way: str) -> float:
+        """Seconds that one way takes, on flash as it was at first."""
+        shutil.copyfile(self._first, self._image)
+        params = {
+            "url": self.backend.url,
+            "token": self.token,
+            "endpoint": f"PluginFlyvemdmFile/{self.file.id}",
+            "way": way,
+        }
+        self.board.write("/params.json", json.dumps(params))
+        with self.board.start(heap="100K") as run:
+            run.wait(120)
+        self.wear = run.wear
+        took = [line for line in run.log if line.startswith("took ")]
+        if not took or self.board.read("/bench.bin") != self.file.data:
+            raise RuntimeError("\n".join(run.log))
+        return int(took[0][5:]) / 1e6
 
 
-def _throughput(site: Site, folder: Path) -> Iterator[Row]:
-    site.offer(content(_SIZE))
+def _throughput(fetcher: Fetcher, folder: Path) -> Iterator[Row]:
+    fetcher.offer(_SIZE)
     times: dict[str, list[float]] = {way: [] for way in (*_WAYS, "curl")}
     for _ in range(_RUNS):
         for way in _WAYS:
-            times[way].append(_run(site, way))
+            times[way].append(fetcher.run(way))
         if shutil.which("curl"):
-            times["curl"].append(_curl(site, folder))
+            times["curl"].append(_curl(fetcher, folder))
     speed = {way: _SIZE / statistics.median(took) / 1e6 for way, took in times.items() if took}
     ours = speed["agent"]
     yield _beside(ours, speed["careful"], "a loop that hashes and flushes", 0.8)
     yield _beside(ours, speed["plain"], "a plain loop")
     if "curl" in speed:
         yield _beside(ours, speed["curl"], "curl")
-    site.backend.requests.clear()
-    _run(site, "agent")
-    seen = [r for r in site.backend.requests if "PluginFlyvemdmFile" in r.path]
+    fetcher.backend.requests.clear()
+    fetcher.run("agent")
+    seen = [r for r in fetcher.backend.requests if "PluginFlyvemdmFile" in r.path]
     parts = sum("octet-stream" in r.headers.get("accept", "") for r in seen)
     yield Row(
         "download of 1 MB: connections for its bytes",
@@ -89,8 +106,8 @@ def _beside(ours: float, theirs: float, name: str, least: float | None = None) -
     )
 
 
-def _curl(site: Site, folder: Path) -> float:
-    base, session = site.backend.url, f"initSession?user_token={site.token}"
+def _curl(fetcher: Fetcher, folder: Path) -> float:
+    base, session = fetcher.backend.url, f"initSession?user_token={fetcher.token}"
     asked = subprocess.run(
         ["curl", "-s", f"{base}/{session}"], capture_output=True, check=True, timeout=20
     )
@@ -98,21 +115,21 @@ def _curl(site: Site, folder: Path) -> float:
     done = subprocess.run(
         ["curl", "-s", "-o", folder / "curl.bin", "-w", "%{time_total}",
          "-H", "Accept: application/octet-stream", "-H", f"Session-Token: {token}",
-         f"{base}/PluginFlyvemdmFile/{site.file.id}"],
+         f"{base}/PluginFlyvemdmFile/{fetcher.file.id}"],
         capture_output=True, check=True, timeout=20, text=True,
     )  # fmt: skip
     return float(done.stdout)
 
 
-def _wear(site: Site) -> Iterator[Row]:
+def _wear(fetcher: Fetcher) -> Iterator[Row]:
     for size, budget in _WEAR:
-        site.offer(content(size))
+        fetcher.offer(size)
         figures = {}
         for way in ("agent", "careful"):
             worst = 0.0
             for _ in range(3):
-                _run(site, way)
-                worst = max(worst, site.run.wear.programmed / size)
+                fetcher.run(way)
+                worst = max(worst, fetcher.wear.programmed / size)
             figures[way] = worst
         ours, theirs = figures["agent"], figures["careful"]
         yield Row(

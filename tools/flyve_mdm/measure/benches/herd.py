@@ -6,8 +6,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-from flyve_mdm.measure.bench import Row
 from flyve_mdm.measure.benches.rig import SCRIPTS
+from flyve_mdm.measure.benches.row import Row
 from flyve_mdm.micropython.process import Interpreter
 
 _AGENTS = 1000

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flyve_mdm import keeper
-from flyve_mdm.measure.bench import Row
 from flyve_mdm.measure.benches.rig import KIB, SCRIPTS, kib
+from flyve_mdm.measure.benches.row import Row
 from flyve_mdm.micropython.process import Interpreter
 
 _SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

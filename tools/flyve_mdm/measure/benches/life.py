@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
-from flyve_mdm.measure.bench import Row
 from flyve_mdm.measure.benches.rig import KIB, Rig, kib, smallest
+from flyve_mdm.measure.benches.row import Row
 
 _HEAP = 80 * KIB
 _DOCUMENT = 1_000_000  # bytes of getFullSession

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 
 from flyve_mdm.board.run import Run
-from flyve_mdm.measure.bench import Row
 from flyve_mdm.measure.benches.rig import SCRIPTS, Rig, broker
+from flyve_mdm.measure.benches.row import Row
 from flyve_mdm.micropython.board_port import VirtualBoard
 from flyve_mdm.micropython.process import Interpreter
 

@@ -15,7 +15,6 @@ from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.build import pure
-from flyve_mdm.measure.bench import Row
 from flyve_mdm.measure.benches.rig import (
     KIB,
     SCRIPTS,
@@ -26,6 +25,7 @@ from flyve_mdm.measure.benches.rig import (
     micropython,
     smallest,
 )  # fmt: skip
+from flyve_mdm.measure.benches.row import Row
 from flyve_mdm.micropython.process import Interpreter
 
 _DOCUMENT = 1_000_000  # bytes of getFullSession

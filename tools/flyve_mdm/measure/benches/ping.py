@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from flyve_mdm.measure.bench import Row
 from flyve_mdm.measure.benches.rig import Rig
+from flyve_mdm.measure.benches.row import Row
 
 _BUDGET = 1.0
 _PINGS = 20

@@ -11,8 +11,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 
-from flyve_mdm.measure.bench import Row
 from flyve_mdm.measure.benches.rig import Rig, environment, micropython
+from flyve_mdm.measure.benches.row import Row
 
 _RUNS = 9
 _BUDGET = {False: 80, True: 180}  # ms
