@@ -1,4 +1,4 @@
-"""All tests: MicroPython files under unit/ are run by the plugin host_tests.upy.
+"""All tests: files test_*_inside.py run in MicroPython, by kit/plugin.py.
 
 FLYVE_SEED repeats the random samples of a run; the seed is printed at its end.
 With --hil those in hil/ and system/ run on a board behind a serial port: --port, or without it
@@ -14,8 +14,8 @@ import pytest
 from flyve_mdm.backend.broker import find_mosquitto
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.target import find_port
-from host_tests import upy
-from host_tests.desk import PSK, SSID, Folders, Wired
+from host_tests.kit import plugin
+from host_tests.kit.boards.desk import PSK, SSID, Folders, Wired
 
 _MOSQUITTO = "shows what only mosquitto does, and it is not installed"
 
@@ -39,7 +39,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_configure(config):
     if not config.pluginmanager.has_plugin("flyve-upy"):
-        config.pluginmanager.register(upy, "flyve-upy")
+        config.pluginmanager.register(plugin, "flyve-upy")
     port = config.getoption("--port")
     if port:
         config.option.hil = True

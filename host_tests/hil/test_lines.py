@@ -4,8 +4,8 @@ import pytest
 
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.hil.bridge import Bridge
-from host_tests.lines import Uart
-from host_tests.wired import WiredBoard
+from host_tests.kit.boards.lines import Uart
+from host_tests.kit.boards.wired import WiredBoard
 
 MAIN = "import time\nprint('up')\nn = 0\nwhile True:\n    time.sleep_ms(20)\n    n += 1\n"
 

@@ -5,7 +5,7 @@ import pytest
 from flyve_mdm import ROOT
 from flyve_mdm.board import appimage
 from flyve_mdm.build import firmware
-from host_tests.packages.ground import (
+from host_tests.kit.packages import (
     AGENT,
     agent_bundle,
     applications,

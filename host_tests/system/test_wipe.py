@@ -6,7 +6,7 @@ import random
 import pytest
 
 from flyve_mdm.board import image
-from host_tests.packages.ground import AGENT
+from host_tests.kit.packages import AGENT
 from host_tests.system.test_applications import NEW, whole_agent
 
 pytestmark = pytest.mark.virtual

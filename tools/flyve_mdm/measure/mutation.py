@@ -27,13 +27,18 @@ RESULT = BUILD / "mutation.json"
 EQUIVALENT = ROOT / "host_tests" / "equivalent_mutants.json"
 AT_LEAST = 85  # per cent
 _GRACE = 20  # seconds
-_INPUTS = "host_tests/faults/test_inputs.py"
+_INPUTS = "host_tests/firmware/test_inputs.py"
 # The tests that concern a module, the fast ones first.
 TESTS = {
-    "deeplink": ["host_tests/unit/test_deeplink.py", f"{_INPUTS}::test_deeplinks"],
-    "jsonpick": ["host_tests/unit/test_jsonpick.py", "host_tests/property/test_jsonpick.py"],
-    "record": ["host_tests/unit/test_record.py", f"{_INPUTS}::test_record_slots"],
-    "download": [f"host_tests/download/test_{n}.py" for n in ("judgement", "sizes", "cuts")],
+    "deeplink": ["host_tests/firmware/test_deeplink_inside.py", f"{_INPUTS}::test_deeplinks"],
+    "jsonpick": [
+        "host_tests/firmware/test_jsonpick_inside.py",
+        "host_tests/firmware/test_jsonpick_property.py",
+    ],
+    "record": ["host_tests/firmware/test_record_inside.py", f"{_INPUTS}::test_record_slots"],
+    "download": [
+        f"host_tests/firmware/test_download_{n}.py" for n in ("judgement", "sizes", "cuts")
+    ],
 }
 
 

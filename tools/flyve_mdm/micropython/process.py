@@ -64,8 +64,7 @@ class UnixPort:
         """
         workshop, child = Workshop(), None
         try:
-            for script in [source, *_helpers(source.parent)]:
-                workshop.add(script)
+            workshop.add(source)
             statement = f"runner.run({source.stem!r}, {list(functions)!r})"
             child = self.start(workshop, statement)
             yield from self._lines(child)
@@ -173,7 +172,7 @@ class Interpreter:
     def _started(self) -> Child:
         if not self._workshop:
             self._workshop = Workshop()
-            for script in _helpers(self._scripts) if self._scripts else ():
+            for script in self._scripts.glob("*.py") if self._scripts else ():
                 self._workshop.add(script)
         if not self._child:
             self._child = self._port.start(self._workshop, "runner.serve()")
@@ -205,11 +204,6 @@ def _shown(source: Path) -> str:
     with contextlib.suppress(ValueError):
         source = source.relative_to(Path.cwd())
     return source.as_posix()
-
-
-def _helpers(folder: Path) -> list[Path]:
-    not_needed = ("test_", "conftest")
-    return [path for path in folder.glob("*.py") if not path.name.startswith(not_needed)]
 
 
 def _pack(value, blobs: list):

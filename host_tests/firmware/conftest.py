@@ -1,0 +1,140 @@
+"""Peers, certificates, sites to download from, and boards whose agent is a script of the test."""
+
+import contextlib
+import shutil
+import socket
+import ssl
+
+import pytest
+import trustme
+
+from flyve_mdm.board.board import VirtualBoard
+from host_tests.firmware.downloads import Site, blank_board
+from host_tests.kit.packages import Ground
+from host_tests.kit.peers import Datagrams, Full, Peer
+from host_tests.kit.site import record
+
+HOST = "glpi.example.org"
+FLASH = 1 << 20
+
+
+@pytest.fixture
+def serve():
+    """Starts a Peer with the script and the options given; all are closed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start(script, **options):
+            peer = Peer(script, **options)
+            stack.callback(peer.close)
+            return peer
+
+        yield start
+
+
+@pytest.fixture
+def datagrams():
+    """Starts a Datagrams server with the function that answers."""
+    with contextlib.ExitStack() as stack:
+
+        def start(function):
+            server = Datagrams(function)
+            stack.callback(server.close)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def full():
+    """A port that accepts no connection."""
+    server = Full()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def closed_port():
+    """A port that refuses connections, and that nobody else gets meanwhile."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+class Identity:
+    """A CA and a server certificate that it signed."""
+
+    def __init__(self, *names, ca=None, **options):
+        self.ca = ca or trustme.CA()
+        self._leaf = self.ca.issue_cert(*(names or (HOST,)), **options)
+
+    @property
+    def pem(self) -> bytes:
+        """The CA's certificate."""
+        return self.ca.cert_pem.bytes()
+
+    @property
+    def der(self) -> bytes:
+        return ssl.PEM_cert_to_DER_cert(self.pem.decode())
+
+    def context(self) -> ssl.SSLContext:
+        """What the server uses."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._leaf.configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="session")
+def identity():
+    """A server that is called HOST, with ECDSA keys."""
+    return Identity()
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    """(answers of the backend by request, all that the broker sent) to one enrolling board."""
+    return record(tmp_path_factory.mktemp("recording") / "board")
+
+
+@pytest.fixture(scope="session")
+def downloader(tmp_path_factory):
+    """The folder of a board that does nothing but download, to be copied."""
+    return blank_board(tmp_path_factory.mktemp("downloader") / "board")
+
+
+@pytest.fixture
+def make_site(tmp_path, downloader):
+    """Makes sites; all are closed at the end."""
+    made = []
+
+    def make(**options):
+        site = Site(tmp_path / str(len(made)), downloader, **options)
+        made.append(site)
+        return site
+
+    yield make
+    for site in made:
+        site.close()
+
+
+@pytest.fixture
+def site(make_site):
+    """A site whose backend has the real one's quirks."""
+    return make_site()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """A folder with two boards that have the firmware: one of a stock table, one with slots."""
+    folder = tmp_path_factory.mktemp("installed")
+    for name, ota in (("stock", False), ("ota", True)):
+        VirtualBoard.create(folder / name, flash_size=FLASH, ota=ota).deploy()
+    return folder
+
+
+@pytest.fixture
+def ground(installed, tmp_path):
+    """Makes boards, and switches off what a test leaves running."""
+    made = Ground(installed, tmp_path)
+    yield made
+    made.close()
+    shutil.rmtree(tmp_path, ignore_errors=True)

@@ -1,0 +1,164 @@
+"""A board that does nothing but download, a real backend, and a proxy between them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import time
+from pathlib import Path
+
+from flyve_mdm.backend.model import DEVICE, User, token
+from flyve_mdm.backend.server import Backend
+from flyve_mdm.board.board import VirtualBoard
+from host_tests.kit.http_proxy import Proxy
+
+SEED = int(os.environ["FLYVE_SEED"])  # host_tests/conftest.py sees to it
+DRIVER = Path(__file__).parent / "inside" / "driver.py"
+PATH = "/files/a/b.bin"
+SIZES = (0, 1, 2, 4095, 4096, 4097, 16383, 16384, 16385, 16386, 32769, 65537)
+LARGE = 1_000_000
+
+
+def sample(name: str, population, count: int) -> list:
+    """A sample that depends on the seed and on what it is for, sorted."""
+    population = list(population)
+    chosen = random.Random(f"{SEED} {name}").sample(population, min(count, len(population)))
+    return sorted(chosen)
+
+
+def content(size: int, salt: int = 0) -> bytes:
+    """Bytes that do not repeat."""
+    return random.Random(size * 7 + salt).randbytes(size)
+
+
+class Site:
+    """A backend with an agent's account, and a board behind a proxy."""
+
+    def __init__(self, folder: Path, template: Path, **backend):
+        self.backend = Backend(**backend)
+        self.backend.start()
+        self.proxy = Proxy(self.backend.web.port)
+        account = {"login": "agent", "emails": [], "api_token": token(40), "profiles": [DEVICE]}
+        self.token = self.backend.state.add("users", User, **account).api_token
+        shutil.copytree(template, folder)
+        self.board = VirtualBoard(folder)
+        self.run = None
+        self.log: list[str] = []
+        self._params = {}
+
+    @property
+    def tls(self) -> bool:
+        return self.backend.certificates is not None
+
+    def offer(self, data: bytes, name: str = "b.bin"):
+        """Uploads a file, which the board is then to fetch."""
+        self.file = self.backend.add_file(data, name)
+        return self.file
+
+    def prepare(self, fresh: bool = False, **params) -> None:
+        """Tells the board what to do when it starts; `fresh`: without the file of before."""
+        origin = self.backend.origin if self.tls else f"http://127.0.0.1:{self.proxy.port}"
+        self._params = {
+            "url": f"{origin}/apirest.php",
+            "token": self.token,
+            "path": PATH,
+            "endpoints": [f"PluginFlyvemdmFile/{self.file.id}"],
+            **params,
+        }
+        files = {"/params.json": json.dumps(self._params).encode()}
+        self.board.change({**files, PATH: None} if fresh else files)
+
+    def start(self, **how):
+        """Switches the board on."""
+        self.run = self.board.start(**{"heap": "100K", **how})
+        return self.run
+
+    def finish(self, timeout: float = 30, **how) -> list[str]:
+        """Lets the board run to its end and returns its log."""
+        self.code = self.start(**how).wait(timeout)
+        self.log = list(self.run.log)
+        return self.log
+
+    def fetch(self, fresh: bool = False, **params) -> bytes | None:
+        """One whole run: the file that is on the board then, None when there is none."""
+        self.prepare(fresh, **params)
+        self.finish()
+        assert self.log[-3:-2] == ["over"], self.log
+        return self.stored()
+
+    def fetch_all(self, offered: list, timeout: float = 60, **params) -> None:
+        """Fetches files one after the other in one life of the board; each must be exact."""
+        endpoints = [f"PluginFlyvemdmFile/{file.id}" for file in offered]
+        self.prepare(endpoints=endpoints, **params)
+        self.finish(timeout)
+        files = [line[5:] for line in self.log if line.startswith("file ")]
+        assert files == [sha256(file.data) for file in offered], self.log
+
+    def stored(self, path: str = PATH) -> bytes | None:
+        """A file on the board."""
+        try:
+            return self.board.read(path)
+        except FileNotFoundError:
+            return None
+
+    def leftovers(self) -> list[str]:
+        """What is on the flash of a download in progress."""
+        return [path for path, _ in self.board.files() if path.startswith("/part")]
+
+    def received(self) -> int:
+        """Bytes of the file that the last run's board read, doubles included."""
+        return received(self.run.log)
+
+    def save(self) -> None:
+        """Keeps the flash as it is, for restore()."""
+        shutil.copyfile(self.board.path / "flash.img", self.board.path / "saved.img")
+
+    def restore(self) -> None:
+        """Brings the flash back that was saved."""
+        shutil.copyfile(self.board.path / "saved.img", self.board.path / "flash.img")
+
+    def failure(self) -> str:
+        """What the last attempt of the last run said why it failed."""
+        found = [line for line in self.log if line.startswith("failed ")]
+        return found[-1][7:] if found else ""
+
+    def done(self) -> list[tuple[str, int, str]]:
+        """Path, bytes and hash of each file that the last run's log tells of."""
+        text = r"INFO download: done path=(\S+) bytes=(\d+) sha256=([0-9a-f]{64})$"
+        found = [m for m in (re.search(text, line) for line in self.log) if m]
+        return [(m[1], int(m[2]), m[3]) for m in found]
+
+    def close(self) -> None:
+        if self.run:
+            self.run.kill()
+        self.proxy.close()
+        self.backend.stop()
+
+
+def received(log: list[str]) -> int:
+    """Bytes of files that the board says to have read."""
+    return sum(int(line[4:]) for line in log if line.startswith("got "))
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def until(condition, timeout: float = 10) -> None:
+    """Waits for what another thread will bring about."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.002)
+
+
+def blank_board(folder: Path, flash_size: int = 2 << 20) -> Path:
+    """Makes a board whose main.py is the driver."""
+    board = VirtualBoard.create(folder, flash_size=flash_size)
+    board.deploy()
+    board.write("/main.py", DRIVER.read_bytes())
+    return board.path

@@ -1,0 +1,220 @@
+# Called by test_link.py, inside MicroPython: flyve.link against a scripted broker.
+
+import gc
+import os
+import time
+
+import net
+from passing import passed
+
+from flyve import link as link_module
+from flyve import log, outbox, transport
+from flyve.jobs import mqtt_connect
+
+link = None
+messages = []
+
+
+def start(port, generation="C", form="auto", keepalive=60, fleet=None):
+    try:
+        os.remove(outbox.PATH)
+    except OSError:
+        pass
+    net.start()
+    rec = {"topic": "76/agent/SN1", "mqttpasswd": "secret", "generation": generation}
+    rec["broker"] = net.HOST
+    rec["port"] = port
+    rec["fleet"] = fleet
+    rec["agent_id"] = "17"
+    settings = {"online_payload": form, "reconnect_spread": 1, "keepalive": keepalive}
+    for name in ("tls", "port", "broker"):
+        settings[name] = None
+    _make(rec, settings)
+
+
+def _make(rec, settings):
+    global link
+    if link and link._client:
+        link._client.close()
+    messages.clear()
+    link = link_module.Link(rec, settings, lambda *message: messages.append(list(message)))
+
+
+def reboot(agent_id="17"):
+    """A new Link, from what is on flash."""
+    link._rec["agent_id"] = agent_id
+    _make(link._rec, link._settings)
+
+
+def answering():
+    """From now on each message is answered at once."""
+    link._on_message = lambda *message: link.say("76/agent/SN1/Status/Ping", b"!")
+
+
+def forgetting():
+    """From now on messages are not kept."""
+    link._on_message = lambda *message: None
+
+
+def moving():
+    """Subscriptions change after the broker has gone."""
+    link.move("76/fleet/1", "76/fleet/2")
+    link.refresh()
+    return state()
+
+
+def connect():
+    return link.connect()
+
+
+def run(ms, want="time"):
+    """Pumps for ms milliseconds, or until the link is up, down or has nothing to send."""
+    begin = time.ticks_ms()
+    while time.ticks_diff(time.ticks_ms(), begin) < ms:
+        link.pump()
+        if want == "up" and link.up or want == "down" and link.down:
+            break
+        if want == "sent" and not len(link.outbox):
+            break
+        link.wait(20)
+    return state()
+
+
+def online(ms=2000):
+    """connect(), and run() until it is up."""
+    return connect() and run(ms, "up")["up"]
+
+
+def state():
+    return {
+        "up": link.up,
+        "down": link.down,
+        "reason": str(link.reason),
+        "due": link.due(),
+        "queued": len(link.outbox),
+        "dropped": link.outbox.dropped,
+        "lines": [line.split(" ", 1)[1] for line in net.lines],
+        "messages": list(messages),
+    }
+
+
+def publish(count, topic="76/agent/SN1/Status/Ping", durable=False):
+    return [link.publish(topic, b"%d" % i, False, durable) for i in range(count)]
+
+
+def delivered(what):
+    return what not in link.outbox
+
+
+def forget():
+    link.outbox.clear()
+
+
+def say(topic, payload):
+    return link.say(topic, payload)
+
+
+def keepalive(seconds):
+    """From now on pings go after half of these seconds."""
+    link._settings["keepalive"] = seconds
+
+
+def later():
+    """Five minutes pass."""
+    link._since -= 300100
+    link.outbox._moved -= 300100
+
+
+def pass_days(days):
+    """So many days pass, in which the loop goes round as ever."""
+    passed(days)
+
+
+def aged(ms):
+    """What is queued was so ms milliseconds ago."""
+    for message in link.outbox._queue:
+        if message[-1] is not None:
+            message[-1] -= ms
+
+
+def close(ms=1000):
+    begin = time.ticks_ms()
+    link.close(ms)
+    return time.ticks_diff(time.ticks_ms(), begin)
+
+
+def presence(generation, form):
+    return list(mqtt_connect.presence(generation, form))
+
+
+def lose_and_return(times, ms=300):
+    """Connections that the broker ends while they begin: what is queued after each."""
+    found = []
+    for _ in range(times):
+        link.connect()
+        run(ms, "down")
+        found.append(len(link.outbox))
+    return found
+
+
+def hook_pumps():
+    transport.hook = link.pump
+
+
+def last_error():
+    return log.last_error
+
+
+def break_off(kind="network"):
+    """The connection is lost, without a word."""
+    link.drop(transport.NetError(kind, "gone"))
+
+
+def delays(times, kind=None):
+    """How long the link waits before each of some tries, all of them in vain; kind: of the
+    errors with which it is dropped, None: connect() fails."""
+    found = []
+    for _ in range(times):
+        if kind:
+            break_off(kind)
+        else:
+            link.connect()
+        found.append(link.due())
+    return found
+
+
+def storm(count, durable):
+    """Publishes numbers, each to a topic of its own, over whatever connection there is, until the
+    broker has acknowledged all; how often it connected."""
+    sent = 0
+    while True:
+        while sent < count:
+            topic = "76/agent/SN1/Status/Task/%d" % sent
+            if not link.publish(topic, b"%d" % sent, False, durable):
+                break
+            sent += 1
+        net.lines.clear()
+        if sent == count and not len(link.outbox):
+            return link.connects
+        if link.down:
+            link.connect()  # whatever is due
+        link.pump()
+        link.wait(20)
+
+
+def reconnects(count):
+    """Comes online and leaves, so often, without and with a word; heap bytes in use after."""
+    for i in range(count):
+        while not link.up:
+            if link.down:
+                link.connect()
+            link.pump()
+            link.wait(20)
+        link.publish("76/agent/SN1/Status/Task/1", b"x")
+        if i % 2:
+            break_off()
+        else:
+            link.close()
+        net.lines.clear()
+    gc.collect()
+    return gc.mem_alloc()

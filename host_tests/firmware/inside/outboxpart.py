@@ -1,0 +1,30 @@
+# The main.py of the board of test_outbox_cuts.py: fills and empties an outbox while the power
+# fails, and says what it has done; the next start says what was on flash.
+
+import sys
+
+sys.path[:] = ["", "/lib", ".frozen"]
+from flyve.outbox import Outbox  # noqa: E402
+
+sent = []
+outbox = Outbox(lambda topic, payload, retain, pid, dup: sent.append((pid, topic, dup)), "17")
+outbox.pump()
+print("found", " ".join(topic for _, topic, dup in sent if dup))
+for pid, _, _ in sent:
+    outbox.acked(pid)
+outbox.pump()
+sent.clear()
+for number in range(4):
+    topic = "76/agent/ESP32-240AC4000001/Status/Task/%d" % number
+    print("adding", topic)
+    outbox.add(topic, b'{"status": "done"}', False, True)
+    print("added", topic)
+    outbox.add("ram", b"x")
+    if number % 2:
+        outbox.pump()
+        pid, topic, _ = sent.pop(0)
+        print("acknowledged", topic)
+        outbox.acked(pid)
+        outbox.pump()
+        print("removed", topic)
+print("over")

@@ -1,0 +1,76 @@
+"""The power fails at each flash operation of an outbox: what the next start still has."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flyve_mdm.board.board import VirtualBoard
+
+CUT = 75  # the board's exit code after a power cut
+DRIVER = Path(__file__).parent / "inside" / "outboxpart.py"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A board whose outbox was used before, so that there is a file; and how many operations a
+    run takes."""
+    board = VirtualBoard.create(tmp_path_factory.mktemp("outbox") / "board", flash_size=2 << 20)
+    board.deploy()
+    board.write("/boot.py", b"")
+    board.write("/main.py", DRIVER.read_bytes())
+    run(board)
+    whole = run(board)
+    assert "over" in whole.log, whole.log
+    return board.path, whole.flash_ops
+
+
+def run(board, **how):
+    started = board.start(once=True, **how)
+    try:
+        started.wait_log("^over$", 20)
+    except AssertionError:
+        pass  # the cut
+    started.kill()
+    return started
+
+
+def said(log, word):
+    return [line.split(" ", 1)[1] for line in log if line.startswith(word + " ")]
+
+
+@pytest.mark.parametrize(
+    ("fresh", "torn"),
+    [
+        (True, None),
+        (False, 9),
+        pytest.param(True, 9, marks=pytest.mark.soak),
+        pytest.param(False, None, marks=pytest.mark.soak),
+    ],
+)
+def test_a_cut_loses_no_message_that_was_taken_and_none_out_of_order(
+    template, tmp_path, fresh, torn
+):
+    path, operations = template
+    cut = 0
+    while True:
+        cut += 1
+        folder = tmp_path / str(cut)
+        shutil.copytree(path, folder)
+        board = VirtualBoard(folder)
+        if fresh:
+            board.change({"/outbox.json": None})
+        first = run(board, cut_after=cut, torn=torn)
+        if "over" in first.log:
+            assert cut > operations // 2
+            break
+        log = run(board).log
+        found = said(log, "found")[0].split()
+        adding, added = said(first.log, "adding"), said(first.log, "added")
+        due = [t for t in added if t not in said(first.log, "acknowledged")]
+        gone = said(first.log, "removed")
+        if not adding:
+            continue  # it was still about the messages of the run before
+        assert set(due) <= set(found) <= set(adding) - set(gone), (cut, first.log, log)
+        assert found == sorted(found)
+        shutil.rmtree(folder)

@@ -1,0 +1,209 @@
+"""The power fails at a write of an installation, a removal, an update: the old or the new one.
+
+A board of these tests has a small agent of its own, with the firmware's modules: it installs what
+is staged, restarts into it, confirms what is good, and tells how an update has ended."""
+
+import pytest
+
+from flyve_mdm.board import appimage
+from host_tests.firmware.downloads import sample
+from host_tests.kit.packages import AGENT, CUT, STAGED, agent_bundle, applications, mpy, tar
+
+TORN = pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
+
+FIRST = {"app.py": b"# first\n", "data": b"1" * 5000}
+SECOND = {"app.py": b"# second\n", "lib/helper.py": b"# helper\n", "data": b"2" * 9000}
+THIRD = {"app.py": b"# third\n"}
+OTHER = {"app.py": b"# other\n"}
+
+# The paths of all that is below /apps, folders too.
+TREE = """
+import os
+def walk(path):
+    for name in os.listdir(path):
+        path_ = path + "/" + name
+        print("tree", path_)
+        if os.stat(path_)[0] & 0x4000:
+            walk(path_)
+walk("/apps")
+"""
+REMOVE = "from flyve.jobs import packages\nrun(packages.remove('one'))"
+
+# what is done -> (what is staged for it, script, applications before, applications after)
+STEPS = {
+    "bundle": (tar(SECOND), "install('one', '2')", {}, {"one": SECOND}),
+    "module": (b"# single\n", "install('one', '2')", {}, {"one": {"app.py": b"# single\n"}}),
+    "newer bundle": (tar(SECOND), "install('one', '2')", {"one": FIRST}, {"one": SECOND}),
+    "same version": (tar(SECOND), "install('one', '1')", {"one": FIRST}, {"one": SECOND}),
+    "removal": (None, REMOVE, {"one": FIRST}, {}),
+}
+
+
+def applied(ground, step):
+    """A board as it is before the step, with another application that has no part in it."""
+    staged, script, before, after = STEPS[step]
+    board = ground.board(staged=tar(OTHER))
+    ground.run(board, "install('other', '1')")
+    if "one" in before:
+        board.write(STAGED, tar(before["one"]))
+        ground.run(board, "install('one', '1')")
+    if staged is not None:
+        board.write(STAGED, staged)
+    ground.script(board, script)
+    return board, {**before, "other": OTHER}, {**after, "other": OTHER}
+
+
+def cut_one(ground, board, torn, place, old, new):
+    cut = ground.copy(board)
+    assert ground.start(cut, cut_after=place, torn=torn).wait(20) == CUT, place
+    assert applications(cut) in (old, new), place
+    cut.write(STAGED, tar(THIRD))
+    lines = ground.run(cut, "install('one', '3')" + TREE)
+    found = applications(cut)
+    assert found == {"one": THIRD, "other": OTHER}, (place, lines)
+    # Beside what is current, only the version before it may be there.
+    kept = {line.split()[1] for line in lines if line.startswith("tree ")}
+    folders = {path for path in kept if path.count("/") == 3}
+    named = {
+        path.replace(".current", folder)
+        for path in folders
+        if path.endswith("/.current")
+        for folder in cut.read(path).decode().split()
+    }
+    assert {path for path in folders if not path.endswith("/.current")} == named, place
+    ground.scrap(cut)
+
+
+def sweep_step(ground, step, torn, choose):
+    board, old, new = applied(ground, step)
+    run = ground.start(ground.copy(board))
+    run.wait(20)
+    for place in choose(range(1, run.flash_ops + 1)):
+        cut_one(ground, board, torn, place, old, new)
+
+
+@TORN
+@pytest.mark.parametrize("step", STEPS)
+def test_the_power_fails_at_a_write_of_an_application(ground, step, torn):
+    # The last dozen is where the old one and the new one change places.
+    def choose(places):
+        return {*sample(f"{step} {torn}", places, 2), *sample(step, places[-12:], 2)}
+
+    sweep_step(ground, step, torn, choose)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@TORN
+@pytest.mark.parametrize("step", STEPS)
+def test_the_power_fails_at_any_write_of_an_application(ground, step, torn):
+    sweep_step(ground, step, torn, list)
+
+
+AGENT_SOURCE = """
+import machine
+import os
+from flyve import board, log, registry
+from flyve.jobs import board_facts, packages, update
+
+NAME, GOOD, PACKAGE = %r
+
+def main():
+    name = NAME + " in " + board_facts.running().info()[4]
+    print("works:", name)
+    status = update.status()
+    if status == "trial":
+        bad = board_facts.running().info()[4] == BAD_SLOT and "good" not in os.listdir("/")
+        if bad or not GOOD:
+            machine.reset()
+        update.confirm()
+        status = update.status()
+    if status:
+        print("update", status)
+        update.forget()
+    elif "staged" in os.listdir("/"):
+        for _ in packages.install("/staged", PACKAGE, "2"):
+            pass
+        machine.reset()
+    print("end:", name)
+
+BAD_SLOT = %r
+"""
+UPDATES = ("agent", "image", "bad agent", "bad image", "crashing image")
+
+
+def updating(ground, kind):
+    """A board that installs an update at its start; how that ends, and a good update after it."""
+    is_agent, good = "agent" in kind, kind in ("agent", "image")
+    name = AGENT if is_agent else "firmware"
+    bad_slot = "ota_1" if kind == "bad image" else ""
+    old = AGENT_SOURCE % (("old", True, name), bad_slot)
+    if is_agent:
+        staged = agent_bundle(AGENT_SOURCE % (("new", good, name), ""))
+        following = agent_bundle(AGENT_SOURCE % (("next", True, name), ""))
+    else:
+        project = appimage.CRASH if kind == "crashing image" else "new"
+        staged = appimage.build(project, size=9000)
+        following = appimage.build("next", size=9000)
+    board = ground.board(ota=not is_agent, staged=staged)
+    main = b"from flyve.agent import main\n\nmain()\n"
+    board.change({"/flyve/agent.mpy": mpy(old, "agent.py"), "/main.py": main})
+    slot = "factory" if is_agent else "ota_1" if good else "ota_0"
+    end = f"end: {'new' if is_agent and good else 'old'} in {slot}"
+    return board, (end, "update confirmed" if good else "update failed"), following
+
+
+def ended(run):
+    """Waits until an agent has come to its end, and switches the board off."""
+    line = run.wait_log("^end: ", 25).string
+    run.kill()
+    return line
+
+
+def cut_update(ground, board, torn, place, wanted, following):
+    end, status = wanted
+    cut = ground.copy(board)
+    run = ground.start(cut, cut_after=place, torn=torn)
+    assert run.wait(25) == CUT, place
+    log = list(run.log)
+    run = ground.start(cut)
+    found = ended(run)
+    log += run.log
+    # The boot loader takes back what loses its power before it is confirmed: the old one again.
+    rolled_back = ("end: old in ota_0", "update failed")
+    assert any(e == found and s in log for e, s in (wanted, rolled_back)), (place, log)
+    assert "factory" not in end or found == end, (place, log)
+    cut.change({STAGED: following, "/good": b""})
+    run = ground.start(cut)
+    last = ended(run)
+    assert "update confirmed" in run.log, (place, run.log)
+    assert last.startswith("end: next" if "factory" in end else "end: old in ota_"), run.log
+    ground.scrap(cut)
+
+
+def sweep_update(ground, kind, torn, choose):
+    board, wanted, following = updating(ground, kind)
+    run = ground.start(ground.copy(board))
+    assert ended(run) == wanted[0]
+    assert wanted[1] in run.log
+    for place in choose(range(1, run.flash_ops + 1)):
+        cut_update(ground, board, torn, place, wanted, following)
+
+
+@TORN
+@pytest.mark.parametrize("kind", UPDATES)
+def test_the_power_fails_at_a_write_of_an_update(ground, kind, torn):
+    def choose(places):
+        return {*sample(f"{kind} {torn}", places, 1), *sample(kind, places[-12:], 2)}
+
+    sweep_update(ground, kind, torn, choose)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@TORN
+@pytest.mark.parametrize("kind", UPDATES)
+def test_the_power_fails_at_any_write_of_an_update(ground, kind, torn):
+    # Up to its first start a bad agent is a good one.
+    begin = -60 if kind == "bad agent" else 0
+    sweep_update(ground, kind, torn, lambda places: places[begin:])

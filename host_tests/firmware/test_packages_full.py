@@ -1,0 +1,266 @@
+"""NVS that others have filled, and a flash without a free block."""
+
+import pytest
+
+from flyve_mdm.board import appimage
+from host_tests.kit.packages import entry
+
+SHOW = "import sys\nprint('path:' + sys.path[0])\n"
+RESET = "import machine\nif machine.reset_cause() == 1:\n    machine.reset()\n"
+
+
+def fill(board):
+    """Fills NVS with what another program keeps there."""
+    size, count = 1900, 0
+    while size > 10:
+        try:
+            board.nvs_set("other", f"k{count}", bytes(size))
+            count += 1
+        except OSError:
+            size //= 2
+
+
+def paths(ground, made, script=SHOW, starts=1):
+    """What is first on the path at each of the starts."""
+    made.write("/main.py", script)
+    run = ground.start(made)
+    if starts == 1:
+        run.wait_log("^path:")
+    else:
+        run.wait_log("^board: reset")
+        run.wait_log("^path:", since=run.log.index("board: reset"))
+    run.kill()
+    return [line[5:] for line in run.log if line.startswith("path:")]
+
+
+# A31
+@pytest.mark.parametrize("update", [1, 2])
+def test_the_slot_in_use_runs_though_nvs_is_full(ground, update):
+    made = ground.board()
+    made.change(entries={("flyve", "update"): update})
+    fill(made)
+    assert paths(ground, made, SHOW + RESET, 2) == ["/flyve." + "?ab"[update]] * 2
+
+
+# A31
+def test_a_trial_that_cannot_be_counted_does_not_begin(ground):
+    made = ground.board()
+    made.change(entries={("flyve", "update"): 1 | 2 << 2})
+    fill(made)
+    assert paths(ground, made) == ["/flyve.a"]
+
+
+# A31
+def test_a_crash_that_cannot_be_counted_brings_safe_mode(ground):
+    tell = "from flyve.jobs import update\nprint('safe', update.safe_mode())\n"
+    made = ground.board(RESET + tell)
+    fill(made)
+    lines = ground.run(made)
+    assert "safe True" in lines
+
+
+WIPE = """
+import os, machine
+if machine.reset_cause() == 1:
+    os.mkdir('/files')
+    size, count = 65536, 0
+    while size:
+        try:
+            with open('/files/f%d' % count, 'wb') as f:
+                f.write(bytes(size))
+        except OSError:
+            size //= 4
+        count += 1
+    from flyve.jobs import config, leaving
+    leaving.begin_wipe()
+    print('begun', leaving.wiping())
+    leaving.wipe(config.load()[0])
+from flyve import board
+from flyve.jobs import leaving
+print('again', leaving.wiping(), leaving.settle())
+print('left', sorted(n for n in os.listdir('/') if 'flyve' not in n))
+print('kept', board.nvs_get_int('update'), board.nvs_get('wifi'), board.nvs_get('rec.a'))
+"""
+
+
+def full(ground):
+    made = ground.board(WIPE)
+    made.change(
+        {"/config.json": b'{"keep_wifi": true}'},
+        {("flyve", "update"): 1, ("flyve", "wifi"): b'[["net", "secret"]]',
+         ("flyve", "rec.a"): b"record"},
+    )  # fmt: skip
+    return made
+
+
+WIPED = [
+    "left ['boot.py', 'lib', 'main.py']",
+    'kept 1 b\'[["net", "secret"]]\' None',
+]
+
+
+# A25
+def test_a_wipe_of_a_flash_that_is_full_to_the_last_byte_ends(ground):
+    lines = ground.run(full(ground))
+    assert "begun True" in lines
+    assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
+
+
+# Until not even the name of an empty file finds room in the root's block.
+ROOT_FULL = """
+    try:
+        for n in range(2000):
+            open('/%06d' % n, 'w').close()
+    except OSError:
+        print('no room')
+"""
+
+
+# A25
+def test_a_wipe_where_neither_the_flash_nor_nvs_takes_its_mark_begins_to_delete(ground):
+    made = full(ground)
+    made.write("/main.py", WIPE.replace("    from flyve", ROOT_FULL + "    from flyve", 1))
+    fill(made)
+    lines = ground.run(made)
+    assert "no room" in lines and "begun True" in lines
+    assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
+
+
+def crashing(ground, update, whole=True):
+    made = ground.board()
+    files = {"/flyve.a/flyve/agent.mpy": b"x"} if whole else None
+    made.change(files, {("flyve", "update"): update, ("flyve", "crashes"): 7})
+    return made, paths(ground, made, SHOW + RESET, 2)
+
+
+B_BEFORE_IT_A = 2 | 2 << 16
+A_BEFORE_IT_THE_BASE = 1 | 1 << 16
+
+
+# A24
+def test_a_slot_that_crashes_in_safe_mode_gives_way_to_the_one_before(ground):
+    made, lines = crashing(ground, B_BEFORE_IT_A)
+    assert lines == ["/flyve.b", "/flyve.a"]
+    assert (entry(made, "update"), entry(made, "crashes")) == (1 | 128, 0)
+    made, lines = crashing(ground, A_BEFORE_IT_THE_BASE)
+    assert lines == ["/flyve.a", ""]
+
+
+# A24
+def test_it_gives_way_once_and_only_to_a_slot_that_is_whole(ground):
+    for update, whole in ((2, True), (B_BEFORE_IT_A, False), (1 | 128, True)):
+        made, lines = crashing(ground, update, whole)
+        assert lines[0] == lines[1], (update, whole)
+
+
+OTHER, FALLEN, OTA_1 = 1 << 18, 1 << 19, 17 << 8
+# From power on: the other slot gets its image, then the board crashes as often as it is told.
+CRASHES = """
+import machine
+from esp32 import NVS, Partition
+from flyve.jobs import update
+running = Partition(Partition.RUNNING)
+print("runs", running.info()[4], update.status())
+left = NVS("test")
+if machine.reset_cause() == 1:
+    with open("/image", "rb") as f:
+        running.get_next_update().writeblocks(0, f.read())
+    left.set_i32("left", COUNT)
+CONFIRM
+if left.get_i32("left"):
+    left.set_i32("left", left.get_i32("left") - 1)
+    machine.reset()
+print("rests")
+"""
+
+
+def falling(ground, count, image=None, confirm="", update=OTHER):
+    """A confirmed image that has crashed seven times crashes `count` times more: what ran."""
+    image = image or appimage.build()
+    made = ground.board(ota=True)
+    made.change(
+        {"/main.py": CRASHES.replace("COUNT", str(count)).replace("CONFIRM", confirm).encode(),
+         "/image": bytes(image).ljust(-(-len(image) // 4096) * 4096, b"\xff")},
+        {("flyve", "update"): update, ("flyve", "crashes"): 7},
+    )  # fmt: skip
+    run = ground.start(made)
+    run.wait_log("^rests$", 20)
+    run.kill()
+    return made, [line[5:] for line in run.log if line.startswith("runs ")]
+
+
+# A24
+def test_an_image_that_crashes_in_safe_mode_gives_way_to_the_one_before(ground):
+    made, lines = falling(ground, 1)
+    assert lines == ["ota_0 None", "ota_1 trial"]
+    assert (entry(made, "update"), entry(made, "crashes")) == (OTA_1 | FALLEN, 0)
+
+
+# A24
+def test_images_that_both_crash_are_not_started_back_and_forth(ground):
+    made, lines = falling(ground, 12)
+    assert lines[:3] == ["ota_0 None", "ota_1 trial", "ota_0 failed"]
+    assert set(lines[3:]) == {"ota_0 failed"}
+    made, lines = falling(ground, 12, confirm="update.confirm()")
+    assert lines[:2] == ["ota_0 None", "ota_1 trial"]
+    assert set(lines[2:]) == {"ota_1 confirmed"}
+    assert not entry(made, "update") & OTHER
+
+
+# A24
+def test_an_image_does_not_give_way_to_one_that_is_damaged_or_was_not_there(ground):
+    damaged = bytearray(appimage.build())
+    damaged[-40] ^= 1
+    for image, update in ((damaged, OTHER), (None, 0)):
+        made, lines = falling(ground, 3, image, update=update)
+        assert set(lines) == {"ota_0 None"}
+        assert entry(made, "update") == 0
+
+
+# A24
+def test_a_slot_goes_before_the_other_image(ground):
+    made, lines = falling(ground, 1, update=OTHER | 1 | 1 << 16)
+    assert lines == ["ota_0 None", "ota_0 failed"]
+    assert entry(made, "update") == 128
+
+
+def version(text, build=848534400):
+    return f'VERSION = "{text}-esp32"\nBUILD = {build}\n'.encode()
+
+
+# A28
+@pytest.mark.parametrize(
+    "place, older, newer",
+    [("/flyve.a", "1.9.9", "2.0.1"), ("/flyve.a", "2.0.0", "10.0.0"), ("/lib", "2.0.0", "2.0.1")],
+)
+def test_the_newer_of_two_agents_runs(ground, place, older, newer):
+    slot = place != "/lib"
+    for text, wins in ((older, slot and older == "2.0.0"), (newer, True)):
+        made = ground.board()
+        made.change({f"{place}/flyve/__init__.py": version(text)})
+        made.change(entries={("flyve", "update"): int(slot)})
+        assert (paths(ground, made) == [place]) == wins, text
+        assert entry(made, "update") == int(slot and wins)
+
+
+# A28
+def test_an_older_agent_that_was_installed_on_purpose_stays_until_the_base_changes(ground):
+    made = ground.board()
+    made.change({"/flyve.a/flyve/__init__.py": version("1.9.9")}, {("flyve", "update"): 1 << 2})
+    assert paths(ground, made) == ["/flyve.a"]
+    made.change(entries={("flyve", "update"): 1})
+    assert paths(ground, made) == ["/flyve.a"]
+    made.change({"/flyve/__init__.py": version("2.0.1"), "/flyve/__init__.mpy": None})
+    assert paths(ground, made) == [""]
+
+
+# A28
+def test_a_slot_that_has_lost_is_removed(ground):
+    made = ground.board("from flyve.jobs import startup\nstartup.prepare()\n")
+    made.change(
+        {f"/{slot}/flyve/__init__.py": version("1.9.9") for slot in ("flyve.a", "flyve.b")},
+        {("flyve", "update"): 1},
+    )
+    lines = ground.run(made)
+    assert any("/flyve.a is out of use: removed" in line for line in lines)
+    assert not any(path.startswith("/flyve.") for path, _ in made.files())
