@@ -12,10 +12,12 @@ import signal
 import pytest
 
 from flyve_mdm.backend.broker import find_mosquitto
+from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.target import find_port
 from host_tests.kit import plugin
 from host_tests.kit.boards.desk import PSK, SSID, Folders, Wired
+from host_tests.kit.boards.device import Device
 
 _MOSQUITTO = "shows what only mosquitto does, and it is not installed"
 
@@ -84,6 +86,32 @@ def boards(request, tmp_path):
     if request.config.getoption("--hil"):
         return request.getfixturevalue("wired")
     return Folders(tmp_path)
+
+
+@pytest.fixture
+def make_device(boards):
+    """Makes devices (backend and board); all are switched off at the end, and no log of theirs
+    holds a secret."""
+    made = []
+
+    def make(aps=None, flash_size=4 << 20, ota=False, **backend):
+        board = boards.make(aps, flash_size, ota)
+        server = Backend(**{**boards.backend, **backend})
+        server.start()
+        device = Device(board, server, boards.wifi)
+        made.append(device)
+        return device
+
+    yield make
+    leaks = []
+    for device in made:
+        if device.run:
+            device.run.kill()
+        device.backend.stop()
+        text = "\n".join(line for run in device.runs for line in run.log).encode()
+        secrets = [*device.secrets(), *device.credentials(), device.wifi[1].encode()]
+        leaks += [s for s in secrets if s in text]
+    assert not leaks, "the console shows a secret"
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import random
 import re
 import shutil
 import time
@@ -16,23 +14,10 @@ from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.kit.http_proxy import Proxy
 
-SEED = int(os.environ["FLYVE_SEED"])  # host_tests/conftest.py sees to it
 DRIVER = Path(__file__).parent / "inside" / "driver.py"
 PATH = "/files/a/b.bin"
 SIZES = (0, 1, 2, 4095, 4096, 4097, 16383, 16384, 16385, 16386, 32769, 65537)
 LARGE = 1_000_000
-
-
-def sample(name: str, population, count: int) -> list:
-    """A sample that depends on the seed and on what it is for, sorted."""
-    population = list(population)
-    chosen = random.Random(f"{SEED} {name}").sample(population, min(count, len(population)))
-    return sorted(chosen)
-
-
-def content(size: int, salt: int = 0) -> bytes:
-    """Bytes that do not repeat."""
-    return random.Random(size * 7 + salt).randbytes(size)
 
 
 class Site:

@@ -5,7 +5,8 @@ read and where the next request begins."""
 
 import pytest
 
-from host_tests.firmware.downloads import PATH, SIZES, content, received, sample, sha256, until
+from host_tests.firmware.downloads import PATH, SIZES, received, sha256, until
+from host_tests.kit.sample import content, sample
 
 TWICE = 16384 + 1  # bytes that one cut may cost
 CUT = 75

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from host_tests.firmware.downloads import PATH, content
+from host_tests.firmware.downloads import PATH
+from host_tests.kit.sample import content
 
 DATA = content(70_000)
 FOLDER = "/files/"

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from host_tests.firmware.downloads import PATH, content, sha256
+from host_tests.firmware.downloads import PATH, sha256
+from host_tests.kit.sample import content
 
 DATA = content(70_000)
 

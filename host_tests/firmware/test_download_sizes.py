@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from host_tests.firmware.downloads import LARGE, PATH, SIZES, content, sha256
+from host_tests.firmware.downloads import LARGE, PATH, SIZES, sha256
+from host_tests.kit.sample import content
 
 
 @pytest.mark.parametrize("mode", ["quirky", "strict"])

@@ -1,7 +1,6 @@
 """flyve.link and a real broker, on a link that breaks all the time."""
 
 import os
-import random
 import threading
 from pathlib import Path
 
@@ -10,13 +9,13 @@ import pytest
 
 from flyve_mdm.backend.broker import BACKEND_USER, start_broker
 from host_tests.kit.peers.broker import PUBLISH, Message, read
+from host_tests.kit.sample import chance
 from host_tests.kit.tcp_proxy import TcpProxy
 
 BOARD = True
 
 TOPIC = "76/agent/SN1"
 RIGHTS = [("write", f"{TOPIC}/Status/#"), ("read", f"{TOPIC}/Command/#")]
-SEED = int(os.environ["FLYVE_SEED"])  # host_tests/conftest.py sees to it
 WARM = 10
 GROWTH = 256  # bytes: one more string or two, not one for each reconnect
 
@@ -101,10 +100,10 @@ def tasks(proxy):
     ],
 )
 def test_no_message_is_lost_and_none_comes_twice_without_dup(upy, broker, messages, cuts, durable):
-    chance = random.Random(SEED)
+    random = chance("storm")
     most = 2 * 40 * messages // cuts
     listener = Listener(broker)
-    with TcpProxy(broker.port, (chance.randint(1, most) for _ in range(cuts))) as proxy:
+    with TcpProxy(broker.port, (random.randint(1, most) for _ in range(cuts))) as proxy:
         upy.call("linkpart", "start", proxy.port)
         upy.call("linkpart", "storm", messages, durable, deadline=1500)
         upy.call("linkpart", "close")
@@ -135,9 +134,9 @@ def test_heap_and_sockets_are_flat_over_reconnects(upy, broker, count):
     def descriptors():
         return len(os.listdir(f"/proc/{upy.pid}/fd"))
 
-    chance = random.Random(SEED)
+    random = chance("reconnects")
     # A third of the connections or so end by a cut.
-    with TcpProxy(broker.port, iter(lambda: chance.randint(1, 3000), 0)) as proxy:
+    with TcpProxy(broker.port, iter(lambda: random.randint(1, 3000), 0)) as proxy:
         upy.call("linkpart", "start", proxy.port)
         heap, sockets = upy.call("linkpart", "reconnects", WARM), descriptors()
         after = upy.call("linkpart", "reconnects", count, deadline=1500)

@@ -6,8 +6,8 @@ is staged, restarts into it, confirms what is good, and tells how an update has 
 import pytest
 
 from flyve_mdm.board import appimage
-from host_tests.firmware.downloads import sample
 from host_tests.kit.packages import AGENT, CUT, STAGED, agent_bundle, applications, mpy, tar
+from host_tests.kit.sample import sample
 
 TORN = pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
 

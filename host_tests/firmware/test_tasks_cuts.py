@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from host_tests.firmware.downloads import sample
 from host_tests.kit.packages import CUT
+from host_tests.kit.sample import sample
 
 PATH = "/tasks.json"
 

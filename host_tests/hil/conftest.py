@@ -3,7 +3,6 @@
 import pytest
 
 from host_tests.hil.report import Report
-from host_tests.system.conftest import make_device  # noqa: F401  # a fixture
 
 _REPORT = pytest.StashKey()
 

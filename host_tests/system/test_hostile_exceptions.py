@@ -8,6 +8,8 @@ from host_tests.kit.packages import mpy
 from host_tests.kit.site import Site
 from host_tests.system import raising
 
+pytestmark = pytest.mark.virtual
+
 APP = b"def start(agent):\n    while True:\n        yield\n"
 # What comes only once in minutes, at the end, or when somebody asks at the console.
 RARE = re.compile("restart|console|stable|on_trial|'update'|stop|'record'")

@@ -10,6 +10,8 @@ from host_tests.kit.sample import chance
 from host_tests.kit.site import Site
 from host_tests.system.mains import HANGS, hangs
 
+pytestmark = pytest.mark.virtual
+
 DOG = 40  # the watchdog's minute takes 1.5 s here
 UNGUARDED = "before the loop"
 

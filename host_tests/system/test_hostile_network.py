@@ -13,6 +13,8 @@ from host_tests.kit.sample import chance
 from host_tests.kit.site import Site
 from host_tests.system.mains import fast
 
+pytestmark = pytest.mark.virtual
+
 SPEED = 20  # 2 minutes, the longest deadline, take 6 seconds
 DOG = 5  # the watchdog's minute takes 12
 LATE = 60  # seconds of ours that a board may take to come online after a fault

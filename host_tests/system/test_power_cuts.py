@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from host_tests.firmware.downloads import sample
 from host_tests.kit.packages import applications
+from host_tests.kit.sample import sample
 
 CUT = 75  # the board's exit code after a power cut
 WRITES = 6  # of an enrollment: one to flash, the others to NVS
