@@ -41,7 +41,7 @@ class Site:
 
     def offer(self, data: bytes, name: str = "b.bin"):
         """Uploads a file, which the board is then to fetch."""
-        self.file = self.backend.add_file(data, name)
+        self.file = self.backend.tasks.add_file(data, name)
         return self.file
 
     def prepare(self, fresh: bool = False, **params) -> None:

@@ -132,7 +132,7 @@ def test_a_file_of_untold_size_that_changes_is_never_mixed(site, same_size):
     def change(request, answer):
         if request.begin == 49_152 and site.file.version == 1:
             before = site.file.modified
-            site.backend.update_file(site.file, other)
+            site.backend.tasks.update_file(site.file, other)
             site.file.modified = before
 
     edit_parts(site, change)

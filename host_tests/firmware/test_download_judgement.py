@@ -273,7 +273,7 @@ def test_416_of_a_file_that_became_shorter_starts_over(make_site):
 
     def change(request, answer):
         if request.begin == 0 and site.file.version == 1:
-            site.backend.update_file(site.file, short)
+            site.backend.tasks.update_file(site.file, short)
 
     edit_parts(site, change)
     assert site.fetch(chunk=16384) == short
@@ -290,7 +290,7 @@ def test_a_file_that_changes_between_two_parts_is_never_mixed(offered, same_size
     def change(request, answer):
         if request.begin == after and site.file.version == 1:
             before = site.file.modified
-            site.backend.update_file(site.file, other)
+            site.backend.tasks.update_file(site.file, other)
             site.file.modified = before + (5 if aged else 0)
 
     edit_parts(site, change)
@@ -321,7 +321,7 @@ def test_a_file_that_changes_while_the_power_is_off_is_never_mixed(offered, aged
     assert site.leftovers()
     other = content(70_000, 1)
     before = site.file.modified
-    site.backend.update_file(site.file, other)
+    site.backend.tasks.update_file(site.file, other)
     site.file.modified = before + (5 if aged else 0)
     assert site.fetch() == other
 

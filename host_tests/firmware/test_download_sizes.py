@@ -38,7 +38,7 @@ def test_one_byte_of_the_quirky_backend_fails_with_the_reason_and_leaves_no_file
 
 def test_a_package_arrives_too(site):
     data = content(20000)
-    site.file = site.backend.add_package(data, "org.example.app", "app.upk")
+    site.file = site.backend.tasks.add_package(data, "org.example.app", "app.upk")
     assert site.fetch(endpoints=[f"PluginFlyvemdmPackage/{site.file.id}"]) == data
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
-from flyve_mdm.backend.broker import BACKEND_USER, start_broker
+from flyve_mdm.backend.broker import BACKEND_USER
+from flyve_mdm.backend.server import start_broker
 from host_tests.kit.peers.broker import PUBLISH, Message, read
 from host_tests.kit.sample import chance
 from host_tests.kit.tcp_proxy import TcpProxy

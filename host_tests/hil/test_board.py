@@ -109,7 +109,7 @@ def test_pings_are_answered(device, report):
     times = []
     for _ in range(5):
         started = time.monotonic()
-        assert device.backend.ping(17, wait=10)
+        assert device.backend.admin.ping(17, wait=10)
         times.append(time.monotonic() - started)
     report.add("timing", ping_ms=round(1000 * sorted(times)[2]))
 
@@ -119,7 +119,7 @@ def test_a_download_goes_on_after_a_hard_reset(device, report):
     device.online(90)
     data = content(CHUNK)
     device.backend.fault("PluginFlyvemdmFile", "trickle", step=4096, seconds=0.05)
-    task = device.backend.deploy_file(17, data, name="f.bin")
+    task = device.backend.tasks.deploy_file(17, data, name="f.bin")
     device.run.wait_log(rf"policies: task {task.id} waiting", 30)
     assert device.backend.wait_for(lambda: len(device.gets("PluginFlyvemdmFile")) > 1, 30)
     time.sleep(1)
@@ -137,7 +137,7 @@ def test_a_download_of_200_kb(device, report):
     device.online(90)
     data = content(CHUNK)
     started = time.monotonic()
-    task = device.backend.deploy_file(17, data, name="g.bin")
+    task = device.backend.tasks.deploy_file(17, data, name="g.bin")
     device.run.wait_log(r"download: done path=/files/g.bin", 120)
     report.add("timing", download_kb_per_s=round(CHUNK / 1000 / (time.monotonic() - started)))
     device.ends(task, "done", timeout=30)
@@ -150,7 +150,7 @@ def test_memory_over_a_life(device, report):
         device.enrolled(90)
         device.online(90)
         online = peaks(device.run.log)
-        device.backend.deploy_file(17, content(CHUNK), name="h.bin")
+        device.backend.tasks.deploy_file(17, content(CHUNK), name="h.bin")
         device.run.wait_log(r"download: done path=/files/h.bin", 120)
     finally:
         device.run.kill()
@@ -182,7 +182,7 @@ def test_a_visit_of_mpremote_leaves_the_agent_online(device):
     since = len(device.run.log)
     assert "/flyve/agent.mpy" in dict(device.board.files())
     device.run.wait_log("link: online topic=", 90, since)
-    assert device.backend.ping(17, wait=10)
+    assert device.backend.admin.ping(17, wait=10)
 
 
 def test_the_board_is_blank_again_after_a_reset(device):

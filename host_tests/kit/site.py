@@ -18,11 +18,11 @@ class Site:
     """A backend whose REST interface and broker are reached through proxies, and a board."""
 
     def __init__(self, folder: Path, **backend):
-        self.backend = _Behind(**backend)
+        self.backend = Backend(**backend)
         self.backend.start()
         self.rest = Proxy(self.backend.web.port)
-        self.mqtt = Proxy(self.backend.mqtt_port)
-        self.backend.front = self.rest
+        self.mqtt = Proxy(self.backend.broker.port)
+        self.backend.site.port = self.rest.port  # what it tells of itself
         self.backend.options.broker_port = self.mqtt.port
         self.board = VirtualBoard.create(folder)
         self.board.set_air({SSID: PSK}, JOIN_MS)
@@ -55,16 +55,6 @@ class Site:
         self.backend.stop()
 
 
-class _Behind(Backend):
-    """A backend that calls itself by its proxy's port."""
-
-    front: Proxy | None = None
-
-    @property
-    def origin(self) -> str:
-        return f"http{'s' if self._tls else ''}://{self.name}:{self.front.port}"
-
-
 def record(folder: Path) -> tuple[dict[str, bytes], bytes]:
     """The answers of the backend by request ("GET initSession", "BYTES" for a file's content),
     and all that the broker sent."""
@@ -75,9 +65,9 @@ def record(folder: Path) -> tuple[dict[str, bytes], bytes]:
         site.run.wait_log("link: online", 30)
         (agent,) = site.backend.agents
         data = bytes(range(256)) * 20
-        task = site.backend.deploy_file(agent.id, data, "%SDCARD%/", name="a.bin")
-        assert site.backend.wait_task(task, 30) == "done"
-        assert site.backend.ping(agent.id)
+        task = site.backend.tasks.deploy_file(agent.id, data, "%SDCARD%/", name="a.bin")
+        assert site.backend.tasks.wait_task(task, 30) == "done"
+        assert site.backend.admin.ping(agent.id)
         site.run.kill()
         answers = {}
         for passage in site.rest.passages:

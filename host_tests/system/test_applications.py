@@ -45,7 +45,7 @@ def with_slots(make_device):
 def test_a_bundle_is_installed_and_runs(make_device, generation):
     online = make_device(generation=generation).go_online()
     bundle = tar({"app.py": app("one"), "data/x": b"x"})
-    task = online.backend.deploy_app(17, bundle, "org.example")
+    task = online.backend.tasks.deploy_app(17, bundle, "org.example")
     online.ends(task, "done")
     assert online.history(task) == ["pending", "received", "waiting", "done"]
     online.run.wait_log("turn 3 of one")
@@ -55,27 +55,27 @@ def test_a_bundle_is_installed_and_runs(make_device, generation):
 # A32
 def test_the_task_of_an_application_that_hangs_fails(online):
     hangs = b"import machine\nmachine.WDT(timeout=400)\nwhile True:\n    pass\n"
-    task = online.backend.deploy_app(17, hangs, "stuck")
+    task = online.backend.tasks.deploy_app(17, hangs, "stuck")
     history = online.history(task)
     assert online.backend.wait_for(lambda: history[-1:] == ["failed"], 10), online.run.log
 
 
 @pytest.mark.parametrize("data", [app("one"), mpy(app("one").decode())], ids=["py", "mpy"])
 def test_a_single_module_is_an_application(online, data):
-    online.ends(online.backend.deploy_app(17, data, "one"), "done")
+    online.ends(online.backend.tasks.deploy_app(17, data, "one"), "done")
     online.run.wait_log("turn 3 of one")
 
 
 def test_an_application_starts_again_after_a_restart(online):
-    online.ends(online.backend.deploy_app(17, app("one"), "one"), "done")
+    online.ends(online.backend.tasks.deploy_app(17, app("one"), "one"), "done")
     online.run.kill()
     online.start().wait_log("turn 1 of one")
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(online):
-    online.ends(online.backend.deploy_app(17, app("one"), "org.example"), "done")
+    online.ends(online.backend.tasks.deploy_app(17, app("one"), "org.example"), "done")
     online.run.wait_log("turn 3 of one")
-    task = online.backend.deploy_app(17, app("two"), "org.example", version_code="2")
+    task = online.backend.tasks.deploy_app(17, app("two"), "org.example", version_code="2")
     online.ends(task, "done")
     since = len(online.run.log)
     online.run.wait_log("turn 3 of two", since=since)
@@ -83,40 +83,40 @@ def test_a_new_version_takes_the_place_of_the_old_one(online):
 
 
 def test_a_removed_application_ends(online):
-    online.ends(online.backend.deploy_app(17, app("one"), "org.example"), "done")
-    online.ends(online.backend.remove_app(17, "org.example"), "done")
+    online.ends(online.backend.tasks.deploy_app(17, app("one"), "org.example"), "done")
+    online.ends(online.backend.tasks.remove_app(17, "org.example"), "done")
     since = len(online.run.log)
-    assert online.backend.ping(17, wait=2)
+    assert online.backend.admin.ping(17, wait=2)
     assert not any("of one" in line for line in online.run.log[since:])
     assert applications(online.board) == {}
 
 
 def test_an_application_that_raises_fails_its_task_and_the_agent_lives_on(online):
-    task = online.backend.deploy_app(17, RAISING, "bad")
+    task = online.backend.tasks.deploy_app(17, RAISING, "bad")
     history = online.history(task)
     assert online.backend.wait_for(lambda: history[-1:] == ["failed"], 10), online.run.log
-    assert online.backend.ping(17, wait=2)
+    assert online.backend.admin.ping(17, wait=2)
 
 
 def test_a_bundle_with_a_traversal_fails_and_changes_nothing(online):
     before = {path for path, _ in online.board.files()}
-    task = online.backend.deploy_app(17, tar({"../flyve/agent.mpy": b"x"}), "evil")
+    task = online.backend.tasks.deploy_app(17, tar({"../flyve/agent.mpy": b"x"}), "evil")
     online.ends(task, "failed")
     kept = {"/tasks.json", "/outbox.json", "/failures.json"}
     assert {path for path, _ in online.board.files()} - before <= kept
 
 
 def test_firmware_without_a_slot_is_incompatible(online):
-    online.ends(online.backend.deploy_app(17, appimage.build(), "firmware"), "incompatible")
+    online.ends(online.backend.tasks.deploy_app(17, appimage.build(), "firmware"), "incompatible")
 
 
 def test_firmware_for_another_chip_is_incompatible(with_slots):
     image = appimage.build(chip=9)
-    with_slots.ends(with_slots.backend.deploy_app(17, image, "firmware"), "incompatible")
+    with_slots.ends(with_slots.backend.tasks.deploy_app(17, image, "firmware"), "incompatible")
 
 
 def test_firmware_that_comes_online_is_confirmed(with_slots):
-    task = with_slots.backend.deploy_app(17, appimage.build("new"), "firmware")
+    task = with_slots.backend.tasks.deploy_app(17, appimage.build("new"), "firmware")
     with_slots.ends(task, "done")
     with_slots.run.kill()
     assert boot_slot(with_slots.board) == "ota_1"
@@ -124,7 +124,7 @@ def test_firmware_that_comes_online_is_confirmed(with_slots):
 
 @pytest.mark.parametrize("project", [appimage.CRASH, appimage.DEAF])
 def test_firmware_that_does_not_come_online_is_rolled_back(with_slots, project):
-    task = with_slots.backend.deploy_app(17, appimage.build(project), "firmware")
+    task = with_slots.backend.tasks.deploy_app(17, appimage.build(project), "firmware")
     with_slots.ends(task, "failed")
     with_slots.run.kill()
     assert boot_slot(with_slots.board) == "ota_0"
@@ -145,7 +145,9 @@ NEW = 'VERSION = "2.0.1-esp32"\nBUILD = 848534400\n'
 
 
 def test_an_agent_that_comes_online_is_kept(online):
-    task = online.backend.deploy_app(17, whole_agent(__init__=NEW), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(
+        17, whole_agent(__init__=NEW), AGENT, version_code="201"
+    )
     online.ends(task, "done")
     online.run.wait_log("flyve 2.0.1-esp32 starts")
     online.run.kill()
@@ -155,7 +157,7 @@ def test_an_agent_that_comes_online_is_kept(online):
 def test_the_agent_alternates_between_its_slots(online):
     for version in (1, 2, 3):
         new = NEW.replace("2.0.1", f"2.0.{version}")
-        task = online.backend.deploy_app(
+        task = online.backend.tasks.deploy_app(
             17, whole_agent(__init__=new), AGENT, version_code=f"20{version}"
         )
         online.ends(task, "done")
@@ -169,7 +171,7 @@ def test_the_agent_alternates_between_its_slots(online):
 
 def test_an_agent_that_resets_the_board_falls_back_at_once(online):
     source = "import machine\ndef main():\n    machine.reset()\n"
-    task = online.backend.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
     online.ends(task, "failed")
     online.run.wait_log("flyve 2.0.0-esp32 starts after reset")
 
@@ -179,7 +181,7 @@ def test_an_agent_that_resets_the_board_falls_back_at_once(online):
     ["def main():\n    print('it has ended')\n", "def main():\n    1 / 0\n", "no_such_name\n"],
 )
 def test_an_agent_that_ends_falls_back_after_three_starts(online, source):
-    task = online.backend.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
     online.run.wait_log("update: restarting")
     for _ in range(3):
         online.run.wait_log("it has ended|Error")
@@ -192,7 +194,7 @@ def test_an_agent_that_ends_falls_back_after_three_starts(online, source):
 @pytest.mark.soak
 def test_an_agent_that_ends_falls_back_by_the_watchdog(online):
     source = "def main():\n    pass\n"
-    task = online.backend.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
     online.ends(task, "failed", timeout=90)
     online.run.wait_log("flyve 2.0.0-esp32 starts after watchdog")
 
@@ -214,15 +216,15 @@ class Link:
 
 def test_an_agent_that_does_not_come_online_falls_back(make_device):
     online = make_device().go_online(trial=2)
-    task = online.backend.deploy_app(17, whole_agent(link=DEAF), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(17, whole_agent(link=DEAF), AGENT, version_code="201")
     online.ends(task, "failed")
     online.run.wait_log("the update did not come online in time: restarting")
-    assert online.backend.ping(17, wait=2)
+    assert online.backend.admin.ping(17, wait=2)
 
 
 def test_an_agent_for_another_micropython_is_refused_before_anything_is_written(online):
     bundle = whole_agent().replace(b"M\6", b"M\5")
-    task = online.backend.deploy_app(17, bundle, AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(17, bundle, AGENT, version_code="201")
     online.ends(task, "incompatible")
     assert not any(path.startswith("/flyve.") for path, _ in online.board.files())
 
@@ -242,7 +244,9 @@ Agent.step = _bite
 def test_an_agent_that_crashes_after_it_was_online_falls_back(make_device):
     online = make_device().go_online(stable=60)
     source = (ROOT / "firmware" / "flyve" / "agent.py").read_text() + BITES
-    task = online.backend.deploy_app(17, whole_agent(agent=source), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(
+        17, whole_agent(agent=source), AGENT, version_code="201"
+    )
     online.ends(task, "failed")
     assert online.said("link: online") == 3
-    assert online.backend.ping(17, wait=5)
+    assert online.backend.admin.ping(17, wait=5)

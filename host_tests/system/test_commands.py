@@ -17,34 +17,34 @@ def online(request, make_device):
 
 
 def test_ping_is_answered(online):
-    assert online.backend.ping(17, wait=2)
+    assert online.backend.admin.ping(17, wait=2)
 
 
 def test_geolocate_answers_the_configured_position(online):
-    position = online.backend.geolocate(17, wait=2)
+    position = online.backend.admin.geolocate(17, wait=2)
     assert float(position["latitude"]) == 48.1 and float(position["longitude"]) == -1.6
 
 
 def test_inventory_is_imported(online):
-    assert online.backend.inventory(17, wait=2)
+    assert online.backend.admin.inventory(17, wait=2)
 
 
 def test_a_fleets_topic_is_subscribed_and_kept_over_a_restart(online):
-    online.backend.fleet(17, "workshop")
+    online.backend.admin.fleet(17, "workshop")
     found = online.run.wait_log(r"commands: fleet (\S+)")
     assert found[1] != "None"
     online.run.kill()
     since_requests = len(online.backend.requests)
     online.start()
     online.online()
-    assert online.backend.ping(17, wait=2)
+    assert online.backend.admin.ping(17, wait=2)
     assert len(online.backend.requests) == since_requests
 
 
 def test_without_a_position_the_gps_is_off(device):
     device.start()
     device.online()
-    assert device.backend.geolocate(17, wait=2)["latitude"] == "na"
+    assert device.backend.admin.geolocate(17, wait=2)["latitude"] == "na"
 
 
 @pytest.fixture
@@ -83,11 +83,11 @@ def test_a_command_is_told_by_its_topics_whole_segments(make_device):
         c.send(name, {"query": "Ping", "lock": "now", "unenroll": "now"})
     c.settled()
     assert c.agent.pongs == 0 and not c.said("unenrolled")
-    assert c.backend.ping(17, wait=5)
+    assert c.backend.admin.ping(17, wait=5)
 
 
 def test_the_time_of_a_position_is_an_integer_and_utc(c):
-    moment = c.backend.geolocate(17, wait=5)["datetime"]
+    moment = c.backend.admin.geolocate(17, wait=5)["datetime"]
     assert isinstance(moment, int) and abs(moment - time.time()) < 10
 
 
@@ -97,7 +97,7 @@ def test_a_position_waits_for_the_clock_and_nothing_else_does(make_device):
     c = make_device(ntp_silent=True).go_online(latitude=48.1, longitude=-1.6)
     for _ in range(2):
         c.send("Geolocate", {"query": "Geolocate"})
-    assert c.backend.ping(17, wait=5)
+    assert c.backend.admin.ping(17, wait=5)
     assert c.agent.positions == []
     c.backend.options.ntp_silent = False
     c.later("clock: set to", 30)
@@ -127,7 +127,7 @@ def test_a_firmware_author_adds_a_command_and_a_position(device):
     device.online()
     device.send("Greet", {"name": "world"})
     device.run.wait_log("^hello world")
-    position = device.backend.geolocate(17, wait=5)
+    position = device.backend.admin.geolocate(17, wait=5)
     assert (position["latitude"], position["longitude"]) == (12.5, -3.25)
 
 
@@ -142,8 +142,10 @@ def test_a_command_that_raises_is_logged_and_the_next_one_runs(device):
 
 
 def test_the_inventory_tells_the_board_its_applications_and_its_health(c):
-    c.ends(c.backend.deploy_app(17, b"def start(agent):\n    yield\n", "org.example"), "done")
-    assert c.backend.inventory(17, wait=5)
+    c.ends(
+        c.backend.tasks.deploy_app(17, b"def start(agent):\n    yield\n", "org.example"), "done"
+    )
+    assert c.backend.admin.inventory(17, wait=5)
     content = ElementTree.fromstring(c.backend.state.computers[c.agent.computer_id].inventory)
     content = content.find("CONTENT")
     mac = content.findtext("NETWORKS/MACADDR")

@@ -81,7 +81,7 @@ def test_an_agent_whose_nvs_is_full_comes_online(make_device):
     fill(device.board)
     device.start()
     device.online()
-    assert device.backend.ping(17, wait=5)
+    assert device.backend.admin.ping(17, wait=5)
 
 
 # A8

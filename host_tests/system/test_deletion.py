@@ -2,7 +2,7 @@
 
 import pytest
 
-from flyve_mdm.backend.agents import rights
+from flyve_mdm.backend.membership import rights
 
 
 def assert_erased(device):
@@ -12,7 +12,7 @@ def assert_erased(device):
 @pytest.mark.parametrize("generation", ["B", "C"])
 def test_an_online_agent_sees_it_at_once(make_device, generation):
     device = make_device(generation=generation).go_online()
-    device.backend.delete(17)
+    device.backend.admin.delete(17)
     device.run.wait_log("agent: unenrolled")
     device.run.wait_log("agent: waiting for a deeplink")
     device.run.kill()
@@ -22,7 +22,7 @@ def test_an_online_agent_sees_it_at_once(make_device, generation):
 def test_an_agent_that_was_off_is_orphaned_and_enrolls_again(make_device):
     device = make_device().go_online(orphan_after=1)
     device.run.kill()
-    device.backend.delete(17)
+    device.backend.admin.delete(17)
     device.start().wait_log("agent: broker and backend refuse us")
     device.run.wait_log("agent: orphaned", 40)
     device.run.wait_log("agent: waiting for a deeplink")
@@ -37,7 +37,7 @@ def test_an_agent_that_was_off_is_orphaned_and_enrolls_again(make_device):
 def test_nothing_is_erased_before_the_time_that_is_set(make_device):
     device = make_device().go_online(orphan_after=3600)
     device.run.kill()
-    device.backend.delete(17)
+    device.backend.admin.delete(17)
     run = device.start()
     for _ in range(3):
         run.wait_log("link: no connection: .*refused", 20, len(run.log))
@@ -65,7 +65,7 @@ def later(device, text, seconds=30):
 def test_a_clock_that_is_set_late_does_not_hasten_it_and_a_restart_does_not_undo_it(make_device):
     device = make_device().go_online(orphan_after=3600)
     device.run.kill()
-    device.backend.delete(17)
+    device.backend.admin.delete(17)
     device.backend.options.ntp_silent = True
     device.start().wait_log("agent: broker and backend refuse us")
     device.backend.options.ntp_silent = False
@@ -101,5 +101,5 @@ def test_a_backend_alone_that_refuses_erases_nothing(make_device):
     device.backend.expire_sessions()
     device.settled()
     device.run.wait_log("WARN online: ERROR_GLPI_LOGIN_USER_TOKEN", 20)
-    assert device.backend.ping(17, wait=5)
+    assert device.backend.admin.ping(17, wait=5)
     assert not device.said("refuse us")

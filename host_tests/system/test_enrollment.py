@@ -68,7 +68,7 @@ def test_no_enrollment_secret_stays_on_the_board(device):
 @pytest.mark.parametrize("quirk", ["php_notice", "sticky"])
 def test_a_backend_with_a_quirk_enrolls_and_its_tasks_are_done(make_device, quirk):
     device = make_device(**{quirk: True}, default_profile=4).go_online(report="both")
-    task = device.backend.deploy_file(17, b"data" * 500, "%SDCARD%/", "a.txt")
+    task = device.backend.tasks.deploy_file(17, b"data" * 500, "%SDCARD%/", "a.txt")
     device.ends(task, "done")
     assert device.posts() == [201]
     assert len(device.gets("initSession")) == 2
@@ -153,4 +153,4 @@ def test_letters_of_any_language_work_everywhere(make_device):
     device.start()
     device.online()
     assert device.agent.topic.endswith("/agent/Prüfstand-3 検")
-    assert device.backend.ping(device.agent)
+    assert device.backend.admin.ping(device.agent)

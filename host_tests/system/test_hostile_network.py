@@ -167,11 +167,11 @@ def test_any_faults_for_a_while_are_survived(site, number):
     (agent,) = one.backend.agents
     bad[0] = time.monotonic() + seconds
     data = random.randbytes(30_000)
-    task = one.backend.deploy_file(agent.id, data, "%SDCARD%/", name="a.bin")
+    task = one.backend.tasks.deploy_file(agent.id, data, "%SDCARD%/", name="a.bin")
     # What is open already gets its share, too.
     for passage in (one.rest.passages + one.mqtt.passages)[-2:]:
         random.choice((passage.cut, passage.freeze, int))()
-    assert one.backend.wait_task(task, 2 * LATE) == "done", "\n".join(run.log)
+    assert one.backend.tasks.wait_task(task, 2 * LATE) == "done", "\n".join(run.log)
     assert one.backend.wait_for(lambda: agent.online, LATE)
     assert run.resets == []
     run.kill()

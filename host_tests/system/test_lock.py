@@ -20,7 +20,7 @@ def c(make_device):
 
 def lock(device, unlock=False):
     since = len(device.run.log)
-    device.backend.lock(17, unlock=unlock)
+    device.backend.admin.lock(17, unlock=unlock)
     device.run.wait_log("commands: lock", since=since)
     device.settled()
 
@@ -33,7 +33,7 @@ def turns(device):
 
 
 def test_a_lock_pauses_the_applications_and_an_unlock_lets_them_go_on(c):
-    c.ends(c.backend.deploy_app(17, APP, "one"), "done")
+    c.ends(c.backend.tasks.deploy_app(17, APP, "one"), "done")
     c.run.wait_log("turn 3")
     lock(c)
     assert turns(c) == 0
@@ -43,7 +43,7 @@ def test_a_lock_pauses_the_applications_and_an_unlock_lets_them_go_on(c):
 
 
 def test_a_lock_outlives_a_restart(c):
-    c.ends(c.backend.deploy_app(17, APP, "one"), "done")
+    c.ends(c.backend.tasks.deploy_app(17, APP, "one"), "done")
     lock(c)
     c.restart()
     assert turns(c) == 0 and not c.said("turn")
@@ -80,7 +80,7 @@ def test_a_lock_and_an_unlock_reach_a_board_that_was_off(make_device, generation
     c = make_device(generation=generation).go_online(led=LED)
     for unlock in (False, True):
         c.run.kill()
-        c.backend.lock(17, unlock=unlock)
+        c.backend.admin.lock(17, unlock=unlock)
         c.start().wait_log("commands: lock")
         c.online()
         c.settled()

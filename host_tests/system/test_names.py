@@ -15,8 +15,10 @@ def test_emoji_and_control_characters_arrive_as_they_are(make_device, generation
     device.go_online(firstname=SMILE)
     device.run.wait_log(f"wifi: connecting to {SSID}")
     backend = device.backend
-    fleet = backend.fleet(17, f"{SMILE}\x1b[31m\x9b")
-    task = backend.deploy_file(fleet, b"data", f"%SDCARD%/{SMILE}/", name=f"{SMILE}\x1b[31m.txt")
+    fleet = backend.admin.fleet(17, f"{SMILE}\x1b[31m\x9b")
+    task = backend.tasks.deploy_file(
+        fleet, b"data", f"%SDCARD%/{SMILE}/", name=f"{SMILE}\x1b[31m.txt"
+    )
     device.ends(task, "done")
     published = [e.detail["payload"] for e in backend.events.of("published")]
     assert any(r"%SDCARD%\/\ud83d\ude00\/" in payload for payload in published)

@@ -75,22 +75,24 @@ class Life:
         self.device, self.tasks, self.runs = device, [], []
 
     def deploy_file(self):
-        return self._task(self.device.backend.deploy_file(17, DATA, "%SDCARD%/a/", name="f.bin"))
+        return self._task(
+            self.device.backend.tasks.deploy_file(17, DATA, "%SDCARD%/a/", name="f.bin")
+        )
 
     def deploy_app(self):
-        return self._task(self.device.backend.deploy_app(17, APP, "org.example"))
+        return self._task(self.device.backend.tasks.deploy_app(17, APP, "org.example"))
 
     def apply_policy(self):
-        return self._task(self.device.backend.policy(17, "periodicGeolocation", "3600"))
+        return self._task(self.device.backend.tasks.policy(17, "periodicGeolocation", "3600"))
 
     def unenroll(self):
-        self.device.backend.unenroll(17, wait=0)
+        self.device.backend.admin.unenroll(17, wait=0)
         return lambda: not self.device.backend.agents
 
     CHAPTERS = (deploy_file, deploy_app, apply_policy, unenroll)
 
     def _task(self, task):
-        row = self.device.backend.state.status_of(task, self.device.backend.agent(17))
+        row = self.device.backend.state.status_of(task, self.device.backend.admin.agent(17))
         self.tasks.append(row)
         return lambda: row.history[-1:] == ["done"]
 

@@ -19,7 +19,7 @@ def flyve(device, *args, code=0):
 
 
 def told(device, task):
-    return device.backend.why(device.agent, task, 10)
+    return device.backend.admin.why(device.agent, task, 10)
 
 
 # B3
@@ -28,7 +28,7 @@ def test_the_reason_comes_after_the_status(make_device, how):
     device = make_device(generation="A" if how == "A" else "C")
     device.go_online(**({} if how == "A" else {"report": how}))
     backend = device.backend
-    task = backend.deploy_file(17, b"data", "%NOWHERE%/\N{GRINNING FACE} a", name="x")
+    task = backend.tasks.deploy_file(17, b"data", "%NOWHERE%/\N{GRINNING FACE} a", name="x")
     device.ends(task, "failed")
     assert told(device, task) == WHY
     lines = flyve(device, "list", "--why").splitlines()
@@ -41,8 +41,8 @@ def test_the_reason_comes_after_the_status(make_device, how):
 def test_reasons_outlive_a_restart_until_the_task_is_taken_back(make_device):
     device = make_device().go_online()
     backend = device.backend
-    first = backend.deploy_file(17, b"data", "%NOWHERE%", name="x")
-    second = backend.policy(17, "disableCamera", True)
+    first = backend.tasks.deploy_file(17, b"data", "%NOWHERE%", name="x")
+    second = backend.tasks.policy(17, "disableCamera", True)
     device.ends(first, "failed")
     device.ends(second, "incompatible")
     assert told(device, first)
@@ -54,9 +54,9 @@ def test_reasons_outlive_a_restart_until_the_task_is_taken_back(make_device):
     assert any(line.split() == ["BIOS", "SSN", device.agent.serial] for line in lines)
     xml = flyve(device, "inventory", "--xml", "--last", "17")
     assert ElementTree.fromstring(xml).findtext("CONTENT/BIOS/SSN") == device.agent.serial
-    backend.remove_task(first)
+    backend.tasks.remove_task(first)
     device.run.wait_log("task 1 removed", 5, since=0)
-    assert backend.inventory(17, wait=5)
+    assert backend.admin.inventory(17, wait=5)
     (left,) = inventory.failures(backend.state.computers[device.agent.computer_id].inventory)
     assert left["task"] == str(second.id) and left["status"] == "incompatible"
 
@@ -74,7 +74,7 @@ def test_the_administrators_command_tells_why(make_device, tmp_path):
 def test_of_an_application_that_raises_the_exception_is_told(make_device):
     device = make_device().go_online()
     source = b"def start(agent):\n    raise ValueError('no sensor')\n    yield\n"
-    task = device.backend.deploy_app(17, source, "org.example.app", name="app.py")
+    task = device.backend.tasks.deploy_app(17, source, "org.example.app", name="app.py")
     row = device.backend.state.status_of(task, device.agent)
     assert device.backend.wait_for(lambda: row.status == "failed", 15)
     assert "ValueError" in told(device, task) and "no sensor" in told(device, task)

@@ -38,21 +38,21 @@ def bodies(device):
 
 
 def test_an_inventory_is_imported(device):
-    assert device.backend.inventory(17, wait=5)
+    assert device.backend.admin.inventory(17, wait=5)
     assert device.backend.wait_for(lambda: b"_inventory" in b"".join(bodies(device)), 5)
 
 
 def test_a_position_is_stored(device):
-    assert device.backend.geolocate(17, wait=5)
+    assert device.backend.admin.geolocate(17, wait=5)
     assert device.backend.wait_for(lambda: device.gets("PluginFlyvemdmGeolocation"), 5)
 
 
 def test_a_tasks_statuses_are_stored(device):
-    device.ends(device.backend.policy(17, "periodicGeolocation", "3600"), "done")
+    device.ends(device.backend.tasks.policy(17, "periodicGeolocation", "3600"), "done")
     assert device.backend.wait_for(lambda: len(puts(device, "PluginFlyvemdmTaskstatus/")) == 2, 5)
 
 
 def test_an_older_backend_gets_them_over_mqtt(make_device):
     device = make_device(generation="B").go_online(report="rest")
-    assert device.backend.ping(17, wait=5)
+    assert device.backend.admin.ping(17, wait=5)
     assert device.backend.events.of("pong")[0].detail["by"] == "mqtt"

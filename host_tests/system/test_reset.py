@@ -24,7 +24,7 @@ def test_boot_held_for_five_seconds_makes_the_board_blank(make_device):
 @pytest.mark.virtual
 def test_flyve_reset_leaves_nothing_of_the_enrollment(make_device):
     device = make_device().go_online()
-    device.ends(device.backend.policy(17, "periodicGeolocation", "3600"), "done")
+    device.ends(device.backend.tasks.policy(17, "periodicGeolocation", "3600"), "done")
     device.run.kill()
     provision.forget(open_target(str(device.board.path)))
     assert device.secrets_on_board(device.secrets() + device.credentials()) == []
@@ -75,7 +75,7 @@ def test_five_crashes_at_the_start_bring_safe_mode(make_device):
     device.start()
     device.run.wait_log("agent: safe mode after 5 crashes: no applications", 40)
     device.online()
-    assert device.backend.ping(17, wait=10)
+    assert device.backend.admin.ping(17, wait=10)
 
 
 # A12

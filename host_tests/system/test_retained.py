@@ -34,19 +34,19 @@ def test_a_stale_one_is_ignored(off, name):
 
 def test_a_wipe_does_not_hit_the_next_agent_of_the_same_board(make_device):
     device = make_device().go_online(keep_wifi=True)
-    device.backend.wipe(17)
+    device.backend.admin.wipe(17)
     device.run.wait_log("agent: waiting for a deeplink")
     device.run.kill()
-    device.backend.delete(17)
+    device.backend.admin.delete(17)
     device.provision()
     device.start()
     device.run.wait_log("commands: retained wipe is stale: ignored")
-    assert device.backend.ping(18, wait=5)
+    assert device.backend.admin.ping(18, wait=5)
 
 
 def test_it_is_checked_again_until_the_backend_answers(off):
     back = rest_is_away(off)
-    off.backend.lock(17)
+    off.backend.admin.lock(17)
     off.start().wait_log("online: next try in")
     off.online()
     off.settled()
@@ -66,7 +66,7 @@ def test_what_something_before_glpi_answers_does_not_mean_that_the_agent_is_gone
 
 def test_a_wipe_that_cannot_be_checked_is_obeyed_after_the_time_that_is_set(off):
     rest_is_away(off)
-    off.backend.wipe(17)
+    off.backend.admin.wipe(17)
     off.start().wait_log("agent: wiping", 20)
 
 

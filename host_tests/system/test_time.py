@@ -78,7 +78,7 @@ def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
     for days, symbol in zip(DAYS, SYMBOLS, strict=True):  # with the link closed to make room
         life.passes(days * DAY)
         life.is_online()
-        device.ends(backend.policy(17, symbol, "true"), "done")
+        device.ends(backend.tasks.policy(17, symbol, "true"), "done")
         life.is_online()
     for days in DAYS:  # without a broker
         since = len(device.run.log)
@@ -96,14 +96,14 @@ def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
         life.is_online()
     for days in DAYS:  # downloading
         since = len(device.run.log)
-        task = backend.deploy_file(17, bytes(range(256)) * 300, "%SDCARD%/", f"{days}.bin")
+        task = backend.tasks.deploy_file(17, bytes(range(256)) * 300, "%SDCARD%/", f"{days}.bin")
         device.run.wait_log("policies: task .* received", 10, since)
         life.passes(days * DAY)
         life.is_online()
         device.ends(task, "done", timeout=40)
         device.run.wait_log("download: done", 10, since)
     assert device.run.kill() == 0 and device.run.resets == []
-    backend.unenroll(17, wait=0)
+    backend.admin.unenroll(17, wait=0)
     backend.listener.flush()
     backend.listener.pause()
     device.start().wait_log("agent: the backend has not deleted us yet", 20)
@@ -134,6 +134,6 @@ def test_a_board_that_is_left_alone_for_thirty_days_of_outages_is_online_at_the_
     assert device.run.resets == []
     true = time.time() + device.backend.options.ntp_offset
     leaps = [line for line in device.run.log if "far from what is known" in line]
-    assert leaps and device.backend.geolocate(17, wait=5)["datetime"] == pytest.approx(
+    assert leaps and device.backend.admin.geolocate(17, wait=5)["datetime"] == pytest.approx(
         true, abs=60
     )

@@ -10,7 +10,7 @@ CUT = 75
 def leave_while_off(device):
     """Gives a board that is off the order to leave."""
     device.run.kill()
-    device.backend.unenroll(17, wait=0)
+    device.backend.admin.unenroll(17, wait=0)
     device.backend.listener.flush()
 
 
@@ -24,7 +24,7 @@ def assert_blank(device):
 @pytest.mark.parametrize(("generation", "tls"), [("A", False), ("B", False), ("C", True)])
 def test_it_is_acknowledged_and_leaves_no_secret(make_device, generation, tls):
     device = make_device(generation=generation, tls=tls).go_online()
-    assert device.backend.unenroll(17, wait=10)
+    assert device.backend.admin.unenroll(17, wait=10)
     device.run.wait_log("agent: unenrolled")
     assert_blank(device)
 
@@ -32,7 +32,7 @@ def test_it_is_acknowledged_and_leaves_no_secret(make_device, generation, tls):
 def test_the_acknowledgement_is_not_retained(make_device):
     device = make_device().go_online()
     topic = device.agent.topic
-    assert device.backend.unenroll(17, wait=10)
+    assert device.backend.admin.unenroll(17, wait=10)
     assert device.backend.wait_event("purged")
     listener = device.backend.listener
     listener.pause()
@@ -45,7 +45,7 @@ def test_the_acknowledgement_is_not_retained(make_device):
 
 def test_a_new_invitation_enrolls_again(make_device):
     device = make_device().go_online()
-    assert device.backend.unenroll(17, wait=10)
+    assert device.backend.admin.unenroll(17, wait=10)
     device.run.wait_log("agent: waiting for a deeplink")
     device.run.kill()
     device.provision()
@@ -126,9 +126,11 @@ def test_the_wait_for_it_is_time_spent_whatever_the_clock_says_and_over_restarts
 @pytest.mark.parametrize("erase", [False, True])
 def test_files_and_applications_go_only_if_that_is_set(make_device, erase):
     device = make_device().go_online(erase_on_unenroll=erase)
-    device.ends(device.backend.deploy_app(17, b"def start(agent):\n    yield\n", "one"), "done")
-    device.ends(device.backend.deploy_file(17, b"abc", "%SDCARD%/", "a.txt"), "done")
-    assert device.backend.unenroll(17, wait=10)
+    device.ends(
+        device.backend.tasks.deploy_app(17, b"def start(agent):\n    yield\n", "one"), "done"
+    )
+    device.ends(device.backend.tasks.deploy_file(17, b"abc", "%SDCARD%/", "a.txt"), "done")
+    assert device.backend.admin.unenroll(17, wait=10)
     assert_blank(device)
     left = [path for path, _ in device.board.files() if path.startswith(("/files/", "/apps/"))]
     assert bool(left) != erase
@@ -143,7 +145,7 @@ def test_another_deeplink_of_the_same_backend_enrolls_anew(make_device):
     assert device.enrolled() == 18
     device.online()
     assert device.agent.id == 18
-    assert device.backend.ping(18, wait=5)
+    assert device.backend.admin.ping(18, wait=5)
 
 
 # A29
@@ -179,11 +181,11 @@ def test_a_deeplink_that_does_not_serve_leaves_the_enrollment_as_it_is(make_devi
     if why == "elsewhere":
         backend.fault("getFullSession", "error", status=502, times=1)
         device.start().wait_log("enrollment: NOT_JSON .*HTTP 502")
-        assert backend.wait_for(lambda: backend.agent(17).online, 10)
+        assert backend.wait_for(lambda: backend.admin.agent(17).online, 10)
         return
     device.start().wait_log("agent: the other deeplink is discarded")
     device.online()
-    assert backend.ping(17, wait=5)
+    assert backend.admin.ping(17, wait=5)
     assert "/deeplink" not in [path for path, _ in device.board.files()]
 
 

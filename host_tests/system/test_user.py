@@ -64,6 +64,6 @@ def test_a_backend_that_is_away_is_asked_again(device):
 
 def test_an_application_may_set_them(device):
     code = b"def start(agent):\n    agent.user = {'phone': '42'}\n    yield\n"
-    device.ends(device.backend.deploy_app(17, code, "one"), "done")
+    device.ends(device.backend.tasks.deploy_app(17, code, "one"), "done")
     assert device.backend.wait_event("user updated")
     assert puts(device) == [{"phone": "42"}]

@@ -22,9 +22,11 @@ def make_online(make_device):
     def make(generation="C", **settings):
         device = make_device(generation=generation, flash_size=FLASH).go_online(**settings)
         device.ends(
-            device.backend.deploy_app(17, b"def start(agent):\n    yield\n", "one"), "done"
+            device.backend.tasks.deploy_app(17, b"def start(agent):\n    yield\n", "one"), "done"
         )
-        device.ends(device.backend.deploy_file(17, b"the-content", "%SDCARD%/", "a.txt"), "done")
+        device.ends(
+            device.backend.tasks.deploy_file(17, b"the-content", "%SDCARD%/", "a.txt"), "done"
+        )
         return device
 
     return make
@@ -46,14 +48,14 @@ def assert_wiped(device, keep_wifi=False):
 @pytest.mark.parametrize("generation", ["A", "B", "C"])
 def test_nothing_but_the_firmware_is_left(make_online, generation):
     device = make_online(generation)
-    device.backend.wipe(17)
+    device.backend.admin.wipe(17)
     device.run.wait_log("agent: wiping: all but the firmware goes")
     assert_wiped(device)
 
 
 def test_the_backend_sees_it_offline_and_keeps_the_agent(make_online):
     device = make_online()
-    device.backend.wipe(17)
+    device.backend.admin.wipe(17)
     assert device.backend.wait_for(lambda: not device.agent.online)
     device.run.wait_log("wifi: no network is configured", 30)
     assert device.backend.events.of("unenrolled") == []
@@ -61,7 +63,7 @@ def test_the_backend_sees_it_offline_and_keeps_the_agent(make_online):
 
 def test_the_networks_stay_if_that_is_set(make_online):
     device = make_online(keep_wifi=True)
-    device.backend.wipe(17)
+    device.backend.admin.wipe(17)
     device.run.wait_log("agent: waiting for a deeplink", 30)
     assert_wiped(device, keep_wifi=True)
 
@@ -69,7 +71,7 @@ def test_the_networks_stay_if_that_is_set(make_online):
 def test_it_reaches_a_board_that_was_off(make_online):
     device = make_online()
     device.run.kill()
-    device.backend.wipe(17)
+    device.backend.admin.wipe(17)
     device.start()
     assert_wiped(device)
 
@@ -103,7 +105,7 @@ def test_a_full_flash_does_not_stop_it(make_online):
         with contextlib.suppress(image.ImageError):
             device.board.write("/files/big", b"x" * size)
             break
-    device.backend.wipe(17)
+    device.backend.admin.wipe(17)
     device.start()
     assert_wiped(device)
 
@@ -111,8 +113,8 @@ def test_a_full_flash_does_not_stop_it(make_online):
 def test_an_updated_agent_stays(make_device):
     device = make_device().go_online()
     bundle = whole_agent(__init__=NEW)
-    device.ends(device.backend.deploy_app(17, bundle, AGENT, version_code="201"), "done")
-    device.backend.wipe(17)
+    device.ends(device.backend.tasks.deploy_app(17, bundle, AGENT, version_code="201"), "done")
+    device.backend.admin.wipe(17)
     device.run.wait_log("wifi: no network is configured", 30)
     device.run.kill()
     device.start().wait_log("flyve 2.0.1-esp32 starts")

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from flyve_mdm.backend import Backend
+from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.tools.enrollee import Device, Link
 

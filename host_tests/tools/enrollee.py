@@ -110,7 +110,7 @@ class Device:
     @property
     def agent(self):
         """The backend's record of this device."""
-        return self.backend.agent(self.serial)
+        return self.backend.admin.agent(self.serial)
 
     def close(self):
         """Close the connections."""

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from flyve_mdm.backend.administration import UnknownAgent
+from flyve_mdm.backend.membership import fleet_topic
 
 
 @pytest.fixture
@@ -38,27 +39,27 @@ def during(work):
 
 def test_ping_geolocate_inventory(pair):
     backend, one, connection = pair
-    answer = during(lambda: backend.ping(one.serial))
+    answer = during(lambda: backend.admin.ping(one.serial))
     message = connection.get()
     assert (message.payload, message.retain) == (b'{"query":"Ping"}', False)
     connection.publish("Status/Ping", "!")
     assert answer() is True
-    answer = during(lambda: backend.geolocate(one.serial))
+    answer = during(lambda: backend.admin.geolocate(one.serial))
     assert connection.get().payload == b'{"query":"Geolocate"}'
     connection.publish("Status/Geolocation", {"latitude": 48.1, "longitude": 2, "datetime": 9})
     assert answer() == {"latitude": 48.1, "longitude": 2, "datetime": 9}
-    answer = during(lambda: backend.inventory(one.serial))
+    answer = during(lambda: backend.admin.inventory(one.serial))
     assert connection.get().payload == b'{"query":"Inventory"}'
     connection.publish("Status/Inventory", "<REQUEST><A>&amp;</A></REQUEST>")
     assert answer() is True
-    assert backend.ping(one.serial, wait=0.05) is False
+    assert backend.admin.ping(one.serial, wait=0.05) is False
 
 
 def test_answers_by_rest(pair):
     backend, one, _ = pair
     one.log_in(one.settings["api_token"])
     path = "/PluginFlyvemdmAgent/17"
-    answer = during(lambda: backend.ping(one.serial))
+    answer = during(lambda: backend.admin.ping(one.serial))
     assert one.call("PUT", path, json={"input": {"_pong": "!"}}).json()[0]["17"] is True
     assert answer() is True
     one.call("PUT", path, json={"input": {"is_online": True}})
@@ -66,7 +67,7 @@ def test_answers_by_rest(pair):
     position = {"_agents_id": "17", "computers_id": "65", "_datetime": 5, "_gps": "off"}
     assert one.call("POST", "/PluginFlyvemdmGeolocation", json={"input": position}).is_success
     assert one.agent.positions[-1]["latitude"] == "na"
-    task = backend.remove_file(one.serial, "%SDCARD%/x")
+    task = backend.tasks.remove_file(one.serial, "%SDCARD%/x")
     criteria = {
         "criteria[0][field]": 5, "criteria[0][searchtype]": "equals", "criteria[0][value]": 17,
         "criteria[1][field]": 6, "criteria[1][searchtype]": "equals",
@@ -76,12 +77,12 @@ def test_answers_by_rest(pair):
     row = found["data"][0]["2"]
     done = {"input": {"status": "done"}}
     assert one.call("PUT", f"/PluginFlyvemdmTaskstatus/{row}", json=done).is_success
-    assert backend.wait_task(task, 1) == "done"
+    assert backend.tasks.wait_task(task, 1) == "done"
 
 
 def test_tasks(pair):
     backend, one, connection = pair
-    task = backend.deploy_file(one.serial, b"data", "%SDCARD%/dir", "a.txt")
+    task = backend.tasks.deploy_file(one.serial, b"data", "%SDCARD%/dir", "a.txt")
     message = connection.get()
     assert message.topic == f"{connection.topic}/Policy/deployFile/Task/{task.id}"
     assert json.loads(message.payload) == {
@@ -89,23 +90,23 @@ def test_tasks(pair):
     }  # fmt: skip
     for status in ("received", "in progress", "waiting", "done"):
         connection.publish(f"Status/Task/{task.id}", {"status": status})
-    assert backend.wait_task(task, 5) == "done"
+    assert backend.tasks.wait_task(task, 5) == "done"
     row = backend.state.status_of(task, one.agent)
     assert row.history == ["pending", "received", "waiting", "done"]
-    backend.update_file(task.item, b"newer")
+    backend.tasks.update_file(task.item, b"newer")
     assert json.loads(connection.get().payload)["version"] == "2"
     assert row.status == "pending"
-    backend.remove_task(task)
+    backend.tasks.remove_task(task)
     assert connection.get().payload == b""
-    policy = backend.policy(one.serial, "disableCamera", True)
+    policy = backend.tasks.policy(one.serial, "disableCamera", True)
     assert json.loads(connection.get().payload) == {"disableCamera": "true", "taskId": policy.id}
     connection.publish(f"Status/Task/{policy.id}", {"status": "waiting"})  # for deployments only
     connection.publish(f"Status/Task/{policy.id}", {"status": "incompatible"})
-    assert backend.wait_task(policy, 5) == "incompatible"
+    assert backend.tasks.wait_task(policy, 5) == "incompatible"
     backend.options.develop = True
-    backend.remove_task(policy)
+    backend.tasks.remove_task(policy)
     assert json.loads(connection.get().payload)["disableCamera"] == "default"
-    app = backend.deploy_app(one.serial, b"zip", "org.example.app", "18")
+    app = backend.tasks.deploy_app(one.serial, b"zip", "org.example.app", "18")
     assert json.loads(connection.get().payload) == {
         "deployApp": "org.example.app", "id": "1", "versionCode": "18", "taskId": app.id,
     }  # fmt: skip
@@ -113,23 +114,23 @@ def test_tasks(pair):
 
 def test_fleet(pair):
     backend, one, connection = pair
-    fleet = backend.fleet(one.serial, "north")
-    topic = backend.fleet_topic(fleet)
+    fleet = backend.admin.fleet(one.serial, "north")
+    topic = fleet_topic(backend.site, fleet)
     assert json.loads(connection.get().payload) == {"subscribe": [{"topic": topic}]}
     connection.subscribe(f"{topic}/#")
-    task = backend.remove_app(fleet, "org.example.app")
+    task = backend.tasks.remove_app(fleet, "org.example.app")
     assert connection.get().topic == f"{topic}/Policy/removeApp/Task/{task.id}"
-    backend.fleet(one.serial, None)
+    backend.admin.fleet(one.serial, None)
     assert connection.get().payload == b'{"subscribe":[{"topic":null}]}'
     connection.publish(f"Status/Task/{task.id}", {"status": "done"})
     assert backend.wait_event("ignored", reason="task of another agent or fleet")
-    backend.remove_app(fleet, "org.example.other")
+    backend.tasks.remove_app(fleet, "org.example.other")
     assert connection.inbox.empty()
 
 
 def test_unenroll(pair):
     backend, one, connection = pair
-    answer = during(lambda: backend.unenroll(one.serial))
+    answer = during(lambda: backend.admin.unenroll(one.serial))
     assert connection.get().payload == b'{"unenroll":"now"}'
     connection.publish("Status/Unenroll", {"unenroll": "unenrolled"})
     assert answer() is True
@@ -137,14 +138,14 @@ def test_unenroll(pair):
     refused = one.http.get("/initSession", params={"user_token": one.settings["api_token"]})
     assert refused.json()[0] == "ERROR_GLPI_LOGIN_USER_TOKEN"
     with pytest.raises(UnknownAgent):
-        backend.ping(one.serial)
+        backend.admin.ping(one.serial)
 
 
 def test_delete_is_seen_online_and_leaves_old_commands(pair, device, link):
     backend, one, connection = pair
-    backend.lock(one.serial)
+    backend.admin.lock(one.serial)
     assert connection.get().payload == b'{"lock":"now"}'
-    backend.delete(one.serial)
+    backend.admin.delete(one.serial)
     assert connection.get().payload == b'{"unenroll":"now"}'
     assert not link(one).accepted
     again = device(backend)
@@ -157,9 +158,9 @@ def test_delete_is_seen_online_and_leaves_old_commands(pair, device, link):
 
 def test_lock_is_ignored_when_wiping(pair):
     backend, one, connection = pair
-    backend.wipe(one.serial)
+    backend.admin.wipe(one.serial)
     assert connection.get().payload == b'{"wipe":"now"}'
-    assert backend.lock(one.serial) is False
+    assert backend.admin.lock(one.serial) is False
 
 
 def test_generation_a_groups(start, device, link):
@@ -169,7 +170,7 @@ def test_generation_a_groups(start, device, link):
     connection = link(one)
     connection.subscribe(f"{connection.topic}/Subscription")
     assert json.loads(connection.get().payload) == {"subscribe": [{"topic": None}]}
-    task = backend.deploy_file(one.serial, b"data", name="a.txt")
+    task = backend.tasks.deploy_file(one.serial, b"data", name="a.txt")
     (entry,) = json.loads(connection.get().payload)["subscribe"]
     assert entry["topic"].startswith("/76/fleet/")
     connection.subscribe(entry["topic"] + "/#")
@@ -178,7 +179,7 @@ def test_generation_a_groups(start, device, link):
     assert json.loads(message.payload)["file"][0]["taskId"] == str(task.id)
     rows = {"updateStatus": [{"taskId": task.id, "status": "done"}]}
     connection.publish("Status/Task", rows)
-    assert backend.wait_task(task, 5) == "done"
+    assert backend.tasks.wait_task(task, 5) == "done"
 
 
 def test_http_interface(pair):

@@ -19,7 +19,7 @@ def test_sequence(start, device, link, generation, topic):
     only_fields = {"inventory": None, "notification_type": None} if generation == "A" else {}
     settings = one.enroll(**only_fields)
     assert settings["topic"] == topic
-    assert settings["port"] == backend.mqtt_port
+    assert settings["port"] == backend.broker.port
     assert settings["tls"] == 0
     assert ("notification_type" in settings) == (generation == "C")
     kinds = [event.kind for event in backend.events if event.kind != "published"]

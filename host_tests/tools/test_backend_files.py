@@ -10,7 +10,7 @@ DATA = bytes(i * 7 % 251 for i in range(50_000))
 
 @pytest.fixture(scope="module")
 def site():
-    from flyve_mdm.backend import Backend
+    from flyve_mdm.backend.server import Backend
     from host_tests.tools.enrollee import Device
 
     with Backend() as backend:
@@ -21,7 +21,7 @@ def site():
         def get(size, asked=None, strict=False):
             backend.options.range = "strict" if strict else "quirky"
             if size not in ids:
-                ids[size] = backend.add_file(DATA[:size], "data.bin").id
+                ids[size] = backend.tasks.add_file(DATA[:size], "data.bin").id
             path = query(f"/PluginFlyvemdmFile/{ids[size]}", session_token=one.session)
             headers = [BYTES] + ([f"Range: {asked}"] if asked else [])
             return raw(backend, path, headers, version="1.1")
@@ -103,8 +103,8 @@ def test_headers_of_bytes(site):
 
 def test_json_form_and_absence(site):
     backend, one = site.backend, site.device
-    file = backend.add_file(b"x" * 10, "a.txt")
-    app = backend.add_package(b"y" * 20, "org.example.app", "app.tar")
+    file = backend.tasks.add_file(b"x" * 10, "a.txt")
+    app = backend.tasks.add_package(b"y" * 20, "org.example.app", "app.tar")
     shown = one.call(
         "GET",
         f"/PluginFlyvemdmFile/{file.id}",

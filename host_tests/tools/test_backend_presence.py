@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from flyve_mdm.backend.listener import online_state
+from flyve_mdm.backend.reports import online_state
 
 # Value, and what it means: A and B on PHP 8, the same on PHP 7, C.
 TRUTH = [
@@ -44,7 +44,7 @@ def test_rights(site, device, link):
     assert a.subscribe(f"{a.topic}/Command/#")
     assert b.subscribe(f"{b.topic}/Command/#")
     assert b.get().topic == f"{b.topic}/Command/Subscribe"  # retained
-    site.lock(bob.serial)
+    site.admin.lock(bob.serial)
     assert b.get().payload == b'{"lock":"now"}'
     # A device may not write what is not its own, nor its own commands.
     a.client.publish(f"{b.topic}/Status/Online", '{"online":true}')
@@ -52,7 +52,7 @@ def test_rights(site, device, link):
     a.publish("Status/Ping", "!")
     assert site.wait_event("pong")
     assert not bob.agent.online
-    site.ping(ann.serial, wait=0)
+    site.admin.ping(ann.serial, wait=0)
     topics = set()
     while f"{a.topic}/Command/Ping" not in topics:
         topics.add(a.get().topic)

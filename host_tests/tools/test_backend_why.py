@@ -20,8 +20,8 @@ def flyve(backend, device):
     device(backend, serial="S1").enroll()
     agent = backend.agents[0]
     agent.name = "ann\x1b[31m\x7f\N{GRINNING FACE}"
-    backend.fleet(agent, "\x1b]0;title\x07")
-    task = backend.policy(agent, "disableCamera", True)
+    backend.admin.fleet(agent, "\x1b]0;title\x07")
+    task = backend.tasks.policy(agent, "disableCamera", True)
     backend.state.status_of(task, agent).status = "failed"
     backend.state.computers[agent.computer_id].inventory = XML
 

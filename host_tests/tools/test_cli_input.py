@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import cli
-from flyve_mdm.backend import Backend, application
+from flyve_mdm.backend import application
+from flyve_mdm.backend.server import Backend
 
 
 def flyve(*args, **how):

@@ -136,20 +136,20 @@ class Story:
     def _manage(self) -> None:
         """A ping, a file and an application for the agent."""
         self.timeline.tell("admin", "pings the device")
-        self.backend.ping(17)
+        self.backend.admin.ping(17)
         self.expect("pong")
         data = random.Random(1).randbytes(_FILE)
         self.timeline.tell("admin", f"deploys a file of {_FILE:,} bytes")
         with self._progress():
-            self._finish(self.backend.deploy_file(17, data, "%SDCARD%/demo/", "data.bin"))
+            self._finish(self.backend.tasks.deploy_file(17, data, "%SDCARD%/demo/", "data.bin"))
         if self.board.read("/files/demo/data.bin") != data:
             raise Missing("the file on the board is not the one that was deployed")
         self.timeline.tell("demo", "the file on the board is the same, byte by byte")
         self.timeline.tell("admin", "deploys an application")
-        self._finish(self.backend.deploy_app(17, _bundle(), "org.example.hello", "1"))
+        self._finish(self.backend.tasks.deploy_app(17, _bundle(), "org.example.hello", "1"))
 
     def _finish(self, task: Any) -> None:
-        status = self.backend.wait_task(task, _WAIT)
+        status = self.backend.tasks.wait_task(task, _WAIT)
         if status != "done":
             raise Missing(f"the task {task.symbol} is {status} after {_WAIT} s")
 
@@ -177,7 +177,7 @@ class Story:
         """The end: acknowledged, deleted, and nothing secret is left."""
         secrets = self._secrets()
         self.timeline.tell("admin", "unenrolls the device")
-        if not self.backend.unenroll(17, _WAIT):
+        if not self.backend.admin.unenroll(17, _WAIT):
             raise Missing(f"the backend has no acknowledgement after {_WAIT} s")
         self.expect("unenrolled", "purged")
         run.wait_log("agent: waiting for a deeplink", _WAIT)

@@ -68,7 +68,7 @@ class Device:
 
     def settled(self):
         """Returns when the commands before this one are dealt with."""
-        assert self.backend.geolocate(self.agent, wait=5)
+        assert self.backend.admin.geolocate(self.agent, wait=5)
 
     def later(self, pattern, seconds=0, timeout=10):
         """So much time passes for the board; waits for a new line with the pattern after that."""
@@ -105,15 +105,15 @@ class Device:
     def ends(self, task, wanted, before=None, timeout=15):
         """Waits until the backend has the task's final status, which must be the wanted one;
         before: the status that a task begins with again."""
-        row = self.backend.state.status_of(task, self.backend.agent(17))
+        row = self.backend.state.status_of(task, self.backend.admin.agent(17))
         if before:
             assert self.backend.wait_for(lambda: row.history.count(before) == 2, timeout)
-        found = self.backend.wait_task(task, timeout)
+        found = self.backend.tasks.wait_task(task, timeout)
         assert found == wanted, "\n".join(self.run.log)
 
     def history(self, task):
         """The statuses that a task has had, as the backend got them."""
-        return self.backend.state.status_of(task, self.backend.agent(17)).history
+        return self.backend.state.status_of(task, self.backend.admin.agent(17)).history
 
     def gets(self, endpoint):
         """The requests that came for an endpoint."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flyve_mdm.backend import agents, inventory, tasks
+from flyve_mdm.backend import inventory, membership
 from flyve_mdm.backend.model import Agent, Fleet, Task
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
+from flyve_mdm.backend.site import Site
 
 ANSWER_WAIT = 10.0  # what the web interface waits for an answer
 
@@ -21,45 +19,46 @@ class UnknownAgent(LookupError):
 class Administration:
     """Commands; `agent` is an Agent, its id, serial, topic or (when unique) e-mail address."""
 
-    def agent(self: Backend, key: Agent | int | str) -> Agent:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def agent(self, key: Agent | int | str) -> Agent:
         """Find an agent; raises UnknownAgent."""
-        found = self.state.find_agent(key)
+        found = self._site.state.find_agent(key)
         if found is None:
             raise UnknownAgent(f"no agent {key!s}: list them with `flyve admin list`")
         return found
 
-    def command(self: Backend, agent: Agent, name: str, payload: Any, retain: bool) -> None:
+    def command(self, agent: Agent, name: str, payload: Any, retain: bool) -> None:
         """Publish on the agent's Command topic."""
-        self.events.add("command", agent=agent.id, name=name)
-        self.listener.publish(f"{agent.topic}/Command/{name}", payload, retain)
+        self._site.events.add("command", agent=agent.id, name=name)
+        self._site.publish(f"{agent.topic}/Command/{name}", payload, retain)
 
-    def _ask(
-        self: Backend, agent: Agent, name: str, count: Callable[[], int], wait: float
-    ) -> bool:
+    def _ask(self, agent: Agent, name: str, count: Callable[[], int], wait: float) -> bool:
         before = count()
         self.command(agent, name, {"query": name}, False)
-        return self.wait_for(lambda: count() > before, wait)
+        return self._site.state.wait_for(lambda: count() > before, wait)
 
-    def ping(self: Backend, agent: Agent | int | str, wait: float = ANSWER_WAIT) -> bool:
+    def ping(self, agent: Agent | int | str, wait: float = ANSWER_WAIT) -> bool:
         """Ping; True when the agent answered in time."""
         found = self.agent(agent)
         return self._ask(found, "Ping", lambda: found.pongs, wait)
 
     def geolocate(
-        self: Backend, agent: Agent | int | str, wait: float = ANSWER_WAIT
+        self, agent: Agent | int | str, wait: float = ANSWER_WAIT
     ) -> dict[str, Any] | None:
         """Ask for the position; None when no answer came in time."""
         found = self.agent(agent)
         answered = self._ask(found, "Geolocate", lambda: len(found.positions), wait)
         return found.positions[-1] if answered else None
 
-    def inventory(self: Backend, agent: Agent | int | str, wait: float = ANSWER_WAIT) -> bool:
+    def inventory(self, agent: Agent | int | str, wait: float = ANSWER_WAIT) -> bool:
         """Ask for an inventory; True when it came in time."""
         found = self.agent(agent)
-        computer = self.state.computers[found.computer_id]
+        computer = self._site.state.computers[found.computer_id]
         return self._ask(found, "Inventory", lambda: computer.inventories, wait)
 
-    def lock(self: Backend, agent: Agent | int | str, unlock: bool = False) -> bool:
+    def lock(self, agent: Agent | int | str, unlock: bool = False) -> bool:
         """Lock or unlock; False when the backend ignores it because a wipe is set."""
         found = self.agent(agent)
         if found.wipe:
@@ -68,65 +67,30 @@ class Administration:
         self.command(found, "Lock", {"lock": "unlock" if unlock else "now"}, True)
         return True
 
-    def wipe(self: Backend, agent: Agent | int | str) -> None:
+    def wipe(self, agent: Agent | int | str) -> None:
         """Wipe: no answer exists, and the agent's record stays."""
         found = self.agent(agent)
         found.wipe = 1
         self.command(found, "Wipe", {"wipe": "now"}, True)
 
-    def unenroll(self: Backend, agent: Agent | int | str, wait: float = ANSWER_WAIT) -> bool:
+    def unenroll(self, agent: Agent | int | str, wait: float = ANSWER_WAIT) -> bool:
         """Unenroll; True when the agent acknowledged, and so is gone, in time."""
         found = self.agent(agent)
         found.enroll_status = "unenrolling"
         self.command(found, "Unenroll", {"unenroll": "now"}, True)
-        return self.wait_for(lambda: found.id not in self.state.agents, wait)
+        return self._site.state.wait_for(lambda: found.id not in self._site.state.agents, wait)
 
-    def delete(self: Backend, agent: Agent | int | str) -> None:
+    def delete(self, agent: Agent | int | str) -> None:
         """Delete by force, without the agent's consent."""
         found = self.agent(agent)
-        if self.options.rules != "A" and found.enroll_status == "enrolled":
+        if self._site.options.rules != "A" and found.enroll_status == "enrolled":
             self.command(found, "Unenroll", {"unenroll": "now"}, True)
-        self.purge(found)
-        self.events.add("deleted", agent=found.id)
+        membership.purge(self._site, found)
+        self._site.events.add("deleted", agent=found.id)
 
-    def purge(self: Backend, agent: Agent) -> None:
-        """Remove an agent with its account, its sessions and its place on the broker."""
-        state = self.state
-        with state.changed:
-            if state.agents.pop(agent.id, None) is None:
-                return
-            agent.enroll_status = "unenrolled"
-            agent.is_online = 0
-            state.users.pop(agent.user_id, None)
-            for token in [t for t, s in state.sessions.items() if s.user.id == agent.user_id]:
-                del state.sessions[token]
-            for row in [r for r in state.statuses.values() if r.agent_id == agent.id]:
-                del state.statuses[row.id]
-            for task in [t for t in state.tasks.values() if t.agent_id == agent.id]:
-                del state.tasks[task.id]
-            state.changed.notify_all()
-        self._clean_topics(agent)
-        # Messages go before the account does, as with a broker that reads a database.
-        self.listener.flush()
-        self.broker.remove_user(agent.serial)
-        self.events.add("purged", agent=agent.id, topic=agent.topic)
-
-    def welcome(self: Backend, agent: Agent) -> None:
-        """What enrollment leaves on the broker: an empty Unenroll, and no fleet."""
-        self._clean_topics(agent)
-        self._publish_fleet(agent, None)
-
-    def _clean_topics(self: Backend, agent: Agent) -> None:
-        """Clear retained commands: the real code forgets all but the last one, Unenroll."""
-        names = ["Command/Unenroll"]
-        if self.options.clean_retained:
-            names = [f"Command/{n}" for n in ("Lock", "Wipe", "Subscribe", "Unenroll")]
-        for name in names:
-            self.listener.publish(f"{agent.topic}/{name}", None, True)
-
-    def fleet(self: Backend, agent: Agent | int | str, name: str | None) -> Fleet:
+    def fleet(self, agent: Agent | int | str, name: str | None) -> Fleet:
         """Move an agent to the fleet of this name, made when missing; None: to no fleet."""
-        found, state = self.agent(agent), self.state
+        found, state = self.agent(agent), self._site.state
         with state.changed:
             old = state.fleets[found.fleet_id]
             new = state.default_fleet
@@ -146,40 +110,32 @@ class Administration:
                     row = state.status_of(task, found)
                     row.status = "pending"
                     row.history.append("pending")
-        topic = None if new.is_default else self.fleet_topic(new)
-        self.broker.set_rights(found.serial, agents.rights(found, self.options.rules, topic))
-        self._publish_fleet(found, topic)
-        self.events.add("fleet", agent=found.id, fleet=new.name)
+        topic = None if new.is_default else membership.fleet_topic(self._site, new)
+        self._site.broker.set_rights(
+            found.serial, membership.rights(found, self._site.options.rules, topic)
+        )
+        membership.tell_fleet(self._site, found, topic)
+        self._site.events.add("fleet", agent=found.id, fleet=new.name)
         return new
 
-    def fleet_topic(self: Backend, fleet: Fleet) -> str:
-        """The topic of a fleet."""
-        slash = "/" if self.options.rules == "A" else ""
-        return f"{slash}{fleet.entity}/fleet/{fleet.id}"
-
-    def _publish_fleet(self: Backend, agent: Agent, topic: str | None) -> None:
-        name = "Subscription" if self.options.rules == "A" else "Command/Subscribe"
-        payload = {"subscribe": [{"topic": topic}]}
-        self.listener.publish(f"{agent.topic}/{name}", payload, True)
-
-    def failures(self: Backend, agent: Agent) -> list[dict[str, str]]:
+    def failures(self, agent: Agent) -> list[dict[str, str]]:
         """Why the agent's last tasks failed, as its newest inventory tells."""
-        return inventory.failures(self.state.computers[agent.computer_id].inventory)
+        return inventory.failures(self._site.state.computers[agent.computer_id].inventory)
 
-    def why(self: Backend, agent: Agent, task: Task, wait: float = 0.0) -> str | None:
+    def why(self, agent: Agent, task: Task, wait: float = 0.0) -> str | None:
         """Why a task failed; waits for the inventory that an agent sends after it."""
 
         def found() -> str | None:
             rows = [one for one in self.failures(agent) if one["task"] == str(task.id)]
             return rows[-1]["why"] if rows else None
 
-        self.wait_for(lambda: found() is not None, wait)
+        self._site.state.wait_for(lambda: found() is not None, wait)
         return found()
 
-    def describe(self: Backend) -> list[dict[str, Any]]:
+    def describe(self) -> list[dict[str, Any]]:
         """All agents, for a list; no secrets."""
-        with self.state.changed:
-            failed = {agent.id: self.failures(agent) for agent in self.state.agents.values()}
+        with self._site.state.changed:
+            failed = {agent.id: self.failures(agent) for agent in self._site.state.agents.values()}
             return [
                 {
                     "id": agent.id,
@@ -189,7 +145,7 @@ class Administration:
                     "version": agent.version,
                     "online": agent.online,
                     "status": agent.enroll_status,
-                    "fleet": self.state.fleets[agent.fleet_id].name,
+                    "fleet": self._site.state.fleets[agent.fleet_id].name,
                     "lock": agent.lock,
                     "wipe": agent.wipe,
                     "last_contact": agent.last_contact,
@@ -197,7 +153,7 @@ class Administration:
                     "tasks": [
                         {
                             "task": r.task_id,
-                            "symbol": self.state.tasks[r.task_id].symbol,
+                            "symbol": self._site.state.tasks[r.task_id].symbol,
                             "status": r.status,
                             "why": next(
                                 (
@@ -208,12 +164,9 @@ class Administration:
                                 None,
                             ),
                         }
-                        for r in self.state.statuses.values()
-                        if r.agent_id == agent.id and r.task_id in self.state.tasks
+                        for r in self._site.state.statuses.values()
+                        if r.agent_id == agent.id and r.task_id in self._site.state.tasks
                     ],
                 }
-                for agent in self.state.agents.values()
+                for agent in self._site.state.agents.values()
             ]
-
-
-FINAL = tuple(s for s in tasks.STATUSES if s not in ("pending", "received"))

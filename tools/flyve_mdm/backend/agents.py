@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flyve_mdm.backend.broker import Rights
 from flyve_mdm.backend.enrollment import DENIED, Refused, parse_inventory
 from flyve_mdm.backend.glpi import JSON_TYPE, Answer, GlpiError
+from flyve_mdm.backend.membership import rights
 from flyve_mdm.backend.model import DEVICE, GUEST, Agent, Session, timestamp, token
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
+from flyve_mdm.backend.site import Site
 
 _SECRET_FIELDS = ("topic", "mqttpasswd", "broker", "port", "tls")
 
 
-def rights(agent: Agent, generation: str, fleet_topic: str | None = None) -> Rights:
-    """What the broker lets an agent do."""
-    topic = agent.topic
-    slash = "/" if topic.startswith("/") else ""
-    allowed = [
-        ("write", f"{topic}/Status/#"),
-        ("read", f"{topic}/Command/#"),
-        ("write", f"{topic}/FlyvemdmManifest/#"),
-        ("read", f"{slash}FlyvemdmManifest/#"),
-    ]
-    # The first generation told agents their fleets on a topic of its own.
-    own = "Subscription" if generation == "A" else "Policy/#"
-    allowed.append(("read", f"{topic}/{own}"))
-    if fleet_topic:
-        allowed.append(("read", f"{fleet_topic}/#"))
-    return allowed
-
-
-def _find(backend: Backend, session: Session, agent_id: int) -> Agent:
-    agent = backend.state.agents.get(agent_id)
+def _find(site: Site, session: Session, agent_id: int) -> Agent:
+    agent = site.state.agents.get(agent_id)
     if agent is None:
         raise GlpiError(404, "ERROR_ITEM_NOT_FOUND", "Item not found")
     own = session.user.agent_id == agent.id if session.profile == DEVICE else False
@@ -46,32 +26,32 @@ def _find(backend: Backend, session: Session, agent_id: int) -> Agent:
     return agent
 
 
-def read(backend: Backend, session: Session, agent_id: int) -> Answer:
+def read(site: Site, session: Session, agent_id: int) -> Answer:
     """GET: with a guest session also the credentials, new ones at every call."""
-    with backend.state.changed:
-        agent = _find(backend, session, agent_id)
+    with site.state.changed:
+        agent = _find(site, session, agent_id)
         guest = session.profile == GUEST
         if guest:
             agent.mqttpasswd = token(32)
-        fields = _fields(backend, agent)
+        fields = _fields(site, agent)
         if session.profile not in (GUEST, DEVICE):
             fields.pop("api_token")
         if not guest:
             for name in _SECRET_FIELDS:
                 fields.pop(name)
-        password, generation = agent.mqttpasswd, backend.options.rules
+        password, generation = agent.mqttpasswd, site.options.rules
     if guest:
         # Resets the rights, so a fleet's are lost too.
-        backend.broker.set_user(agent.serial, password, rights(agent, generation))
-        backend.events.add("credentials given", agent=agent.id, topic=agent.topic)
-    if backend.options.documented:
+        site.broker.set_user(agent.serial, password, rights(agent, generation))
+        site.events.add("credentials given", agent=agent.id, topic=agent.topic)
+    if site.options.documented:
         return Answer(200, _documented_sample(fields), {"Content-Type": JSON_TYPE})
     return Answer.of(fields)
 
 
-def _fields(backend: Backend, agent: Agent) -> dict[str, Any]:
-    options = backend.options
-    tls = backend.mqtt_tls if options.broker_tls is None else options.broker_tls
+def _fields(site: Site, agent: Agent) -> dict[str, Any]:
+    options = site.options
+    tls = site.tls if options.broker_tls is None else options.broker_tls
     links = [
         ("Computer", agent.computer_id),
         ("Entity", agent.entity),
@@ -98,15 +78,15 @@ def _fields(backend: Backend, agent: Agent) -> dict[str, Any]:
         "notification_token": agent.notification_token,
         "topic": agent.topic,
         "mqttpasswd": agent.mqttpasswd,
-        "api_token": backend.state.users[agent.user_id].api_token,
-        "broker": backend.mqtt_host if options.broker is None else options.broker,
-        "port": str(options.broker_port or backend.mqtt_port),
+        "api_token": site.state.users[agent.user_id].api_token,
+        "broker": site.name if options.broker is None else options.broker,
+        "port": str(options.broker_port or site.broker.port),
         "tls": str(int(tls)),
         "android_bugcollecctor_url": "",
         "android_bugcollector_login": "",
         "android_bugcollector_passwd": "",
         "links": [
-            {"rel": name, "href": f"{backend.url.rstrip('/')}/{name}/{number}"}
+            {"rel": name, "href": f"{site.url.rstrip('/')}/{name}/{number}"}
             for name, number in links
         ],
     }
@@ -135,56 +115,56 @@ def _documented_sample(fields: dict[str, Any]) -> bytes:
     return "\n".join(lines).encode()
 
 
-def update(backend: Backend, session: Session, agent_id: int, fields: dict[str, Any]) -> Answer:
+def update(site: Site, session: Session, agent_id: int, fields: dict[str, Any]) -> Answer:
     """PUT by the agent itself: is_online, _pong and _inventory; each sets last_contact."""
-    with backend.state.changed:
-        agent = _find(backend, session, agent_id)
-        if session.profile != DEVICE or backend.options.rules != "C":
+    with site.state.changed:
+        agent = _find(site, session, agent_id)
+        if session.profile != DEVICE or site.options.rules != "C":
             raise GlpiError(400, "ERROR_GLPI_UPDATE", DENIED)
-        contact(backend, agent)
+        contact(site, agent)
         if fields.get("is_online") is False or fields.get("is_online") == "":
             # GLPI's API makes "" of false.
             raise GlpiError(400, "ERROR_GLPI_UPDATE", "Invalid status value")
         if "is_online" in fields:
-            set_online(backend, agent, bool(fields["is_online"]) and fields["is_online"] != "0")
+            set_online(site, agent, bool(fields["is_online"]) and fields["is_online"] != "0")
         if "_pong" in fields:
             agent.pongs += 1
-            backend.events.add("pong", agent=agent.id, by="rest")
+            site.events.add("pong", agent=agent.id, by="rest")
         if "_inventory" in fields:
             try:
                 device = parse_inventory(fields["_inventory"])
             except Refused as reason:
                 raise GlpiError(400, "ERROR_GLPI_UPDATE", str(reason)) from None
-            store_inventory(backend, agent, device.xml)
+            store_inventory(site, agent, device.xml)
     return Answer.of([{str(agent_id): True, "message": ""}])
 
 
-def contact(backend: Backend, agent: Agent) -> None:
+def contact(site: Site, agent: Agent) -> None:
     """Note that the agent was heard of."""
-    with backend.state.changed:
+    with site.state.changed:
         agent.last_contact = timestamp()
         agent.contacts += 1
-        backend.state.changed.notify_all()
+        site.state.changed.notify_all()
 
 
-def set_online(backend: Backend, agent: Agent, online: bool) -> None:
+def set_online(site: Site, agent: Agent, online: bool) -> None:
     """Note the agent's presence."""
-    with backend.state.changed:
+    with site.state.changed:
         agent.is_online = int(online)
-        backend.events.add("online" if online else "offline", agent=agent.id, topic=agent.topic)
+        site.events.add("online" if online else "offline", agent=agent.id, topic=agent.topic)
 
 
-def store_inventory(backend: Backend, agent: Agent, xml: str) -> bool:
+def store_inventory(site: Site, agent: Agent, xml: str) -> bool:
     """Import an inventory (raw XML); False when it is not well formed."""
     try:
         ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        backend.events.add("ignored", agent=agent.id, reason="inventory is not well formed")
+        site.events.add("ignored", agent=agent.id, reason="inventory is not well formed")
         return False
-    with backend.state.changed:
-        computer = backend.state.computers[agent.computer_id]
+    with site.state.changed:
+        computer = site.state.computers[agent.computer_id]
         computer.inventory = xml
         computer.inventories += 1
         agent.last_report = timestamp()
-        backend.events.add("inventory", agent=agent.id, bytes=len(xml))
+        site.events.add("inventory", agent=agent.id, bytes=len(xml))
     return True

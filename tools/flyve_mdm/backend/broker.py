@@ -1,4 +1,4 @@
-"""The MQTT broker: mosquitto where it is installed, else amqtt."""
+"""What the MQTT brokers, mosquitto and amqtt, have in common: names, rights, ports."""
 
 from __future__ import annotations
 
@@ -8,19 +8,31 @@ import os
 import random
 import shutil
 import socket
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from flyve_mdm.backend.certificates import Certificates
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.broker_amqtt import Amqtt
-    from flyve_mdm.backend.broker_mosquitto import Mosquitto
+from typing import Protocol
 
 _OWN = range(20000, 32000)
 BACKEND_USER = "flyvemdm-backend"
 # Pairs of "read", "write" or "readwrite" and a topic that may end in #.
 Rights = list[tuple[str, str]]
+
+
+class Broker(Protocol):
+    """What the backend does to a broker. `port` is for agents, `internal_port` for itself, with
+    BACKEND_USER and `password`."""
+
+    port: int
+    internal_port: int
+    password: str
+
+    def set_user(self, name: str, password: str, rights: Rights) -> None: ...
+
+    def set_rights(self, name: str, rights: Rights) -> None: ...
+
+    def remove_user(self, name: str) -> None: ...
+
+    def restart(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 def find_mosquitto() -> str | None:
@@ -36,24 +48,3 @@ def free_port(host: str) -> int:
         with contextlib.suppress(OSError), socket.create_server((host, port)) as probe:
             return probe.getsockname()[1]
     raise OSError(errno.EADDRINUSE, f"no port of {host} is free")
-
-
-def start_broker(
-    kind: str,
-    folder: Path,
-    host: str,
-    port: int,
-    tls: Certificates | None,
-    persistence: bool = False,
-) -> Mosquitto | Amqtt:
-    """Start mosquitto, or amqtt when mosquitto is missing; raises RuntimeError."""
-    program = find_mosquitto()
-    if kind == "mosquitto" and program is None:
-        raise RuntimeError("mosquitto was not found: install it, or choose the broker amqtt")
-    if kind == "amqtt" or program is None:
-        from flyve_mdm.backend.broker_amqtt import Amqtt
-
-        return Amqtt(host, port, tls)
-    from flyve_mdm.backend.broker_mosquitto import Mosquitto
-
-    return Mosquitto(program, folder, host, port, tls, persistence)

@@ -170,7 +170,7 @@ def backend(
         # By nohup it outlives its terminal.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: done.set())
-    site = Backend(
+    running = Backend(
         generation,
         tls,
         host,
@@ -181,27 +181,27 @@ def backend(
         **switches,
     )
     try:
-        site.start()
+        running.start()
     except (OSError, RuntimeError) as error:
         raise click.ClickException(
             f"cannot start: {error}; choose other ports or a host of this machine"
         ) from None
     try:
-        site.events.subscribe(_print_event)
+        running.events.subscribe(_print_event)
         ready = {
-            "url": site.url,
-            "admin": site.admin_url,
-            "mqtt": {"host": site.mqtt_host, "port": site.mqtt_port, "tls": site.mqtt_tls},
-            "ca": str(site.ca_pem) if site.ca_pem else None,
-            "ca_der": str(site.ca_der) if site.ca_der else None,
-            "ntp": site.ntp,
-            "second_ntp": site.second_ntp,
+            "url": running.url,
+            "admin": running.admin_url,
+            "mqtt": {"host": running.name, "port": running.broker.port, "tls": tls},
+            "ca": str(running.ca_pem) if running.ca_pem else None,
+            "ca_der": str(running.ca_der) if running.ca_der else None,
+            "ntp": running.ntp,
+            "second_ntp": running.second_ntp,
         }
         click.echo(json.dumps(ready))
         sys.stdout.flush()
         done.wait()
     finally:
-        site.stop()
+        running.stop()
 
 
 def _print_event(event: Any) -> None:

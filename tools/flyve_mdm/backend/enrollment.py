@@ -7,8 +7,9 @@ import re
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from flyve_mdm.backend import membership
 from flyve_mdm.backend.broker import BACKEND_USER
 from flyve_mdm.backend.glpi import GlpiError
 from flyve_mdm.backend.model import (
@@ -21,9 +22,7 @@ from flyve_mdm.backend.model import (
     User,
     token,
 )
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
+from flyve_mdm.backend.site import Site
 
 _MINIMUM = {"android": (2, 0), "apple": (1, 0)}
 _BLACKLIST = {
@@ -49,23 +48,23 @@ class Device:
     xml: str
 
 
-def enroll(backend: Backend, session: Session, fields: dict[str, Any]) -> Agent:
+def enroll(site: Site, session: Session, fields: dict[str, Any]) -> Agent:
     """Enroll a device; raises GlpiError, by default without the real reason."""
     invitation: Invitation | None = None
     try:
-        with backend.state.changed:
-            invitation = _find_invitation(backend, fields)
-            device = _validate(backend, fields, invitation)
-            user = _consume(backend, session, fields, invitation)
-            agent = _create(backend, fields, invitation, device, user)
+        with site.state.changed:
+            invitation = _find_invitation(site, fields)
+            device = _validate(site, fields, invitation)
+            user = _consume(site, session, fields, invitation)
+            agent = _create(site, fields, invitation, device, user)
     except Refused as reason:
         if invitation is not None:
             invitation.log.append(str(reason))
-        backend.events.add("agent refused", reason=str(reason))
-        shown = backend.options.debug or backend.options.documented
+        site.events.add("agent refused", reason=str(reason))
+        shown = site.options.debug or site.options.documented
         message = str(reason) if shown else "Enrollment failed"
         raise GlpiError(400, "ERROR_GLPI_ADD", message) from None
-    backend.events.add("agent created", agent=agent.id, serial=agent.serial, name=agent.name)
+    site.events.add("agent created", agent=agent.id, serial=agent.serial, name=agent.name)
     return agent
 
 
@@ -98,8 +97,8 @@ def parse_xml(text: str) -> Device:
     )
 
 
-def _find_invitation(backend: Backend, fields: dict[str, Any]) -> Invitation:
-    options, state = backend.options, backend.state
+def _find_invitation(site: Site, fields: dict[str, Any]) -> Invitation:
+    options, state = site.options, site.state
     if options.refuse_post:
         raise Refused(options.refuse_post)
     if options.max_devices is not None and len(state.agents) >= options.max_devices:
@@ -112,10 +111,10 @@ def _find_invitation(backend: Backend, fields: dict[str, Any]) -> Invitation:
     raise Refused("Invitation token invalid")
 
 
-def _validate(backend: Backend, fields: dict[str, Any], invitation: Invitation) -> Device:
-    rules, develop = backend.options.rules, backend.options.develop
+def _validate(site: Site, fields: dict[str, Any], invitation: Invitation) -> Device:
+    rules, develop = site.options.rules, site.options.develop
     if rules == "C":
-        _check_notification(fields, backend.options.fcm)
+        _check_notification(fields, site.options.fcm)
     serial, uuid = str(fields.get("_serial") or ""), str(fields.get("_uuid") or "")
     if not (develop or serial or uuid):
         raise Refused("One of serial and uuid is mandatory")
@@ -126,18 +125,16 @@ def _validate(backend: Backend, fields: dict[str, Any], invitation: Invitation) 
         raise Refused("Device inventory XML is mandatory")
     else:
         device = parse_inventory(fields["inventory"])
-    _check_version(fields, old=backend.options.documented)
+    _check_version(fields, old=site.options.documented)
     if invitation.status != "pending":
         raise Refused("Invitation is not pending")
     if invitation.expires is None:
         raise Refused("Expiration date of the invitation is not set")
     if invitation.expires < time.time():
         raise Refused("Invitation token expired")
-    user = backend.state.users[invitation.user_id]
+    user = site.state.users[invitation.user_id]
     if str(fields["_email"]) not in user.emails:
-        raise Refused(
-            "wrong email address" if backend.options.documented else "Wrong email address"
-        )
+        raise Refused("wrong email address" if site.options.documented else "Wrong email address")
     return device
 
 
@@ -167,12 +164,10 @@ def _check_version(fields: dict[str, Any], old: bool) -> None:
         raise Refused("The agent version is too low")
 
 
-def _consume(
-    backend: Backend, session: Session, fields: dict[str, Any], invitation: Invitation
-) -> User:
+def _consume(site: Site, session: Session, fields: dict[str, Any], invitation: Invitation) -> User:
     # From here on a retry needs a new invitation, whatever happens to the device.
     invitation.status, invitation.expires = "done", None
-    user = backend.state.users[invitation.user_id]
+    user = site.state.users[invitation.user_id]
     # The real backend blanks names that are not sent.
     user.firstname = str(fields.get("firstname") or "")
     user.realname = str(fields.get("lastname") or "")
@@ -180,13 +175,13 @@ def _consume(
 
 
 def _create(
-    backend: Backend,
+    site: Site,
     fields: dict[str, Any],
     invitation: Invitation,
     device: Device,
     owner: User,
 ) -> Agent:
-    state = backend.state
+    state = site.state
     if not device.device_id:
         raise Refused("Cannot get the FusionInventory agent")
     serial = device.serial
@@ -196,10 +191,9 @@ def _create(
     if not serial or banned or unfit:
         raise Refused("Cannot create the device")
     entity = ENTITY if device.tag == f"invitation_{invitation.token}" else 0
-    computer = _computer(backend, device, serial, entity)
+    computer = _computer(site, device, serial, entity)
     for old in [a for a in state.agents.values() if a.computer_id == computer.id]:
-        backend.purge(old)
-    slash = "/" if backend.options.rules == "A" else ""
+        membership.purge(site, old)
     agent = state.add(
         "agents",
         Agent,
@@ -210,7 +204,7 @@ def _create(
         owner_id=owner.id,
         entity=entity,
         serial=serial,
-        topic=f"{slash}{entity}/agent/{serial}",
+        topic=f"{site.slash}{entity}/agent/{serial}",
         fleet_id=state.default_fleet.id,
         mdm_type=str(fields["type"]),
         has_system_permission=int(bool(fields.get("has_system_permission"))),
@@ -227,12 +221,12 @@ def _create(
         agent_id=agent.id,
     )
     agent.user_id = account.id
-    backend.welcome(agent)
+    membership.welcome(site, agent)
     return agent
 
 
-def _computer(backend: Backend, device: Device, serial: str, entity: int) -> Computer:
-    state = backend.state
+def _computer(site: Site, device: Device, serial: str, entity: int) -> Computer:
+    state = site.state
     for computer in state.computers.values():
         if computer.device_id == device.device_id:
             computer.serial, computer.uuid, computer.entity = serial, device.uuid, entity

@@ -31,7 +31,7 @@ class Request:
     status: int | None = None
 
 
-class Log:
+class SharedList:
     """A list that threads append to and read; `changed` is notified on every append."""
 
     def __init__(self, changed: threading.Condition) -> None:
@@ -70,7 +70,7 @@ class Log:
             return self._items[index]
 
 
-class EventLog(Log):
+class EventLog(SharedList):
     """The timeline."""
 
     def add(self, kind: str, /, **detail: Any) -> None:

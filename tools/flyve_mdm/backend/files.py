@@ -5,14 +5,12 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flyve_mdm.backend.glpi import Answer, Call, GlpiError
 from flyve_mdm.backend.model import File, Session
+from flyve_mdm.backend.site import Site
 from flyve_mdm.text import printable
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
 
 _PIECE = 16384
 _RANGE = re.compile(r"bytes=[ \t]*(\d*)-(\d*)", re.IGNORECASE)
@@ -20,21 +18,21 @@ _STRICT = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))", re.IGNORECASE)
 BYTES_TYPE = "application/octet-stream"
 
 
-def read(backend: Backend, session: Session, call: Call) -> Answer:
+def read(site: Site, session: Session, call: Call) -> Answer:
     """The record as JSON, or the bytes when asked for exactly application/octet-stream."""
     package = call.endpoint == "PluginFlyvemdmPackage"
-    table = backend.state.packages if package else backend.state.files
-    with backend.state.changed:
+    table = site.state.packages if package else site.state.files
+    with site.state.changed:
         file = table.get(call.item_id)
         if file is None:
             raise GlpiError(404, "ERROR_ITEM_NOT_FOUND", "Item not found")
         wanted = call.headers.get("accept") == BYTES_TYPE or call.query.get("alt") == "media"
         if not wanted:
-            return Answer.of(_record(backend, file, package))
+            return Answer.of(_record(site, file, package))
         data, name, modified = file.data, file.name, file.modified
     if data is None:
         return Answer(404)
-    strict = backend.options.range == "strict"
+    strict = site.options.range == "strict"
     span = (_strict if strict else _quirky)(call.headers.get("range", ""), len(data))
     if span is None:
         return Answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
@@ -57,7 +55,7 @@ def read(backend: Backend, session: Session, call: Call) -> Answer:
     # The real loop reads while begin < end: a last piece of one byte never leaves.
     lost = 1 if not strict and length % _PIECE == 1 and length > 0 else 0
     sent = max(0, length - lost)
-    backend.events.add(
+    site.events.add(
         "file read", login=session.user.login, id=file.id, package=package,
         begin=begin, length=length, size=len(data),
     )  # fmt: skip
@@ -102,11 +100,11 @@ def _strict(header: str, size: int) -> tuple[int, int, int] | None:
     return (206, begin, end) if begin < size else None
 
 
-def _record(backend: Backend, file: File, package: bool) -> dict[str, Any]:
+def _record(site: Site, file: File, package: bool) -> dict[str, Any]:
     size = len(file.data) if file.data is not None else 0
-    links = [{"rel": "Entity", "href": f"{backend.url.rstrip('/')}/Entity/{file.entity}"}]
+    links = [{"rel": "Entity", "href": f"{site.url.rstrip('/')}/Entity/{file.entity}"}]
     tail = {"filesize": size, "mime_type": BYTES_TYPE, "links": links}
-    if not backend.options.tells_size:
+    if not site.options.tells_size:
         del tail["filesize"], tail["mime_type"]
     stored = f"{file.entity}/{file.id}_{file.version}_{file.name}"
     if package:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from typing import TYPE_CHECKING
 
 from flyve_mdm.backend.model import GUEST, Invitation, User, token
+from flyve_mdm.backend.site import Site
 from flyve_mdm.text import php
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
 
 LANDING = "http://flyve.org/deeplink/"
 _JSON_KEYS = (
@@ -21,17 +18,18 @@ _JSON_KEYS = (
 
 
 def invite(
-    backend: Backend,
+    site: Site,
     email: str,
-    name: str,
-    phone: str,
-    website: str,
-    support_email: str,
-    firstname: str | None,
-    realname: str | None,
+    name: str = "Help desk",
+    phone: str = "+33 1 23 45 67 89",
+    website: str = "https://support.example.org",
+    support_email: str = "support@example.org",
+    firstname: str | None = None,
+    realname: str | None = None,
 ) -> str:
-    """Invite a person, whose account is made when missing; returns the deeplink."""
-    state = backend.state
+    """Invite a person, whose account is made when missing; returns the deeplink, whose form
+    `options.deeplink` chooses."""
+    state = site.state
     with state.changed:
         user = next((u for u in state.users.values() if email in u.emails), None)
         if user is None:
@@ -45,11 +43,11 @@ def invite(
             Invitation,
             user_id=user.id,
             token=secrets.token_hex(32),
-            expires=time.time() + backend.options.invitation_life,
+            expires=time.time() + site.options.invitation_life,
         )
-    backend.events.add("invited", email=email, invitation=invitation.id)
+    site.events.add("invited", email=email, invitation=invitation.id)
     fields = [user.api_token, invitation.token, name, phone, website, support_email]
-    return deeplink(backend.url, fields, backend.options.deeplink, backend.options.documented)
+    return deeplink(site.url, fields, site.options.deeplink, site.options.documented)
 
 
 def deeplink(url: str, fields: list[str], form: str, documented: bool = False) -> str:

@@ -7,6 +7,7 @@ import secrets
 import string
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -198,6 +199,11 @@ class State:
             getattr(self, table)[row.id] = row
             self.changed.notify_all()
             return row
+
+    def wait_for(self, predicate: Callable[[], Any], timeout: float) -> Any:
+        """Wait until `predicate()` is true; returns its last value."""
+        with self.changed:
+            return self.changed.wait_for(predicate, max(0, timeout))
 
     def user_by_token(self, api_token: str) -> User | None:
         """The account whose API token this is."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from flyve_mdm.backend import agents, enrollment, files, fullsession, tasks, user
+from flyve_mdm.backend import agents, enrollment, files, fullsession, statuses, user
 from flyve_mdm.backend.glpi import JSON_TYPE, Answer, Call, GlpiError
 from flyve_mdm.backend.model import DEVICE, GUEST, PROFILES, SUPER_ADMIN, Session, token
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
+from flyve_mdm.backend.site import Site
 
 
 class Rest:
     """Answers calls from the backend's state."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._endpoints: dict[str, Callable[[Call], Answer]] = {
             "initSession": self._init_session,
             "getFullSession": self._get_full_session,
@@ -49,10 +46,10 @@ class Rest:
                 documented=True,
             )
         except GlpiError as error:
-            return error.answer(self._backend.url.rstrip("/"))
+            return error.answer(self._site.url.rstrip("/"))
 
     def _check_call(self, call: Call) -> None:
-        options = self._backend.options
+        options = self._site.options
         call.payload()
         if options.documented and "application/json" not in call.headers.get("content-type", ""):
             raise GlpiError(400, "ERROR", "Bad Request")  # "the header is required"
@@ -71,7 +68,7 @@ class Rest:
                 )
 
     def _session(self, call: Call) -> Session:
-        options, state = self._backend.options, self._backend.state
+        options, state = self._site.options, self._site.state
         given = call.credential("session_token", options.header_only)
         if not given:
             raise GlpiError(
@@ -98,8 +95,8 @@ class Rest:
             return session
 
     def _init_session(self, call: Call) -> Answer:
-        backend = self._backend
-        given = call.credential("user_token", backend.options.header_only)
+        site = self._site
+        given = call.credential("user_token", site.options.header_only)
         if not given:
             raise GlpiError(
                 400,
@@ -107,25 +104,25 @@ class Rest:
                 "parameter(s) login, password or user_token are missing",
                 documented=True,
             )
-        with backend.state.changed:
-            account = backend.state.user_by_token(given)
+        with site.state.changed:
+            account = site.state.user_by_token(given)
             if account is None:
-                backend.events.add("session refused")
+                site.events.add("session refused")
                 raise GlpiError(
                     401, "ERROR_GLPI_LOGIN_USER_TOKEN", "parameter user_token seems invalid"
                 )
             profile = account.profiles[0]
-            wanted = backend.options.default_profile
+            wanted = site.options.default_profile
             if profile != DEVICE and wanted in PROFILES:
                 profile = wanted
             session = Session(token(40), account, profile, time.monotonic(), call.node)
-            backend.state.sessions[session.token] = session
-        backend.events.add("session opened", login=account.login, profile=profile)
+            site.state.sessions[session.token] = session
+        site.events.add("session opened", login=account.login, profile=profile)
         return Answer.of({"session_token": session.token})
 
     def _get_full_session(self, call: Call) -> Answer:
-        session, options = self._session(call), self._backend.options
-        self._backend.events.add("full session read", login=session.user.login)
+        session, options = self._session(call), self._site.options
+        self._site.events.add("full session read", login=session.user.login)
         if options.documented and not options.full_session_size:
             body = fullsession.documented_sample(session, options)
             return Answer(200, body, {"Content-Type": JSON_TYPE})
@@ -133,7 +130,7 @@ class Rest:
         return Answer(200, stream(), {"Content-Type": JSON_TYPE})
 
     def _change_active_profile(self, call: Call) -> Answer:
-        session, options = self._session(call), self._backend.options
+        session, options = self._session(call), self._site.options
         wanted = call.payload().get("profiles_id", call.query.get("profiles_id"))
         if wanted in (None, "") or options.profile_change == "400":
             raise GlpiError(400, "ERROR", "Bad Request", documented=True)
@@ -144,43 +141,43 @@ class Rest:
             allowed -= set() if options.has_guest_profile else {GUEST}
         known = str(wanted).isdigit() and int(wanted) in allowed
         if options.profile_change == "silent":
-            self._backend.events.add("profile switch ignored", login=session.user.login)
+            self._site.events.add("profile switch ignored", login=session.user.login)
         elif options.profile_change == "404" or not known:
-            self._backend.events.add("profile refused", login=session.user.login)
+            self._site.events.add("profile refused", login=session.user.login)
             raise GlpiError(404, "ERROR_ITEM_NOT_FOUND", "Item not found")
         else:
             session.profile = int(wanted)
-            self._backend.events.add(
+            self._site.events.add(
                 "profile switched", login=session.user.login, profile=session.profile
             )
         return Answer(200, b"", {"Content-Type": JSON_TYPE})
 
     def _kill_session(self, call: Call) -> Answer:
         session = self._session(call)
-        if self._backend.options.kill_session_fails:
+        if self._site.options.kill_session_fails:
             raise GlpiError(400, "ERROR", "Bad Request", documented=True)
-        with self._backend.state.changed:
-            self._backend.state.sessions.pop(session.token, None)
-        self._backend.events.add("session killed", login=session.user.login)
+        with self._site.state.changed:
+            self._site.state.sessions.pop(session.token, None)
+        self._site.events.add("session killed", login=session.user.login)
         return Answer(200, b"", {"Content-Type": JSON_TYPE})
 
     def _agent(self, call: Call) -> Answer:
-        session, backend = self._session(call), self._backend
+        session, site = self._session(call), self._site
         if call.method == "POST":
             fields = call.input()
             if session.profile not in (GUEST, SUPER_ADMIN):
-                backend.events.add("agent refused", reason=enrollment.DENIED)
+                site.events.add("agent refused", reason=enrollment.DENIED)
                 raise GlpiError(400, "ERROR_GLPI_ADD", enrollment.DENIED)
-            agent = enrollment.enroll(backend, session, fields)
-            if backend.options.documented:
+            agent = enrollment.enroll(site, session, fields)
+            if site.options.documented:
                 body = f'{{\n  "id": "{agent.id}"\n}}\n'.encode()
                 return Answer(200, body, {"Content-Type": JSON_TYPE})
-            place = f"{backend.url.rstrip('/')}/PluginFlyvemdmAgent/{agent.id}"
+            place = f"{site.url.rstrip('/')}/PluginFlyvemdmAgent/{agent.id}"
             return Answer.of({"id": agent.id, "message": ""}, 201, location=place)
         if call.method == "GET":
-            return agents.read(backend, session, call.item_id)
+            return agents.read(site, session, call.item_id)
         if call.method in ("PUT", "PATCH"):
-            return agents.update(backend, session, call.item_id, call.input())
+            return agents.update(site, session, call.item_id, call.input())
         if call.method == "DELETE":
             raise GlpiError(401, "ERROR_RIGHT_MISSING", enrollment.DENIED)
         raise GlpiError(405, "ERROR_METHOD_NOT_ALLOWED", "Method Not Allowed")
@@ -189,16 +186,16 @@ class Rest:
         session = self._session(call)
         if call.method != "GET":
             raise GlpiError(401, "ERROR_RIGHT_MISSING", enrollment.DENIED)
-        return files.read(self._backend, session, call)
+        return files.read(self._site, session, call)
 
     def _geolocation(self, call: Call) -> Answer:
-        return tasks.geolocation(self._backend, self._session(call), call)
+        return statuses.geolocation(self._site, self._session(call), call)
 
     def _task_status(self, call: Call) -> Answer:
-        return tasks.task_status(self._backend, self._session(call), call)
+        return statuses.task_status(self._site, self._session(call), call)
 
     def _search(self, call: Call) -> Answer:
-        return tasks.search(self._backend, self._session(call), call)
+        return statuses.search(self._site, self._session(call), call)
 
     def _user(self, call: Call) -> Answer:
-        return user.update(self._backend, self._session(call), call)
+        return user.update(self._site, self._session(call), call)

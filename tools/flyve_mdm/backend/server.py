@@ -5,33 +5,32 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
-
 from flyve_mdm import keeper
-from flyve_mdm.backend import admin, invitation
+from flyve_mdm.backend import invitation, web
+from flyve_mdm.backend.admin import Commands
 from flyve_mdm.backend.administration import Administration
-from flyve_mdm.backend.broker import start_broker
+from flyve_mdm.backend.broker import Broker, find_mosquitto
 from flyve_mdm.backend.certificates import Certificates, issue
-from flyve_mdm.backend.deployments import Deployments
-from flyve_mdm.backend.events import EventLog, Log
+from flyve_mdm.backend.events import EventLog, SharedList
 from flyve_mdm.backend.listener import Listener
 from flyve_mdm.backend.model import Agent, State
 from flyve_mdm.backend.ntp import NtpServer
 from flyve_mdm.backend.options import Fault, Options
-from flyve_mdm.backend.web import RestApp
+from flyve_mdm.backend.reports import Reports
+from flyve_mdm.backend.site import Site
+from flyve_mdm.backend.tasks import Tasks
 from flyve_mdm.backend.webserver import WebServer
 
 
-class Backend(Administration, Deployments):
+class Backend:
     """A simulated Flyve MDM backend; use it as a context manager, or start() and stop() it.
 
-    Switches are the fields of Options, and may be changed later on `options`.
+    Switches are the fields of Options, and may be changed later on `options`. What an
+    administrator does is in `admin` and `tasks`, which are there after start().
     """
 
     def __init__(
@@ -49,9 +48,8 @@ class Backend(Administration, Deployments):
         self._ntp_port = ntp_port
         self.state = State()
         self.events = EventLog(self.state.changed)
-        self.requests = Log(self.state.changed)
+        self.requests = SharedList(self.state.changed)
         self.name = reachable_name(host)
-        self.mqtt_host, self.mqtt_tls = self.name, tls
         self.certificates: Certificates | None = None
         self._closing = contextlib.ExitStack()
 
@@ -75,22 +73,27 @@ class Backend(Administration, Deployments):
                 options.broker_persistence,
             )  # fmt: skip
             stack.callback(self.broker.stop)
-            self.listener = Listener(self)
+            self.listener = Listener(self.broker, self.events)
             stack.callback(self.listener.stop)
-            self.listener.start()
+            self.site = Site(
+                self.state, options, self.events, self.broker, self.listener.publish,
+                self.listener.flush, self.name, self._tls,
+            )  # fmt: skip
+            self.listener.start(Reports(self.site).take)
             self.ntp_server = NtpServer(options, self._host, self._ntp_port)
             stack.callback(self.ntp_server.stop)
             self.second_ntp_server = NtpServer(options, self._host, second=True)
             stack.callback(self.second_ntp_server.stop)
-            rest = RestApp(self)
-            app = Starlette(
-                routes=[Mount("/flyve-admin", admin.application(self)), Mount("/", rest)]
-            )
+            self.admin = Administration(self.site)
+            self.tasks = Tasks(self.site, self.admin)
+            commands = Commands(self.site, self.admin, self.tasks)
+            app = web.application(self.site, self.requests, commands)
             chain = self.certificates and self.certificates.chain
             key = self.certificates and self.certificates.key
             self.web = WebServer(app, self._host, self._port, chain, key)
             self.web.start()
             stack.callback(self.web.stop)
+            self.site.port = self.web.port
             self._publish_manifest()
             self._closing = stack.pop_all()
 
@@ -100,29 +103,23 @@ class Backend(Administration, Deployments):
 
     def _publish_manifest(self) -> None:
         if self.options.rules != "C":
-            slash = "/" if self.options.rules == "A" else ""
-            topic = f"{slash}FlyvemdmManifest/Status/Version"
-            self.listener.publish(topic, {"version": "2.0.0"}, True)
+            topic = f"{self.site.slash}FlyvemdmManifest/Status/Version"
+            self.site.publish(topic, {"version": "2.0.0"}, True)
 
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http{'s' if self._tls else ''}://{self.name}:{self.web.port}"
+        return self.site.origin
 
     @property
     def url(self) -> str:
         """The base of the REST interface, as deeplinks hold it."""
-        return f"{self.origin}/" if self.options.documented else f"{self.origin}/apirest.php"
+        return self.site.url
 
     @property
     def admin_url(self) -> str:
         """The base of the administrator's interface."""
         return f"{self.origin}/flyve-admin"
-
-    @property
-    def mqtt_port(self) -> int:
-        """The broker's port for agents."""
-        return self.broker.port
 
     @property
     def ntp(self) -> str:
@@ -150,26 +147,13 @@ class Backend(Administration, Deployments):
         with self.state.changed:
             return list(self.state.agents.values())
 
-    def invite(
-        self,
-        email: str,
-        name: str = "Help desk",
-        phone: str = "+33 1 23 45 67 89",
-        website: str = "https://support.example.org",
-        support_email: str = "support@example.org",
-        firstname: str | None = None,
-        realname: str | None = None,
-    ) -> str:
-        """Invite a person; returns the deeplink, whose form `options.deeplink` chooses."""
-        return invitation.invite(
-            self, email, name, phone, website, support_email, firstname, realname
-        )
+    def invite(self, email: str, *helpdesk: str, **fields: str) -> str:
+        """Invite a person, see invitation.invite(); returns the deeplink."""
+        return invitation.invite(self.site, email, *helpdesk, **fields)
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float = 10.0) -> Any:
         """Wait until `predicate()` is true; returns its last value."""
-        deadline = time.monotonic() + timeout
-        with self.state.changed:
-            return self.state.changed.wait_for(predicate, max(0, deadline - time.monotonic()))
+        return self.state.wait_for(predicate, timeout)
 
     def wait_event(self, kind: str, timeout: float = 10.0, **detail: Any) -> bool:
         """Wait for an event of this kind whose detail holds these values."""
@@ -216,3 +200,24 @@ def reachable_name(host: str) -> str:
             return probe.getsockname()[0]
         except OSError:
             return "127.0.0.1"
+
+
+def start_broker(
+    kind: str,
+    folder: Path,
+    host: str,
+    port: int,
+    tls: Certificates | None,
+    persistence: bool = False,
+) -> Broker:
+    """Start mosquitto, or amqtt when mosquitto is missing; raises RuntimeError."""
+    program = find_mosquitto()
+    if kind == "mosquitto" and program is None:
+        raise RuntimeError("mosquitto was not found: install it, or choose the broker amqtt")
+    if kind == "amqtt" or program is None:
+        from flyve_mdm.backend.broker_amqtt import Amqtt
+
+        return Amqtt(host, port, tls)
+    from flyve_mdm.backend.broker_mosquitto import Mosquitto
+
+    return Mosquitto(program, folder, host, port, tls, persistence)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flyve_mdm.backend.enrollment import DENIED
 from flyve_mdm.backend.glpi import Answer, Call, GlpiError
 from flyve_mdm.backend.model import DEVICE, GUEST, Session
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
+from flyve_mdm.backend.site import Site
 
 _COLUMNS = ("firstname", "realname", "phone", "phone2")
 
 
-def update(backend: Backend, session: Session, call: Call) -> Answer:
+def update(site: Site, session: Session, call: Call) -> Answer:
     """Update an account; neither guests nor agents may, unless the account's `may_update`."""
-    with backend.state.changed:
-        user = backend.state.users.get(call.item_id)
+    with site.state.changed:
+        user = site.state.users.get(call.item_id)
         if user is None:
             raise GlpiError(404, "ERROR_ITEM_NOT_FOUND", "Item not found")
         if call.method not in ("PUT", "PATCH"):
             raise GlpiError(401, "ERROR_RIGHT_MISSING", DENIED)
         fields = call.input()
         if session.profile in (GUEST, DEVICE, 1) and not session.user.may_update:
-            backend.events.add("user update refused", login=user.login)
+            site.events.add("user update refused", login=user.login)
             raise GlpiError(400, "ERROR_GLPI_UPDATE", DENIED)
         for name in _COLUMNS:
             if name in fields:
@@ -41,5 +37,5 @@ def update(backend: Backend, session: Session, call: Call) -> Answer:
             chosen = emails.get(str(fields.get("_default_email")))
             if chosen in user.emails:
                 user.emails.sort(key=lambda address: address != chosen)
-        backend.events.add("user updated", login=user.login)
+        site.events.add("user updated", login=user.login)
     return Answer.of([{str(user.id): True, "message": ""}])

@@ -7,17 +7,17 @@ import http
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Mount
 
-from flyve_mdm.backend.events import Request
+from flyve_mdm.backend import admin
+from flyve_mdm.backend.events import Request, SharedList
 from flyve_mdm.backend.glpi import Answer, Call
 from flyve_mdm.backend.options import Fault
 from flyve_mdm.backend.rest import Rest
-
-if TYPE_CHECKING:
-    from flyve_mdm.backend.server import Backend
+from flyve_mdm.backend.site import Site
 
 _BODY_LIMIT = 16 * 1024 * 1024
 _STICKS = "SERVERID"  # a balancer's cookie
@@ -27,12 +27,18 @@ _NOTICE = (
 )
 
 
+def application(site: Site, requests: SharedList, commands: admin.Commands) -> Starlette:
+    """All that the web server answers: the administrator's interface, and REST."""
+    inner = Mount("/flyve-admin", admin.application(commands))
+    return Starlette(routes=[inner, Mount("/", RestApp(site, requests))])
+
+
 class RestApp:
     """The ASGI application of the REST interface."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._rest = Rest(backend)
+    def __init__(self, site: Site, requests: SharedList) -> None:
+        self._site, self._requests = site, requests
+        self._rest = Rest(site)
         self._last = 2  # node
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
@@ -42,7 +48,7 @@ class RestApp:
         query = scope["query_string"].decode("latin-1")
         method, path = scope["method"], scope["path"]
         seen = Request(time.time(), method, path, query, headers, body, scope["http_version"])
-        self._backend.requests.append(seen)
+        self._requests.append(seen)
         call = Call.parse(method, path, query, headers, body)
         call.node = self._node(headers)
         fault = self._fault(method, call.endpoint)
@@ -53,9 +59,9 @@ class RestApp:
         if kind == "delay":
             await asyncio.sleep(fault.seconds)
         answer = _instead(fault) or await run_in_threadpool(self._rest.answer, call)
-        if self._backend.options.sticky:
+        if self._site.options.sticky:
             answer.headers["Set-Cookie"] = f"{_STICKS}={call.node}; Path=/; HttpOnly"
-        if self._backend.options.php_notice and "json" in answer.headers.get("Content-Type", ""):
+        if self._site.options.php_notice and "json" in answer.headers.get("Content-Type", ""):
             answer = _noticed(answer)
         seen.status = answer.status
         if kind == "delay-after":
@@ -67,7 +73,7 @@ class RestApp:
 
     def _node(self, headers: dict[str, str]) -> int:
         """The node that gets a request: that of its cookie, else the other one in turn."""
-        if not self._backend.options.sticky:
+        if not self._site.options.sticky:
             return 0
         for pair in headers.get("cookie", "").split("; "):
             name, _, value = pair.partition("=")
@@ -77,12 +83,12 @@ class RestApp:
         return self._last
 
     def _fault(self, method: str, endpoint: str) -> Fault | None:
-        with self._backend.state.changed:
-            for fault in self._backend.options.faults:
+        with self._site.state.changed:
+            for fault in self._site.options.faults:
                 if fault.matches(method, endpoint):
                     if fault.times is not None:
                         fault.times -= 1
-                    self._backend.events.add("fault", endpoint=endpoint, fault=fault.kind)
+                    self._site.events.add("fault", endpoint=endpoint, fault=fault.kind)
                     return fault
         return None
 

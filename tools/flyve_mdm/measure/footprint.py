@@ -110,7 +110,7 @@ def _since(before: Counters, run: Run) -> Wear:
 
 def _download(rig: Rig, size: int) -> None:
     data = random.Random(size).randbytes(size)
-    task = rig.backend.deploy_file(rig.backend.agents[0].id, data, name="bench.bin")
-    status = rig.backend.wait_task(task, _WAIT)
+    task = rig.backend.tasks.deploy_file(rig.backend.agents[0].id, data, name="bench.bin")
+    status = rig.backend.tasks.wait_task(task, _WAIT)
     if status != "done":
         raise RuntimeError(f"the download ended as {status}")

@@ -48,7 +48,7 @@ class Fetcher:
 
     def offer(self, size: int) -> None:
         """Uploads a file, which the board is then to fetch."""
-        self.file = self.backend.add_file(random.Random(size).randbytes(size), "bench.bin")
+        self.file = self.backend.tasks.add_file(random.Random(size).randbytes(size), "bench.bin")
 
     def run(self, way: str) -> float:
         """Seconds that one way takes, on flash as it was at first."""

@@ -56,11 +56,12 @@ def _obeys(rig: Rig) -> bool:
     agent = next(agent.id for agent in backend.agents if agent.online)
     data = random.Random(agent).randbytes(_FILE)
     return bool(
-        backend.ping(agent)
-        and backend.geolocate(agent)
-        and backend.inventory(agent)
-        and backend.wait_task(backend.deploy_file(agent, data, name="f.bin"), _WAIT) == "done"
-        and backend.unenroll(agent)
+        backend.admin.ping(agent)
+        and backend.admin.geolocate(agent)
+        and backend.admin.inventory(agent)
+        and backend.tasks.wait_task(backend.tasks.deploy_file(agent, data, name="f.bin"), _WAIT)
+        == "done"
+        and backend.admin.unenroll(agent)
     )
 
 

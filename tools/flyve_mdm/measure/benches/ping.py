@@ -49,7 +49,7 @@ def _row(what: str, times: list[float], idle: float) -> Row:
 
 def _ping(rig: Rig, agent: int) -> float:
     begin = time.monotonic()
-    if not rig.backend.ping(agent, 10):
+    if not rig.backend.admin.ping(agent, 10):
         raise RuntimeError("no answer to a Ping within 10 s")
     return time.monotonic() - begin
 
@@ -92,13 +92,13 @@ class _Download:
     def __init__(self, rig: Rig, agent: int):
         data = random.Random(_SIZE).randbytes(_SIZE)
         self._rig = rig
-        self._task = rig.backend.deploy_file(agent, data, name="ping.bin")
+        self._task = rig.backend.tasks.deploy_file(agent, data, name="ping.bin")
         self._waiter = threading.Thread(target=self._wait)
         self._waiter.start()
         self.over = False
 
     def _wait(self) -> None:
-        self._status = self._rig.backend.wait_task(self._task, 60)
+        self._status = self._rig.backend.tasks.wait_task(self._task, 60)
         self.over = True
 
     def __enter__(self) -> _Download:
