@@ -20,7 +20,7 @@ import pytest
 
 from flyve_mdm import ROOT
 from flyve_mdm.build import firmware, libraries, toolchain
-from flyve_mdm.micropython.board_port import VirtualBoard
+from flyve_mdm.micropython.board_port import BoardPort
 from flyve_mdm.micropython.child import Hang, Stopped
 from flyve_mdm.micropython.process import MARK, Interpreter, UnixPort
 
@@ -60,7 +60,7 @@ class UnitFile(pytest.File):
 
     def setup(self):
         chosen = [item.name for item in self.session.items if item.parent is self]
-        kind = VirtualBoard if self.settings.get("BOARD") else UnixPort
+        kind = BoardPort if self.settings.get("BOARD") else UnixPort
         port = kind(self.settings.get("HEAP"), self.settings.get("DEADLINE", _DEADLINE))
         self.results = _Results(chosen, port.run(self.path, chosen))
         first = self.results.read()
@@ -184,6 +184,6 @@ def upy(request):
     """
     wanted = {name: getattr(request.module, name, None) for name in ("HEAP", "DEADLINE")}
     settings = {name.lower(): value for name, value in wanted.items() if value}
-    settings["port"] = VirtualBoard if getattr(request.module, "BOARD", False) else UnixPort
+    settings["port"] = BoardPort if getattr(request.module, "BOARD", False) else UnixPort
     with Interpreter(Path(request.module.__file__).parent / "inside", **settings) as interpreter:
         yield interpreter

@@ -17,15 +17,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from flyve_mdm import keeper, options
 from flyve_mdm.backend.server import Backend
+from flyve_mdm.board import invited
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.board.run import Run
 from flyve_mdm.build import firmware, libraries, pure, toolchain
-from flyve_mdm.text import for_board, lines
+from flyve_mdm.text import lines
 from flyve_mdm.timeline import Timeline
 
 EMAIL = "ada@example.org"
-SSID, PSK = "flyve", "flyve-demo"
 _WAIT = 20  # seconds for one step
 _CHUNK = 32768  # bytes of one Range request: small, so that there is something to see
 _FILE = 1_000_000
@@ -104,10 +104,7 @@ class Story:
             "email": EMAIL, "ntp": [self.backend.ntp], "keepalive": 10, "chunk": _CHUNK,
             "reconnect_spread": 1, "erase_on_unenroll": True,
         }  # fmt: skip
-        files = {"/deeplink": link.encode(), "/config.json": for_board(settings, "settings")}
-        if self.backend.ca_der:
-            files["/ca.der"] = self.backend.ca_der.read_bytes()
-        self.board.change(files, {("flyve", "wifi"): for_board([[SSID, PSK]], "wifi")})
+        invited.invite(self.board, link, settings, self.backend.ca_der)
         self.timeline.tell("demo", f"deeplink on the flash: {link[:44]}...")
 
     def play(self) -> None:
@@ -226,7 +223,7 @@ def demo(generation: str, plain: bool, svg: Path | None) -> None:
         raise click.ClickException(str(error)) from None
     timeline = Timeline(drawn=svg is not None)
     with keeper.folder("flyve-demo-") as folder:
-        board = VirtualBoard.create(folder / "board", aps={SSID: PSK})
+        board = invited.create(folder / "board")
         board.deploy()
         tls = "http, MQTT" if plain else "https, MQTT over TLS"
         timeline.tell("demo", f"a virtual ESP32 and a simulated backend ({generation}, {tls})")

@@ -22,7 +22,7 @@ from pathlib import Path
 from flyve_mdm import keeper
 from flyve_mdm.board.bootloader import Boot
 from flyve_mdm.board.folder import BoardError, Folder
-from flyve_mdm.board.interpreter import Interpreter
+from flyve_mdm.board.launcher import Launcher
 from flyve_mdm.board.wire import Repl, Terminal, Wire
 
 EXIT_CUT = 75
@@ -42,11 +42,11 @@ class End:
 
 
 @dataclass(frozen=True)
-class Run:
+class Shared:
     """What all lives of one run share."""
 
     folder: Folder
-    interpreter: Interpreter
+    launcher: Launcher
     lock: int
     wake: socket.socket  # brings what is done to power and EN pin
     wire: Wire | None
@@ -72,7 +72,7 @@ class Life:
 
     def __init__(
         self,
-        run: Run,
+        run: Shared,
         cause: int,
         boot: Boot,
         former: "Life | None",
@@ -194,7 +194,7 @@ class Life:
             "torn": run.torn,
         }
         if not run.wire:
-            child = run.interpreter.start(settings, run.heap, run.lock)
+            child = run.launcher.start(settings, run.heap, run.lock)
             self._console = child.stdout.fileno()
             self._ours.callback(child.stdout.close)
             return child
@@ -204,7 +204,7 @@ class Life:
         self._console = self._terminal.master
         self._repl = Repl(run.wire, self._terminal, self._raw)
         settings.update(isig=termios.ISIG, raw=self._raw)
-        return run.interpreter.start(settings, run.heap, run.lock, self._terminal.slave)
+        return run.launcher.start(settings, run.heap, run.lock, self._terminal.slave)
 
     def _open(self, stack, path: Path) -> int:
         try:

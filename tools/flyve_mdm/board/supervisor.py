@@ -12,8 +12,8 @@ from pathlib import Path
 
 from flyve_mdm.board.bootloader import Bootloader
 from flyve_mdm.board.folder import Folder
-from flyve_mdm.board.interpreter import Interpreter
-from flyve_mdm.board.life import POWER_ON, SOFT_RESET, End, Life, Run, switched
+from flyve_mdm.board.launcher import Launcher
+from flyve_mdm.board.life import POWER_ON, SOFT_RESET, End, Life, Shared, switched
 from flyve_mdm.board.wire import Wire
 
 
@@ -85,13 +85,13 @@ class Supervisor:
         """Runs the board until it is off and returns the exit code."""
         try:
             with self._folder.lock() as lock, contextlib.ExitStack() as stack:
-                interpreter = Interpreter()
+                launcher = Launcher()
                 if self._port:
                     self._wire = Wire(self._port)
                     stack.callback(self._wire.close)
-                run = Run(
+                run = Shared(
                     folder=self._folder,
-                    interpreter=interpreter,
+                    launcher=launcher,
                     lock=lock,
                     wake=self._wake,
                     wire=self._wire,
@@ -132,7 +132,7 @@ class Supervisor:
             file.seek(40)
             file.write(state)
 
-    def _boots(self, run: Run) -> int:
+    def _boots(self, run: Shared) -> int:
         cause, life = POWER_ON, None
         while True:
             if cause != SOFT_RESET:  # which does not leave the interpreter

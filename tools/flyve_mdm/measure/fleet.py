@@ -17,12 +17,11 @@ from rich.progress import Progress
 
 from flyve_mdm import keeper, text
 from flyve_mdm.backend.server import Backend
-from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board import invited
 from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.board.run import Run
 from flyve_mdm.build import firmware, libraries, toolchain
 
-SSID, PSK = "flyve", "flyve-demo"
 _LARGEST = 200
 _AT_ONCE = 2  # boards on their way to online, for each core: they are bound by it
 _WAIT = 60  # seconds for one board
@@ -40,12 +39,12 @@ class Summary:
     memory: int | None
 
 
-class Fleet:
+class BoardFleet:
     """Boards in a folder, and the backend that invites them."""
 
     def __init__(self, folder: Path, backend: Backend, heap: int):
         self._folder, self._backend, self._heap = folder, backend, heap
-        self._template = VirtualBoard.create(folder / "template", aps={SSID: PSK})
+        self._template = invited.create(folder / "template")
         self._template.deploy()
         self.runs: list[Run] = []
         self._images: set[str] = set()
@@ -53,17 +52,11 @@ class Fleet:
     def start(self) -> Run:
         """Makes one more board, a copy of the first in all but its MAC address, and starts it."""
         number = len(self.runs) + 1
-        board = VirtualBoard.create(self._folder / f"board{number}", aps={SSID: PSK})
+        board = invited.create(self._folder / f"board{number}")
         shutil.copyfile(self._template.path / "flash.img", board.path / "flash.img")
         email = f"fleet{number}@example.org"
         settings = {"email": email, "ntp": [self._backend.ntp], "log_level": "info"}
-        files = {
-            "/deeplink": self._backend.invite(email).encode(),
-            "/config.json": text.for_board(settings, "the settings"),
-        }
-        if self._backend.ca_der:
-            files["/ca.der"] = self._backend.ca_der.read_bytes()
-        board.change(files, {("flyve", "wifi"): text.for_board([[SSID, PSK]], "the network")})
+        invited.invite(board, self._backend.invite(email), settings, self._backend.ca_der)
         self._images.add(str((board.path / "flash.img").resolve()))
         run = board.start(heap=self._heap)
         self.runs.append(run)
@@ -91,7 +84,7 @@ class Fleet:
 
     def memory(self) -> int | None:
         """Resident bytes of a board's interpreter, on average."""
-        found = [_resident(process) for process in _processes(self._images)]
+        found = [_resident(process) for process in processes(self._images)]
         return sum(found) // len(found) if found else None
 
 
@@ -103,8 +96,8 @@ def _outcome(run: Run) -> str | None:
         return str(error)
 
 
-def _processes(images: set[str]) -> Iterator[Path]:
-    # A board's process is the one that has its flash open.
+def processes(images: set[str]) -> Iterator[Path]:
+    """The boards' entries in /proc: a board's process is the one that has its flash open."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             links = {os.readlink(link) for link in (process / "fd").iterdir()}
@@ -122,7 +115,7 @@ def run_fleet(boards: int, tls: bool, heap: int, told=lambda problem: None) -> S
         keeper.folder("flyve-fleet-") as folder,
         Backend(tls=tls) as backend,
     ):
-        fleet = Fleet(folder, backend, heap)
+        fleet = BoardFleet(folder, backend, heap)
         begin = time.monotonic()
         try:
             failed = 0

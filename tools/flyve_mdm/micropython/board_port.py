@@ -23,7 +23,7 @@ _DEFAULT_HEAP = "1M"
 _POWER_ON = 1
 
 
-class VirtualBoard(UnixPort):
+class BoardPort(UnixPort):
     """The unix port as an ESP32. machine.reset() and a power cut end it like a crash."""
 
     def start(self, workshop: Workshop, statement: str) -> Child:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from flyve_mdm.board.run import Run
 from flyve_mdm.measure.benches.rig import SCRIPTS, Rig, broker
 from flyve_mdm.measure.benches.row import Row
-from flyve_mdm.micropython.board_port import VirtualBoard
+from flyve_mdm.micropython.board_port import BoardPort
 from flyve_mdm.micropython.process import Interpreter
 
 _RUNS = 5
@@ -50,7 +50,7 @@ def _rates() -> Iterator[Row]:
 def _durable() -> Row:
     """On littlefs on an image file: what the code costs, without the time that flash takes."""
     rates: dict[str, list[float]] = {"durable": [], "link": []}
-    with broker() as port, Interpreter(SCRIPTS, deadline=60, port=VirtualBoard) as upy:
+    with broker() as port, Interpreter(SCRIPTS, deadline=60, port=BoardPort) as upy:
         for _ in range(_RUNS):
             for name, found in rates.items():
                 found.append(upy.call("publish", name, "127.0.0.1", port, _DURABLE))

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import requests
 
@@ -26,6 +25,7 @@ from flyve_mdm.measure.benches.rig import (
     smallest,
 )  # fmt: skip
 from flyve_mdm.measure.benches.row import Row
+from flyve_mdm.measure.fleet import processes
 from flyve_mdm.micropython.process import Interpreter
 
 _DOCUMENT = 1_000_000  # bytes of getFullSession
@@ -124,13 +124,6 @@ def _online(rig: Rig, tls: bool) -> Iterator[Row]:
 
 
 def _descriptors(board: VirtualBoard) -> int:
-    """How many files and sockets the board's process has open: it is the one with its flash."""
-    flash = str((board.path / "flash.img").resolve())
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            opened = [os.readlink(entry) for entry in (process / "fd").iterdir()]
-        except OSError:
-            continue  # gone meanwhile, or somebody else's
-        if flash in opened and process.name != str(os.getpid()):
-            return len(opened)
-    raise RuntimeError("no process has the board's flash open")
+    """How many files and sockets the board's process has open."""
+    (process,) = processes({str((board.path / "flash.img").resolve())})
+    return len(list((process / "fd").iterdir()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import socket
 import subprocess
@@ -19,12 +18,12 @@ import click
 from flyve_mdm import keeper
 from flyve_mdm.backend.broker import find_mosquitto, free_port
 from flyve_mdm.backend.server import Backend
+from flyve_mdm.board import invited
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.build import firmware
 
 SCRIPTS = Path(__file__).parent / "inside"
 KIB = 1024
-SSID, PSK = "flyve", "flyve-demo"
 # The interpreter without the start-up of its console script, as the board's supervisor does it.
 _START = """
 import os, sys
@@ -66,19 +65,13 @@ class Rig:
         """A new board with an invitation; `beside`: see beside(). With `probe`, inside/probe.py
         runs there and makes the agent reconnect that often."""
         self._count += 1
-        board = VirtualBoard.create(self._folder / f"board{self._count}", aps={SSID: PSK})
+        board = invited.create(self._folder / f"board{self._count}")
         board.deploy()
-        board.set_air({SSID: PSK}, connect_ms=0)
+        board.set_air({invited.SSID: invited.PSK}, connect_ms=0)
         email = f"user{self._count}@example.org"
         self.settings = {"email": email, "ntp": [self.backend.ntp], "reconnect_spread": 0}
         self.settings.update(settings)
-        files = {
-            "/deeplink": self.backend.invite(email).encode(),
-            "/config.json": json.dumps(self.settings).encode(),
-        }
-        if self.backend.ca_der:
-            files["/ca.der"] = self.backend.ca_der.read_bytes()
-        board.change(files, {("flyve", "wifi"): json.dumps([[SSID, PSK]]).encode()})
+        invited.invite(board, self.backend.invite(email), self.settings, self.backend.ca_der)
         if probe is not None:
             self.beside(board, "probe", probe)
         elif beside:

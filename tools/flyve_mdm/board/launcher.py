@@ -38,7 +38,7 @@ sys.exit(micropython_run.run_main(argv))
 """
 
 
-class Interpreter:
+class Launcher:
     """The interpreter to use: that of the package, or MICROPYTHON's. Raises BoardError."""
 
     def __init__(self):
