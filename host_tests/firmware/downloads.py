@@ -1,4 +1,4 @@
-"""A board that does nothing but download, a real backend, and a proxy between them."""
+"""A board that does nothing but download, a real backend, and a front between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from flyve_mdm.backend.model import DEVICE, User, token
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
-from host_tests.kit.http_proxy import Proxy
+from host_tests.kit.peers.front import Front
 
 DRIVER = Path(__file__).parent / "inside" / "driver.py"
 PATH = "/files/a/b.bin"
@@ -21,12 +21,12 @@ LARGE = 1_000_000
 
 
 class Site:
-    """A backend with an agent's account, and a board behind a proxy."""
+    """A backend with an agent's account, and a board before its front."""
 
     def __init__(self, folder: Path, template: Path, **backend):
         self.backend = Backend(**backend)
         self.backend.start()
-        self.proxy = Proxy(self.backend.web.port)
+        self.front = Front(self.backend.web.port)
         account = {"login": "agent", "emails": [], "api_token": token(40), "profiles": [DEVICE]}
         self.token = self.backend.state.add("users", User, **account).api_token
         shutil.copytree(template, folder)
@@ -46,7 +46,7 @@ class Site:
 
     def prepare(self, fresh: bool = False, **params) -> None:
         """Tells the board what to do when it starts; `fresh`: without the file of before."""
-        origin = self.backend.origin if self.tls else f"http://127.0.0.1:{self.proxy.port}"
+        origin = self.backend.origin if self.tls else f"http://127.0.0.1:{self.front.port}"
         self._params = {
             "url": f"{origin}/apirest.php",
             "token": self.token,
@@ -120,7 +120,7 @@ class Site:
     def close(self) -> None:
         if self.run:
             self.run.kill()
-        self.proxy.close()
+        self.front.close()
         self.backend.stop()
 
 

@@ -49,11 +49,11 @@ def test_a_connection_cut_after_a_byte_of_the_body(make_site, mode):
 
 
 def _one_cut(site, data, *places):
-    site.proxy.requests.clear()
-    site.proxy.edit = edit = cut_at(*places)
+    site.front.requests.clear()
+    site.front.edit = edit = cut_at(*places)
     assert site.fetch(fresh=True) == data, (len(data), places)
     assert edit.due == []
-    sent = sum(part.sent for part in site.proxy.parts)
+    sent = sum(part.sent for part in site.front.parts)
     assert sent - len(data) <= len(places), (len(data), places)
 
 
@@ -61,7 +61,7 @@ def test_a_connection_cut_in_the_headers(site):
     data = content(40000)
     site.offer(data)
     heads = []
-    site.proxy.edit = lambda request, answer: heads.append(len(answer.head))
+    site.front.edit = lambda request, answer: heads.append(len(answer.head))
     assert site.fetch() == data
     for place in [0, 8, 11, 12, *sample("headers", range(min(heads)), 3)]:
         cuts = [place]
@@ -70,11 +70,11 @@ def test_a_connection_cut_in_the_headers(site):
             if request.bytes_wanted and request.begin and cuts:
                 answer.limit = cuts.pop()
 
-        site.proxy.edit = edit
-        site.proxy.requests.clear()
+        site.front.edit = edit
+        site.front.requests.clear()
         assert site.fetch(fresh=True, chunk=16384) == data, place
         assert cuts == []
-        assert sum(part.sent for part in site.proxy.parts) == len(data)
+        assert sum(part.sent for part in site.front.parts) == len(data)
 
 
 def test_a_connection_cut_in_the_json_form_is_worth_another_try(site):
@@ -87,7 +87,7 @@ def test_a_connection_cut_in_the_json_form_is_worth_another_try(site):
             if b"PluginFlyvemdmFile" in request.raw and cuts:
                 answer.limit = cuts.pop()
 
-        site.proxy.edit = edit
+        site.front.edit = edit
         assert site.fetch(fresh=True, attempts=2) == data, (place, site.log)
 
 
@@ -104,13 +104,13 @@ def test_a_connection_cut_after_any_byte_of_the_body(make_site, mode, size):
     for begin in range(0, len(groups), 100):
         some = groups[begin : begin + 100]
         edits = [cut_at(*group) for group in some]
-        site.proxy.requests.clear()
+        site.front.requests.clear()
         files = [site.offer(data) for _ in some]
         of = {file.id: edit for file, edit in zip(files, edits, strict=True)}
-        site.proxy.edit = lambda r, answer, of=of: of.get(r.item, ignore)(r, answer)
+        site.front.edit = lambda r, answer, of=of: of.get(r.item, ignore)(r, answer)
         site.fetch_all(files, 600)
         assert all(e.due == [] for e in edits)
-        sent = sum(part.sent for part in site.proxy.parts)
+        sent = sum(part.sent for part in site.front.parts)
         cuts = sum(len(group) for group in some)
         assert sent - size * len(some) <= cuts
 
@@ -133,19 +133,19 @@ def _power_cut_after(site, data, place):
             answer.cut_body(place - request.begin)
             answer.hold = True
 
-    site.proxy.edit = edit
-    site.proxy.requests.clear()
+    site.front.edit = edit
+    site.front.requests.clear()
     site.prepare(count=True)
     run = site.start()
     until(lambda: received(run.log) == place)
     run.kill()
     assert site.stored() is None
-    before = len(site.proxy.parts)
-    site.proxy.edit = None
+    before = len(site.front.parts)
+    site.front.edit = None
     assert site.fetch() == data
-    begin = site.proxy.parts[before].begin if len(site.proxy.parts) > before else len(data)
+    begin = site.front.parts[before].begin if len(site.front.parts) > before else len(data)
     assert place - begin <= TWICE, (len(data), place)
-    again = sum(part.sent for part in site.proxy.parts) - len(data)
+    again = sum(part.sent for part in site.front.parts) - len(data)
     assert again <= TWICE, (len(data), place)
 
 
@@ -163,19 +163,19 @@ def power_cuts(site, size, torn, places=None, salt=0):
     for place in places(writes) if places else range(1, writes + 1):
         where = f"size {size}, write {place} of {writes}, torn {torn}"
         site.restore()
-        site.proxy.requests.clear()
+        site.front.requests.clear()
         site.finish(cut_after=place, torn=torn)
         assert site.code == CUT, where
         assert site.stored() in (old, data), where
         read = site.received()
-        before = len(site.proxy.parts)
+        before = len(site.front.parts)
         site.finish()
         assert site.code == 0, where
         assert site.stored() == data, where
         assert site.done()[-1][2] == sha256(data), where
         assert site.leftovers() == [], where
         assert read + site.received() - size <= TWICE, where
-        parts = site.proxy.parts[before:]
+        parts = site.front.parts[before:]
         assert read - (parts[0].begin if parts else size) <= TWICE, where
 
 

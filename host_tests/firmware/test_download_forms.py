@@ -14,7 +14,7 @@ BEGIN = "Mon, 02 Nov 2026 08:00:00 GMT"
 
 def edit_parts(site, change):
     """Edits the answers that bring bytes."""
-    site.proxy.edit = lambda request, answer: request.bytes_wanted and change(request, answer)
+    site.front.edit = lambda request, answer: request.bytes_wanted and change(request, answer)
 
 
 def silent(site, **options):
@@ -53,7 +53,7 @@ def test_a_size_that_php_does_not_know_is_had_from_the_answer(site, size):
         if not request.bytes_wanted:
             answer.body = answer.body.replace(b'"filesize":70000', b'"filesize":' + size)
 
-    site.proxy.edit = edit
+    site.front.edit = edit
     assert site.fetch() == DATA
 
 
@@ -69,7 +69,7 @@ def test_without_a_content_range_the_length_of_a_whole_answer_is_the_size(site):
 
     edit_parts(site, change)
     assert site.fetch(chunk=16384) == DATA
-    assert len(site.proxy.parts) == 1
+    assert len(site.front.parts) == 1
 
 
 # A35
@@ -84,7 +84,7 @@ def test_an_untold_total_of_a_part_is_had_from_a_request_for_all(site):
 
     edit_parts(site, change)
     assert site.fetch(chunk=16384) == DATA
-    assert [(part.begin, part.end) for part in site.proxy.parts] == [(0, 16384), (0, None)]
+    assert [(part.begin, part.end) for part in site.front.parts] == [(0, 16384), (0, None)]
 
 
 # A35
@@ -99,7 +99,7 @@ def test_a_size_that_nothing_tells_fails_by_name(site):
     edit_parts(site, change)
     assert site.fetch() is None
     assert "the server does not tell the size of PluginFlyvemdmFile/1" in site.failure()
-    assert len(site.proxy.parts) == 4
+    assert len(site.front.parts) == 4
 
 
 # A35
@@ -108,9 +108,9 @@ def test_a_download_without_a_told_size_goes_on_after_a_power_cut(site):
     site.prepare(count=True)
     site.finish(cut_after=220)
     assert site.leftovers()
-    site.proxy.requests.clear()
+    site.front.requests.clear()
     assert site.fetch() == DATA
-    assert site.proxy.parts[0].begin > 0
+    assert site.front.parts[0].begin > 0
     assert any(re.search(r"goes on at byte \d+ of 70000", line) for line in site.log)
     assert site.leftovers() == []
 

@@ -24,7 +24,7 @@ def edit_parts(site, change):
         if request.bytes_wanted:
             change(request, answer)
 
-    site.proxy.edit = edit
+    site.front.edit = edit
 
 
 def whole_file(site):
@@ -42,7 +42,7 @@ def whole_file(site):
 def test_200_is_read_on_to_its_end_and_not_asked_for_again(offered):
     edit_parts(offered, whole_file(offered))
     assert offered.fetch(chunk=4096) == DATA
-    assert [part.begin for part in offered.proxy.parts] == [0]
+    assert [part.begin for part in offered.front.parts] == [0]
 
 
 def test_200_after_a_cut_is_read_over_up_to_where_we_are(offered):
@@ -55,7 +55,7 @@ def test_200_after_a_cut_is_read_over_up_to_where_we_are(offered):
 
     edit_parts(offered, change)
     assert offered.fetch() == DATA
-    assert [part.begin for part in offered.proxy.parts] == [0, 33_333]
+    assert [part.begin for part in offered.front.parts] == [0, 33_333]
 
 
 def test_200_whose_last_byte_is_lost(site):
@@ -70,7 +70,7 @@ def test_200_whose_last_byte_is_lost(site):
 
     edit_parts(site, change)
     assert site.fetch() == data
-    assert [(p.begin, p.end) for p in site.proxy.parts] == [(0, 16383), (16383, 16385)]
+    assert [(p.begin, p.end) for p in site.front.parts] == [(0, 16383), (16383, 16385)]
 
 
 def test_200_that_always_loses_the_last_byte_fails_with_the_reason(offered):
@@ -83,7 +83,7 @@ def test_200_that_always_loses_the_last_byte_fails_with_the_reason(offered):
     edit_parts(offered, change)
     assert offered.fetch() is None
     assert "the server does not send byte 69999 of 70000" in offered.failure()
-    assert len(offered.proxy.parts) <= 5
+    assert len(offered.front.parts) <= 5
     assert offered.leftovers() == []
 
 
@@ -114,21 +114,21 @@ def test_a_last_byte_that_is_lost_is_fetched_with_the_one_before(offered):
 
     edit_parts(offered, change)
     assert offered.fetch() == DATA
-    last = offered.proxy.parts[-1]
+    last = offered.front.parts[-1]
     assert (last.begin, last.end) == (69_998, 70_000)
 
 
 def test_a_short_body_goes_on_where_it_ended(offered):
     edit_parts(offered, lambda _, answer: answer.cut_body(20_001))
     assert offered.fetch() == DATA
-    assert [part.begin for part in offered.proxy.parts] == [0, 20_001, 40_002, 60_003]
+    assert [part.begin for part in offered.front.parts] == [0, 20_001, 40_002, 60_003]
 
 
 def test_bodies_of_a_few_bytes_do_not_count_for_ever(offered):
     edit_parts(offered, lambda _, answer: answer.cut_body(10))
     assert offered.fetch() is None
     assert "the server does not send byte 40 of 70000" in offered.failure()
-    assert len(offered.proxy.parts) == 4
+    assert len(offered.front.parts) == 4
 
 
 def test_more_bytes_than_were_asked_for_are_left(offered):
@@ -203,7 +203,7 @@ def test_416_of_a_file_of_the_same_length_is_no_verdict(offered):
     edit_parts(offered, refuse_range)
     assert offered.fetch() is None
     assert offered.failure().startswith("RestError NO_BODY")
-    offered.proxy.edit = None
+    offered.front.edit = None
     assert offered.fetch() == DATA
 
 
@@ -215,7 +215,7 @@ def test_416_of_another_length_for_ever_fails_with_the_reason(offered):
     edit_parts(offered, change)
     assert offered.fetch() is None
     assert "does not stay the same" in offered.failure()
-    assert len(offered.proxy.parts) <= 3
+    assert len(offered.front.parts) <= 3
     assert offered.leftovers() == []
 
 
@@ -232,10 +232,10 @@ def test_what_a_gateway_says_of_a_file_is_no_verdict(offered, status, body, byte
             answer.status, answer.body = status, body
             answer.headers = {"content-type": "text/html", "content-length": str(len(body))}
 
-    offered.proxy.edit = change
+    offered.front.edit = change
     assert offered.fetch() is None
     assert offered.failure().split()[0] in ("NetError", "RestError")
-    offered.proxy.edit = None
+    offered.front.edit = None
     assert offered.fetch() == DATA
 
 
@@ -263,7 +263,7 @@ def test_a_server_that_asks_to_wait_is_asked_once(offered):
 
     edit_parts(offered, change)
     assert offered.fetch() is None
-    assert len(offered.proxy.parts) == 1
+    assert len(offered.front.parts) == 1
 
 
 def test_416_of_a_file_that_became_shorter_starts_over(make_site):
@@ -310,7 +310,7 @@ def test_a_part_of_another_time_is_never_used(offered):
         "changed on the server: now 70000 bytes of Mon, 02 Nov 2026 08:00:07 GMT" in line
         for line in offered.log
     )
-    assert [part.begin for part in offered.proxy.parts] == [0, 16_384, *range(0, 70_000, 16_384)]
+    assert [part.begin for part in offered.front.parts] == [0, 16_384, *range(0, 70_000, 16_384)]
 
 
 @pytest.mark.parametrize("aged", [True, False], ids=["later", "in the same second"])
@@ -342,7 +342,7 @@ def test_a_file_that_changes_all_the_time_fails_with_the_reason(offered):
     edit_parts(offered, change)
     assert offered.fetch() is None
     assert "does not stay the same" in offered.failure()
-    assert len(offered.proxy.parts) == 3
+    assert len(offered.front.parts) == 3
     assert offered.leftovers() == []
 
 
@@ -355,12 +355,12 @@ def test_a_redirect_is_told_and_not_followed(offered):
 def test_a_redirect_of_the_bytes_is_told_and_not_followed(offered):
     def change(_, answer):
         answer.status = "302 Found"
-        answer.headers = {"location": f"http://127.0.0.1:{offered.proxy.port}/again"}
+        answer.headers = {"location": f"http://127.0.0.1:{offered.front.port}/again"}
 
     edit_parts(offered, change)
     assert offered.fetch() is None
     assert "the server sends us on to" in offered.failure()
-    assert len(offered.proxy.parts) == 1
+    assert len(offered.front.parts) == 1
 
 
 def test_a_dripping_body_ends_at_its_deadline(offered):
@@ -372,7 +372,7 @@ def test_a_dripping_body_ends_at_its_deadline(offered):
     assert offered.fetch(idle_ms=300) is None
     assert "did not answer in time" in offered.failure()
     assert time.monotonic() - begin < 8
-    assert len(offered.proxy.parts) == 4
+    assert len(offered.front.parts) == 4
 
 
 def test_a_slow_body_that_keeps_coming_is_read_to_its_end(offered):
@@ -381,7 +381,7 @@ def test_a_slow_body_that_keeps_coming_is_read_to_its_end(offered):
 
     edit_parts(offered, change)
     assert offered.fetch(idle_ms=600, chunk=70_000) == DATA
-    assert len(offered.proxy.parts) == 1
+    assert len(offered.front.parts) == 1
 
 
 def test_a_stalled_body_goes_on_after_its_deadline(offered):
@@ -392,7 +392,7 @@ def test_a_stalled_body_goes_on_after_its_deadline(offered):
 
     edit_parts(offered, change)
     assert offered.fetch(idle_ms=400) == DATA
-    assert [part.begin for part in offered.proxy.parts] == [0, 30_000]
+    assert [part.begin for part in offered.front.parts] == [0, 30_000]
 
 
 @pytest.mark.parametrize("name", ["Content-Encoding", "Transfer-Encoding"])
@@ -434,7 +434,7 @@ def test_a_json_form_without_a_usable_size_is_refused(offered, size):
             assert member in answer.body
             answer.body = answer.body.replace(member, b'"filesize":' + size.encode())
 
-    offered.proxy.edit = edit
+    offered.front.edit = edit
     assert offered.fetch() is None
     assert "no size in the JSON form of PluginFlyvemdmFile/1" in offered.failure()
 
@@ -480,7 +480,7 @@ def test_a_server_that_fails_once_is_asked_again(offered):
         if not request.bytes_wanted and b"PluginFlyvemdmFile" in request.raw:
             fault.times = 2
 
-    offered.proxy.edit = edit
+    offered.front.edit = edit
     assert offered.fetch() == DATA
 
 
@@ -505,10 +505,10 @@ def test_a_part_survives_a_server_that_is_away_for_long(offered):
 
     edit_parts(offered, change)
     assert offered.fetch() is None
-    offered.proxy.edit = None
-    offered.proxy.requests.clear()
+    offered.front.edit = None
+    offered.front.requests.clear()
     assert offered.fetch() == DATA
-    assert [part.begin for part in offered.proxy.parts] == [40_000]
+    assert [part.begin for part in offered.front.parts] == [40_000]
 
 
 @pytest.mark.parametrize("size", [1, 4096, 4096 + 4092])  # the latter: where blocks end
@@ -520,9 +520,9 @@ def test_a_part_of_any_size_is_gone_on_with(offered, size):
 
     edit_parts(offered, change)
     assert offered.fetch() is None
-    offered.proxy.edit = None
+    offered.front.edit = None
     assert offered.fetch() == DATA
-    assert offered.proxy.parts[-1].begin >= size
+    assert offered.front.parts[-1].begin >= size
     assert any(f"download: goes on at byte {size} of 70000" in line for line in offered.log)
 
 
@@ -531,12 +531,12 @@ def test_an_old_file_of_the_same_size_is_not_taken_for_the_new_one(offered):
 
     # The headers come once; no byte ever does.
     def change(_, answer):
-        answer.limit = len(answer.head) if len(offered.proxy.parts) == 1 else 0
+        answer.limit = len(answer.head) if len(offered.front.parts) == 1 else 0
 
     edit_parts(offered, change)
     offered.fetch()
     assert offered.leftovers() == ["/part.json"]
-    offered.proxy.edit = None
+    offered.front.edit = None
     assert offered.fetch() == DATA
 
 

@@ -25,7 +25,7 @@ def test_every_size_arrives_byte_exact(make_site, mode):
 def test_no_request_has_a_length_at_which_the_backend_loses_a_byte(site, chunk):
     files = [site.offer(content(size)) for size in (2, 16385, 16386, 32769)]
     site.fetch_all(files, chunk=chunk)
-    lengths = [part.end - part.begin for part in site.proxy.parts]
+    lengths = [part.end - part.begin for part in site.front.parts]
     assert all(length % 16384 != 1 and length <= max(2, chunk) for length in lengths)
 
 
@@ -62,7 +62,7 @@ def test_each_block_of_the_flash_is_written_once(site):
 def test_few_connections_are_made_for_a_large_file(site):
     site.offer(content(LARGE))
     site.fetch()
-    assert len(site.proxy.parts) <= 3
+    assert len(site.front.parts) <= 3
 
 
 def test_between_two_pieces_come_at_most_4_kib(site):
@@ -77,7 +77,7 @@ def test_between_two_pieces_come_at_most_4_kib(site):
 def test_the_headers_are_those_of_the_protocol(site):
     site.offer(content(100))
     site.fetch()
-    (part,) = site.proxy.parts
+    (part,) = site.front.parts
     assert b"\r\nAccept: application/octet-stream\r\n" in part.raw
     assert b"\r\nContent-Type: application/json\r\n" in part.raw
     assert b"\r\nRange: bytes=0-99\r\n" in part.raw
@@ -87,7 +87,7 @@ def test_no_space_is_told_before_the_first_byte(site):
     site.offer(content(2_200_000))
     assert site.fetch() is None
     assert "no space: 2200000 bytes to come" in site.failure()
-    assert site.proxy.parts == []
+    assert site.front.parts == []
     assert site.leftovers() == []
 
 
@@ -116,9 +116,9 @@ def test_a_file_that_nearly_fills_the_flash_arrives(site):
             answer.limit = 0
 
     # What has come is no longer to come: the second life needs space only for the rest.
-    site.proxy.edit = edit
+    site.front.edit = edit
     assert site.fetch(chunk=len(data)) is None
-    site.proxy.edit = None
+    site.front.edit = None
     assert site.fetch() == data
 
 
@@ -133,7 +133,7 @@ def test_a_refused_place_costs_no_byte(site):
     site.offer(content(100), "a\\b.bin")
     site.fetch(path="/files/")
     assert site.failure() == "Failed refused file name"
-    assert site.proxy.parts == []
+    assert site.front.parts == []
 
 
 def test_a_directory_in_the_files_place_is_a_failure_that_leaves_nothing(site):

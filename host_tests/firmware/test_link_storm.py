@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -10,8 +11,8 @@ import pytest
 from flyve_mdm.backend.broker import BACKEND_USER
 from flyve_mdm.backend.server import start_broker
 from host_tests.kit.peers.broker import PUBLISH, Message, read
+from host_tests.kit.proxy import DOWN, UP, Fault, Proxy
 from host_tests.kit.sample import chance
-from host_tests.kit.tcp_proxy import TcpProxy
 
 BOARD = True
 
@@ -75,8 +76,8 @@ class Stream:
 def tasks(proxy):
     """The whole messages on Status/Task/# that went through, in order."""
     found = []
-    for sent in proxy.sent:
-        stream = Stream(sent)
+    for passage in proxy.passages:
+        stream = Stream(passage.up)
         try:
             while True:
                 op, body = read(stream)
@@ -87,6 +88,18 @@ def tasks(proxy):
         except EOFError:
             pass
     return found
+
+
+def cut(random, most):
+    """A reset after up to so many bytes of the board, or a tenth of the broker, which is as late:
+    an acknowledgement is a tenth of its message."""
+    direction = random.choice((UP, DOWN))
+    return Fault("reset", direction, random.randint(1, most if direction == UP else most // 10))
+
+
+def struck(proxy):
+    """How many connections were cut."""
+    return sum(passage.struck for passage in proxy.passages)
 
 
 @pytest.mark.mosquitto  # the embedded broker loses what it has acknowledged
@@ -102,14 +115,15 @@ def tasks(proxy):
 )
 def test_no_message_is_lost_and_none_comes_twice_without_dup(upy, broker, messages, cuts, durable):
     random = chance("storm")
-    most = 2 * 40 * messages // cuts
+    # About what a message takes.
+    faults = [cut(random, 2 * 32 * messages // cuts) for _ in range(cuts)]
     listener = Listener(broker)
-    with TcpProxy(broker.port, (random.randint(1, most) for _ in range(cuts))) as proxy:
+    with closing(Proxy(broker.port, dict(enumerate(faults)).get)) as proxy:
         upy.call("linkpart", "start", proxy.port)
         upy.call("linkpart", "storm", messages, durable, deadline=1500)
         upy.call("linkpart", "close")
         listener.close()
-        assert proxy.done == cuts
+        assert struck(proxy) == cuts
         seen = set()
         for message in tasks(proxy):
             number = int(message.payload)
@@ -137,10 +151,10 @@ def test_heap_and_sockets_are_flat_over_reconnects(upy, broker, count):
 
     random = chance("reconnects")
     # A third of the connections or so end by a cut.
-    with TcpProxy(broker.port, iter(lambda: random.randint(1, 3000), 0)) as proxy:
+    with closing(Proxy(broker.port, lambda _: cut(random, 900))) as proxy:
         upy.call("linkpart", "start", proxy.port)
         heap, sockets = upy.call("linkpart", "reconnects", WARM), descriptors()
         after = upy.call("linkpart", "reconnects", count, deadline=1500)
-        assert proxy.done > count // 8
+        assert struck(proxy) > count // 8
         assert descriptors() == sockets
         assert after - heap <= GROWTH

@@ -19,9 +19,9 @@ _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # SO_LINGER: on, 0 s
 class Fault:
     """What happens to a connection after byte `at` of one direction.
 
-    cut: both ends are closed; reset: with RST; freeze: nothing passes any more, both ends stay
-    open; delay: nothing passes for `seconds`, then all; trickle: a byte each `seconds`; double:
-    the last 64 bytes come twice; refuse: the connection is closed as soon as it is there.
+    cut: both ends are closed; reset: the client's with RST; freeze: nothing passes any more, both
+    ends stay open; delay: nothing passes for `seconds`, then all; trickle: a byte each `seconds`;
+    double: the last 64 bytes come twice; refuse: the connection is closed as soon as it is there.
     """
 
     kind: str
@@ -175,12 +175,13 @@ class Proxy:
             passage.freeze()
         elif fault.kind in ("cut", "reset"):
             passage.over = True
-            for sock in (source, sink):
-                if fault.kind == "reset":  # as soon as both relays have left it
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                    _end(sock, socket.SHUT_RD)
-                else:
-                    _end(sock, socket.SHUT_RDWR)
+            if fault.kind == "reset":  # as soon as both relays have left it
+                client, server = passage.ends
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                _end(client, socket.SHUT_RD)
+                _end(server, socket.SHUT_RDWR)  # it gets all that `up` claims
+            else:
+                passage.cut()
             return False
         return True
 

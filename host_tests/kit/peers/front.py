@@ -1,13 +1,14 @@
-"""A proxy before the backend that edits its answers, cuts them short, holds or drips them."""
+"""What stands before a backend and edits its answers, cuts them short, holds or drips them."""
 
 from __future__ import annotations
 
 import re
 import socket
-import socketserver
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from host_tests.kit.peers import Connection, Peer
 
 _PATIENCE = 20
 _RANGE = re.compile(rb"Range: bytes=(\d+)-(\d+)")
@@ -68,55 +69,25 @@ class Answer:
         self.limit = len(self.head) + size
 
 
-class Proxy:
+class Front(Peer):
     """Stands between board and backend; `edit(request, answer)` changes what passes."""
 
     def __init__(self, port: int, edit: Callable[[Request, Answer], None] | None = None):
         self.edit = edit
         self.requests: list[Request] = []
-        self._port = port
-        self._over = threading.Event()
-        proxy = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self):
-                proxy._relay(self.request)
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            request_queue_size = 64
-
-            def handle_error(self, *_):
-                """Boards lose their power: a broken connection is nothing to report."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._backend = port
+        super().__init__(self._pass)
 
     @property
     def parts(self) -> list[Request]:
         """The requests for bytes."""
         return [request for request in self.requests if request.bytes_wanted]
 
-    def close(self) -> None:
-        """Ends the proxy and all that it holds."""
-        self._over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(_PATIENCE)
-
-    def _relay(self, board: socket.socket) -> None:
-        board.settimeout(_PATIENCE)
-        board.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        raw = b""
-        while b"\r\n\r\n" not in raw:
-            data = board.recv(4096)
-            if not data:
-                return
-            raw += data
+    def _pass(self, board: Connection) -> None:
+        board.sock.settimeout(_PATIENCE)
+        raw = board.request()
         request = Request.parse(raw)
-        with socket.create_connection(("127.0.0.1", self._port), _PATIENCE) as backend:
+        with socket.create_connection(("127.0.0.1", self._backend), _PATIENCE) as backend:
             backend.sendall(raw)
             answer = Answer.parse(b"".join(iter(lambda: backend.recv(1 << 16), b"")))
         self.requests.append(request)
@@ -124,15 +95,15 @@ class Proxy:
             self.edit(request, answer)
         self._send(board, request, answer)
 
-    def _send(self, board: socket.socket, request: Request, answer: Answer) -> None:
+    @staticmethod
+    def _send(board: Connection, request: Request, answer: Answer) -> None:
         data = (answer.head + answer.body)[: answer.limit]
         step, seconds = answer.pace or (max(1, len(data)), 0)
         head = len(answer.head) if answer.pace else 0
-        board.sendall(data[:head])
+        board.send(data[:head])
         for at in range(head, len(data), step):
-            board.sendall(data[at : at + step])
+            board.send(data[at : at + step])
             request.sent = max(0, min(len(data), at + step) - len(answer.head))
-            if seconds and self._over.wait(seconds):
-                return
+            time.sleep(seconds)
         if answer.hold:
-            self._over.wait(_PATIENCE)
+            board.drain()
