@@ -35,6 +35,7 @@ def _read(slot):
     end = _HEAD_SIZE + length
     if magic != b"FR" or len(blob) != end + 4:
         raise RecordError("slot %s is not a record" % slot)
+    # mutants: of one value the first is the last
     if struct.unpack_from("<I", blob, end)[0] != binascii.crc32(memoryview(blob)[:end]):
         raise RecordError("slot %s has a wrong checksum" % slot)
     if version > VERSION:
@@ -75,6 +76,7 @@ class Record:
             except (OSError, ValueError) as e:
                 self.problems.append("slot %s: %r" % (_SLOTS[i], e))
                 continue
+            # mutants: no two slots have the same number
             if found and (best is None or found[0] > best[0]):
                 best = found
                 self._slot = i

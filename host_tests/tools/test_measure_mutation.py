@@ -1,6 +1,5 @@
 """The faults of flyve_mdm/mutants.py, and how flyve_mdm/mutation.py sees that they were found."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -65,11 +64,27 @@ def test_how_the_tests_end_with_a_fault(tree, tmp_path, test, end):
     assert (copy.root / "firmware" / "flyve" / "clamp.py").read_text() == SOURCE
 
 
-def test_each_explanation_is_of_lines_that_there_are():
-    for row in json.loads(mutation.EQUIVALENT.read_text()):
-        source = (ROOT / mutants.source_of(row["module"])).read_text()
-        assert row["before"] in " ".join(source.split()), row
-        assert row["before"] != row["after"] and len(row["why"]) > 10, row
+def test_a_comment_beside_a_line_or_above_it_explains_its_faults(tree):
+    lines = SOURCE.splitlines()
+    lines[1] += "  # mutants: beside"
+    lines.insert(2, "        # mutants: above")
+    (tree / mutants.source_of("clamp")).write_text("\n".join(lines) + "\n")
+    found = [(one.line, one.before, one.why) for one in mutants.mutants("clamp")]
+    assert set(found) == {
+        (2, "if x < 1 and x:", "beside"),
+        (4, "x = 0", "above"),
+        (5, "return x", ""),
+    }
+
+
+def test_explanations_stand_where_faults_are_made():
+    explained = set()
+    for source in (ROOT / "firmware").rglob("*.py"):
+        lines = source.read_text().splitlines()
+        explained |= {source.stem for line in lines if "# mutants: " in line}
+        alone = [n for n, line in enumerate(lines) if line.lstrip().startswith("# mutants: ")]
+        assert not any(lines[n + 1].lstrip()[:1] in ("", "#") for n in alone), source
+    assert explained <= set(mutation.TESTS)
 
 
 def test_the_tests_of_each_module_are_there():

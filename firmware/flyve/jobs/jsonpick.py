@@ -144,6 +144,7 @@ class _Scanner:
         """The next byte that is no blank."""
         while True:
             c = self.byte()
+            # mutants: an exclamation mark is no blank either way
             if c > 0x20 or c not in b" \n\r\t":
                 return c
 
@@ -192,7 +193,7 @@ class _Scanner:
                     # The second half of a pair: takes the place of the first one's U+FFFD.
                     c += (last << 10) - 0x35FDC00
                     size -= 3
-                last = 0
+                last = 0  # mutants: any value that is half of no pair and no first byte of UTF-8
                 if c >> 11 == 0x1B:
                     last = c
                     c = 0xFFFD
@@ -214,8 +215,8 @@ class _Scanner:
                     ):
                         self.fail("invalid UTF-8")
                 last = c
-            while size + 4 > len(text):
-                text.append(0)
+            while size + 4 > len(text):  # mutants: the buffer grows a byte earlier
+                text.append(0)  # mutants: what is in a new byte is overwritten
             text[size] = c >> bits | (bits and 0xFF80 >> bits // 6 & 0xFF)
             size += 1
             while bits:
@@ -266,8 +267,8 @@ class _Scanner:
         buf = self.buf
         find = buf.find
         far = 0x3FFFFFFF  # a mask: makes -1 the greatest
-        opened = bytearray(64)
-        start = -1
+        opened = bytearray(64)  # mutants: a first size, which grows
+        start = -1  # mutants: any value that is no offset
         while True:
             c = yield
             if c != _QUOTE and c | _CASE != _OBJECT:
@@ -282,9 +283,9 @@ class _Scanner:
                 if self.start != start:
                     start = self.start
                     brace = brace_end = bracket = bracket_end = escape = -1
-                if brace < at:
+                if brace < at:  # mutants: a bracket that is known is looked for once more
                     brace = find(b"{", at, end) & far
-                if brace_end < at:
+                if brace_end < at:  # mutants: a bracket that is known is looked for once more
                     brace_end = find(b"}", at, end) & far
                 if bracket < at:
                     bracket = find(b"[", at, end) & far
@@ -311,7 +312,7 @@ class _Scanner:
                     if depth == _DEPTH:
                         self.fail("nested too deep")
                     if depth == len(opened):
-                        opened.append(0)
+                        opened.append(0)  # mutants: what is in a new byte is overwritten
                     opened[depth] = buf[stop]
                     depth += 1
                 elif stop != escape:
@@ -348,11 +349,12 @@ def pick(stream, paths, buf=None, transparent=()):
         node = top[name] = tree.copy()
         node.update(tree.get(name, ()))
     found = {}
+    # mutants: any size of the buffer gives the same values
     s = _Scanner(stream, buf if buf and len(buf) >= _SMALLEST else bytearray(1024))
     try:
         kind = s.next()
     except Truncated:
-        kind = 0
+        kind = 0  # mutants: any value that is no bracket
     if kind | _CASE != _OBJECT:
         first = s.start + (s.at or 1) - 1
         kind = kind and s.ahead(kind)
@@ -387,6 +389,7 @@ def pick(stream, paths, buf=None, transparent=()):
         if node and None in node:
             path = node.pop(None)
             if not node:
+                # mutants: a node without a path stays, and is found and passed over again
                 del children[key]
             if not container:
                 found[path] = s.value(c)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flyve_mdm import ROOT
 
+_COMMENT = "# mutants: "
 # Of all pairs of operators, those that a slip of the hand makes.
 _BINARY = (
     "Add_Sub Sub_Add Mul_FloorDiv FloorDiv_Mul Mod_FloorDiv RShift_LShift LShift_RShift "
@@ -35,18 +36,16 @@ _OPERATORS = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: the whole mutated source, and the lines that differ."""
+    """One fault: the whole mutated source, the lines that differ, and what a comment on the
+    original ones, or alone above them, says why it changes nothing: `# mutants: why`."""
 
     module: str
     operator: str
     line: int
     before: str
     after: str
+    why: str
     source: str
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.module, self.before, self.after
 
 
 def mutants(module: str) -> list[Mutant]:
@@ -112,18 +111,20 @@ def _statement_deleter() -> type:
     return DeleteStatement
 
 
-def _difference(original: str, mutated: str) -> tuple[int, str, str]:
-    """(line, what stood there, what stands there) with the blanks folded."""
+def _difference(original: str, mutated: str) -> tuple[int, str, str, str]:
+    """(line, what stood there, what stands there, why that is the same), the blanks folded."""
     before, after = original.splitlines(), mutated.splitlines()
     blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     changed = [block[1:] for block in blocks if block[0] != "equal"]
     first, last = changed[0][0], changed[-1][1]
     fresh = after[changed[0][2] : changed[-1][3]]
-    return first + 1, _folded(before[first:last]), _folded(fresh)
+    alone = [line for line in before[:first][-1:] if line.lstrip().startswith(_COMMENT)]
+    said = [line.partition(_COMMENT)[2] for line in (*alone, *before[first:last])]
+    return first + 1, _folded(before[first:last]), _folded(fresh), " ".join(filter(None, said))
 
 
 def _folded(lines: list[str]) -> str:
-    return " ".join(" ".join(lines).split())
+    return " ".join(" ".join(line.partition(_COMMENT)[0] for line in lines).split())
 
 
 def sample(module: str, count: int, seed: int) -> list[Mutant]:

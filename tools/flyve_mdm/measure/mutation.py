@@ -2,8 +2,8 @@
 
 The faults are made by cosmic-ray's operators, and the tests run in copies of the tree, for the
 firmware runs in another interpreter. `python -m flyve_mdm.measure.mutation [module ...]` prints a
-line for each module; build/mutation.json has the survivors. What cannot be killed, since it
-changes nothing that can be seen, is explained in host_tests/equivalent_mutants.json by its text.
+line for each module; build/mutation.json has the survivors. A comment beside a line
+says why its faults change nothing that can be seen, and so survive.
 """
 
 import argparse
@@ -24,7 +24,6 @@ from flyve_mdm import BUILD, ROOT, keeper, need_checkout
 from flyve_mdm.measure.mutants import Mutant, sample, source_of
 
 RESULT = BUILD / "mutation.json"
-EQUIVALENT = ROOT / "host_tests" / "equivalent_mutants.json"
 AT_LEAST = 85  # per cent
 _GRACE = 20  # seconds
 _INPUTS = "host_tests/firmware/test_inputs.py"
@@ -129,8 +128,6 @@ def main() -> None:
     for module in chosen.modules:
         if module not in TESTS:
             parser.error(f"no tests are named for {module}; there are {', '.join(TESTS)}")
-    explained = {tuple(one[k] for k in ("module", "before", "after"))
-                 for one in json.loads(EQUIVALENT.read_text())}  # fmt: skip
     survivors, low = [], []
     with keeper.folder("flyve-mutation-") as folder:
         copies = [Copy(folder, number) for number in range(chosen.n)]
@@ -138,12 +135,12 @@ def main() -> None:
             begun = time.monotonic()
             ends = measure(module, sample(module, chosen.sample, chosen.seed), copies)
             left = [mutant for mutant, end in ends if end == "survived"]
-            equivalent = sum(mutant.key in explained for mutant in left)
+            explained = sum(bool(mutant.why) for mutant in left)
             killed = 100 * (1 - len(left) / len(ends))
             print(
                 f"{module}: {len(ends) - len(left)} of {len(ends)} killed ({killed:.1f} %), "
                 f"{sum(end == 'hung' for _, end in ends)} by the time limit; "
-                f"{len(left)} survived, {equivalent} of them explained; "
+                f"{len(left)} survived, {explained} of them explained; "
                 f"{time.monotonic() - begun:.0f} s",
                 flush=True,
             )
@@ -151,7 +148,7 @@ def main() -> None:
             for mutant in left:
                 row = asdict(mutant)
                 del row["source"]
-                survivors.append({**row, "explained": mutant.key in explained})
+                survivors.append(row)
     RESULT.write_text(json.dumps(survivors, indent=1) + "\n")
     if low:
         sys.exit(f"error: fewer than {AT_LEAST} % were killed in {', '.join(low)}")
