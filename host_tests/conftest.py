@@ -90,13 +90,13 @@ def boards(request, tmp_path):
 
 @pytest.fixture
 def make_device(boards):
-    """Makes devices (backend and board); all are switched off at the end, and no log of theirs
-    holds a secret."""
+    """Makes devices (backend of that kind, and board); all are switched off at the end, and no log
+    of theirs holds a secret."""
     made = []
 
-    def make(aps=None, flash_size=4 << 20, ota=False, **backend):
+    def make(aps=None, flash_size=4 << 20, ota=False, kind=Backend, **backend):
         board = boards.make(aps, flash_size, ota)
-        server = Backend(**{**boards.backend, **backend})
+        server = kind(**{**boards.backend, **backend})
         server.start()
         device = Device(board, server, boards.wifi)
         made.append(device)

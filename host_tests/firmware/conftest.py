@@ -10,9 +10,9 @@ import trustme
 
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.firmware.downloads import Site, blank_board
+from host_tests.firmware.recording import record
 from host_tests.kit.packages import Ground
 from host_tests.kit.peers import Datagrams, Full, Peer
-from host_tests.kit.site import record
 
 HOST = "glpi.example.org"
 FLASH = 1 << 20
@@ -92,7 +92,7 @@ def identity():
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory):
     """(answers of the backend by request, all that the broker sent) to one enrolling board."""
-    return record(tmp_path_factory.mktemp("recording") / "board")
+    return record(tmp_path_factory.mktemp("recording"))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from host_tests.kit.packages import mpy
-from host_tests.kit.site import Site
 from host_tests.system import raising
 
 pytestmark = pytest.mark.virtual
@@ -15,26 +14,23 @@ APP = b"def start(agent):\n    while True:\n        yield\n"
 RARE = re.compile("restart|console|stable|on_trial|'update'|stop|'record'")
 
 
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path / "board")
-    made.board.set_air({"flyve": "flyve-demo"}, connect_ms=20)
-    yield made
-    made.close()
+SETTINGS = {"reconnect_spread": 0, "stable": 300}
 
 
 # A8
 @pytest.mark.timeout(120)
-def test_each_call_of_the_loop_raises_once_and_the_board_is_online_again_each_time(site):
+def test_each_call_of_the_loop_raises_once_and_the_board_is_online_again_each_time(make_device):
     source, sites = raising.agent()
     rare = [call for call in sites if RARE.search(call)]
-    site.provision(raising.main(len(sites), len(rare)), log_level="debug")
-    site.board.change({
+    device = make_device()
+    main = raising.main(len(sites), len(rare))
+    device.provision(main=main, log_level="debug", **SETTINGS)
+    device.board.change({
         "/flyve/agent.mpy": mpy(source, "agent.py"),
         "/apps/one/.current": b"1",
         "/apps/one/1/app.py": APP,
     })  # fmt: skip
-    run = site.start()
+    run = device.start()
     run.wait_log("all were raised", 60)
     run.wait_log("online again after", 10, len(run.log))
     assert len([line for line in run.log if line.startswith("raising")]) == len(sites) - len(rare)
@@ -70,15 +66,15 @@ main()
 
 # A8
 @pytest.mark.parametrize("enrolled", [False, True])
-def test_no_socket_is_a_failure_with_a_name(site, enrolled):
+def test_no_socket_is_a_failure_with_a_name(make_device, enrolled):
+    device = make_device()
     if enrolled:
-        site.provision()
-        site.start().wait_log("link: online", 20)
-        site.run.kill()
-        site.board.write("/main.py", NO_SOCKET)
+        device.go_online(**SETTINGS)
+        device.run.kill()
+        device.board.write("/main.py", NO_SOCKET)
     else:
-        site.provision(NO_SOCKET)
-    run = site.start()
+        device.provision(main=NO_SOCKET, **SETTINGS)
+    run = device.start()
     run.wait_log("link: online", 20)
     assert sum("no socket is free (" in line for line in run.log) == 4
     assert not any("begins anew" in line for line in run.log)

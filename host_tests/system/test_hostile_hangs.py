@@ -7,7 +7,6 @@ import pytest
 
 from flyve_mdm.board.life import WATCHDOG
 from host_tests.kit.sample import chance
-from host_tests.kit.site import Site
 from host_tests.system.mains import HANGS, hangs
 
 pytestmark = pytest.mark.virtual
@@ -21,21 +20,17 @@ _REST = [pytest.param(place, marks=pytest.mark.soak) for place in _PLACES if pla
 
 
 @pytest.fixture
-def hanging(tmp_path):
+def hanging(make_device):
     """Starts a board that hangs at the place; it is already past the hang's announcement."""
-    made = []
 
     def start(place, dog):
-        site = Site(tmp_path / "board", tls=place == "tls handshake")
-        made.append(site)
-        site.provision(hangs(place, dog))
-        run = site.start()
+        device = make_device(tls=place == "tls handshake")
+        device.provision(main=hangs(place, dog), reconnect_spread=0, stable=300)
+        run = device.start()
         run.wait_log("here it hangs", 20)
         return run
 
-    yield start
-    for site in made:
-        site.close()
+    return start
 
 
 def _comes_back(run, seconds):

@@ -7,10 +7,12 @@ import time
 
 import pytest
 
+from host_tests.kit.backend import Proxied
+from host_tests.kit.boards.desk import Folders
+from host_tests.kit.boards.device import Device
 from host_tests.kit.damage import packets
 from host_tests.kit.proxy import DOWN, UP, Fault
 from host_tests.kit.sample import chance
-from host_tests.kit.site import Site
 from host_tests.system.mains import fast
 
 pytestmark = pytest.mark.virtual
@@ -26,35 +28,32 @@ PLACES = ("before", "in the request", "after the request", "in the head", "in th
 
 
 @pytest.fixture
-def site(tmp_path):
-    made = []
+def make(make_device):
+    """Makes a device whose backend is reached through proxies."""
+    return lambda tls=False: make_device(kind=Proxied, default_profile=4, tls=tls)
 
-    def make(tls=False):
-        made.append(Site(tmp_path / f"board{len(made)}", default_profile=4, tls=tls))
-        return made[-1]
 
-    yield make
-    for one in made:
-        one.close()
+def _provision(device, **settings):
+    main = fast(SPEED, DOG)
+    device.provision(main=main, reconnect_spread=0, stable=300, **settings)
 
 
 @pytest.fixture(scope="session")
 def lengths(tmp_path_factory):
     """(request, head and whole answer) of each step, and the broker's and the board's packets, in
     bytes, of an enrollment that nothing disturbs."""
-    one = Site(tmp_path_factory.mktemp("lengths") / "board", default_profile=4)
-    try:
-        one.provision(fast(SPEED, DOG))
-        one.start()
-        one.run.wait_log("link: online", LATE)
-        steps = []
-        for passage in one.rest.passages[: len(STEPS)]:
-            head = bytes(passage.down).index(b"\r\n\r\n") + 4
-            steps.append((len(passage.up), head, len(passage.down)))
-        broker = one.mqtt.passages[0]
-        return steps, _ends(bytes(broker.up)), _ends(bytes(broker.down))
-    finally:
-        one.close()
+    boards = Folders(tmp_path_factory.mktemp("lengths"))
+    with Proxied(default_profile=4) as backend:
+        device = Device(boards.make(), backend, boards.wifi)
+        _provision(device)
+        with device.start() as run:
+            run.wait_log("link: online", LATE)
+            steps = []
+            for passage in backend.rest.passages[: len(STEPS)]:
+                head = bytes(passage.down).index(b"\r\n\r\n") + 4
+                steps.append((len(passage.up), head, len(passage.down)))
+            broker = backend.mqtt.passages[0]
+            return steps, _ends(bytes(broker.up)), _ends(bytes(broker.down))
 
 
 def _ends(stream):
@@ -78,31 +77,32 @@ def _rest_fault(lengths, step, place, kind):
     return Fault(kind, *at, seconds=1 / SPEED if kind == "trickle" else 10 / SPEED)
 
 
-def _survives(site, rest=None, mqtt=None, late=LATE):
+def _survives(device, rest=None, mqtt=None, late=LATE):
     """The first connection of that number gets the fault, all others none."""
-    site.provision(fast(SPEED, DOG))
-    site.rest.plan = lambda number: rest and rest.get(number)
-    site.mqtt.plan = lambda number: mqtt and mqtt.get(number)
-    run = site.start()
+    _provision(device)
+    backend = device.backend
+    backend.rest.plan = lambda number: rest and rest.get(number)
+    backend.mqtt.plan = lambda number: mqtt and mqtt.get(number)
+    run = device.start()
     run.wait_log(r"link: online|enrollment: refused", late)
     assert run.resets == []
     assert not any("Traceback" in line for line in run.log)
-    struck = [passage for proxy in (site.rest, site.mqtt) for passage in proxy.passages]
+    struck = [passage for proxy in (backend.rest, backend.mqtt) for passage in proxy.passages]
     struck = [passage for passage in struck if passage.fault and passage.struck]
     assert struck or not (rest or mqtt), "the fault's place was never reached"
     return run
 
 
-def _outcome(site, run, kind, posted):
+def _outcome(device, run, kind, posted):
     """Online, with one agent; or refused, where the answer to the POST may have been lost."""
     if kind == "double":
         return  # the server got another request, and may rightly refuse it
-    assert len(site.backend.agents) == 1
+    assert len(device.backend.agents) == 1
     if any("enrollment: refused" in line for line in run.log):
         assert posted, run.log[-5:]
         assert any("an earlier attempt lost" in line for line in run.log), "\n".join(run.log)
         return
-    assert site.backend.wait_for(lambda: site.backend.agents[0].online, 10)
+    assert device.backend.wait_for(lambda: device.agent.online, 10)
 
 
 REST = [(step, place, kind) for step in STEPS for place in PLACES for kind in KINDS]
@@ -117,16 +117,16 @@ def _cases(name, cases, count):
 
 
 @pytest.mark.parametrize(("step", "place", "kind"), _cases("rest", REST, 3))
-def test_a_fault_in_enrollment_is_survived(site, lengths, step, place, kind):
-    one = site()
+def test_a_fault_in_enrollment_is_survived(make, lengths, step, place, kind):
+    one = make()
     fault = _rest_fault(lengths, step, place, kind)
     run = _survives(one, rest={STEPS.index(step): fault})
     _outcome(one, run, kind, step == "POST" and place != "before")
 
 
 @pytest.mark.parametrize(("direction", "n", "kind"), _cases("mqtt", MQTT, 2))
-def test_a_fault_at_a_packet_of_mqtt_is_survived(site, lengths, direction, n, kind):
-    one = site()
+def test_a_fault_at_a_packet_of_mqtt_is_survived(make, lengths, direction, n, kind):
+    one = make()
     ends = lengths[1 if direction == UP else 2]
     seconds = 1 / SPEED if kind == "trickle" else 10 / SPEED
     fault = Fault(kind, direction, ends[min(n, len(ends) - 1)], seconds)
@@ -145,10 +145,10 @@ def _random_fault(random):
 @pytest.mark.parametrize(
     "number", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in range(1, 25))]
 )
-def test_any_faults_for_a_while_are_survived(site, number):
+def test_any_faults_for_a_while_are_survived(make, number):
     """Faults for some seconds while it enrolls, and again while a file comes. Then the file has
     arrived, and no status that the broker has acknowledged is lost."""
-    one = site(tls=number % 3 == 2)
+    one = make(tls=number % 3 == 2)
     random = chance(f"network {number}")
     seconds = 2 if number == 0 else 15
     bad = [time.monotonic() + seconds]
@@ -156,8 +156,8 @@ def test_any_faults_for_a_while_are_survived(site, number):
     def plan(_):
         return _random_fault(random) if time.monotonic() < bad[0] else None
 
-    one.rest.plan = one.mqtt.plan = plan
-    one.provision(fast(SPEED, DOG), keepalive=30)
+    one.backend.rest.plan = one.backend.mqtt.plan = plan
+    _provision(one, keepalive=30)
     run = one.start()
     run.wait_log(r"link: online|enrollment: refused", 2 * LATE)
     assert run.resets == []
@@ -169,7 +169,7 @@ def test_any_faults_for_a_while_are_survived(site, number):
     data = random.randbytes(30_000)
     task = one.backend.tasks.deploy_file(agent.id, data, "%SDCARD%/", name="a.bin")
     # What is open already gets its share, too.
-    for passage in (one.rest.passages + one.mqtt.passages)[-2:]:
+    for passage in (one.backend.rest.passages + one.backend.mqtt.passages)[-2:]:
         random.choice((passage.cut, passage.freeze, int))()
     assert one.backend.tasks.wait_task(task, 2 * LATE) == "done", "\n".join(run.log)
     assert one.backend.wait_for(lambda: agent.online, LATE)

@@ -28,14 +28,17 @@ class Device:
             account = self.backend.state.users[agent.user_id]
             self._credentials += [agent.mqttpasswd.encode(), account.api_token.encode()]
 
-    def provision(self, email="user@example.org", deeplink=None, **settings):
-        """Puts an invitation and the settings into the flash; returns the deeplink."""
+    def provision(self, email="user@example.org", deeplink=None, main="", **settings):
+        """Puts an invitation and the settings into the flash, and with `main` another main.py;
+        returns the deeplink."""
         backend = self.backend
         link = deeplink or backend.invite(email)
         self.deeplinks.append(link)
         known = {"email": email, "ntp": [backend.ntp], "reconnect_spread": 1, "stable": 1}
         settings = {**known, **settings}
         files = {"/deeplink": link, "/config.json": json.dumps(settings)}
+        if main:
+            files["/main.py"] = main
         files = {path: text.encode() for path, text in files.items()}
         if backend.ca_der:
             files["/ca.der"] = backend.ca_der.read_bytes()
