@@ -11,7 +11,7 @@ import trustme
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.firmware.downloads import Site, blank_board
 from host_tests.firmware.recording import record
-from host_tests.kit.packages import Ground
+from host_tests.firmware.scripted import Scripted
 from host_tests.kit.peers import Datagrams, Full, Peer
 
 HOST = "glpi.example.org"
@@ -132,9 +132,9 @@ def installed(tmp_path_factory):
 
 
 @pytest.fixture
-def ground(installed, tmp_path):
+def bench(installed, tmp_path):
     """Makes boards, and switches off what a test leaves running."""
-    made = Ground(installed, tmp_path)
+    made = Scripted(installed, tmp_path)
     yield made
     made.close()
     shutil.rmtree(tmp_path, ignore_errors=True)

@@ -39,26 +39,26 @@ STEPS = {
 }
 
 
-def applied(ground, step):
+def applied(bench, step):
     """A board as it is before the step, with another application that has no part in it."""
     staged, script, before, after = STEPS[step]
-    board = ground.board(staged=tar(OTHER))
-    ground.run(board, "install('other', '1')")
+    board = bench.board(staged=tar(OTHER))
+    bench.lines(board, "install('other', '1')")
     if "one" in before:
         board.write(STAGED, tar(before["one"]))
-        ground.run(board, "install('one', '1')")
+        bench.lines(board, "install('one', '1')")
     if staged is not None:
         board.write(STAGED, staged)
-    ground.script(board, script)
+    bench.script(board, script)
     return board, {**before, "other": OTHER}, {**after, "other": OTHER}
 
 
-def cut_one(ground, board, torn, place, old, new):
-    cut = ground.copy(board)
-    assert ground.start(cut, cut_after=place, torn=torn).wait(20) == CUT, place
+def cut_one(bench, board, torn, place, old, new):
+    cut = bench.copy(board)
+    assert bench.start(cut, cut_after=place, torn=torn).wait(20) == CUT, place
     assert applications(cut) in (old, new), place
     cut.write(STAGED, tar(THIRD))
-    lines = ground.run(cut, "install('one', '3')" + TREE)
+    lines = bench.lines(cut, "install('one', '3')" + TREE)
     found = applications(cut)
     assert found == {"one": THIRD, "other": OTHER}, (place, lines)
     # Beside what is current, only the version before it may be there.
@@ -71,33 +71,33 @@ def cut_one(ground, board, torn, place, old, new):
         for folder in cut.read(path).decode().split()
     }
     assert {path for path in folders if not path.endswith("/.current")} == named, place
-    ground.scrap(cut)
+    bench.scrap(cut)
 
 
-def sweep_step(ground, step, torn, choose):
-    board, old, new = applied(ground, step)
-    run = ground.start(ground.copy(board))
+def sweep_step(bench, step, torn, choose):
+    board, old, new = applied(bench, step)
+    run = bench.start(bench.copy(board))
     run.wait(20)
     for place in choose(range(1, run.flash_ops + 1)):
-        cut_one(ground, board, torn, place, old, new)
+        cut_one(bench, board, torn, place, old, new)
 
 
 @TORN
 @pytest.mark.parametrize("step", STEPS)
-def test_the_power_fails_at_a_write_of_an_application(ground, step, torn):
+def test_the_power_fails_at_a_write_of_an_application(bench, step, torn):
     # The last dozen is where the old one and the new one change places.
     def choose(places):
         return {*sample(f"{step} {torn}", places, 2), *sample(step, places[-12:], 2)}
 
-    sweep_step(ground, step, torn, choose)
+    sweep_step(bench, step, torn, choose)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @TORN
 @pytest.mark.parametrize("step", STEPS)
-def test_the_power_fails_at_any_write_of_an_application(ground, step, torn):
-    sweep_step(ground, step, torn, list)
+def test_the_power_fails_at_any_write_of_an_application(bench, step, torn):
+    sweep_step(bench, step, torn, list)
 
 
 AGENT_SOURCE = """
@@ -132,7 +132,7 @@ BAD_SLOT = %r
 UPDATES = ("agent", "image", "bad agent", "bad image", "crashing image")
 
 
-def updating(ground, kind):
+def updating(bench, kind):
     """A board that installs an update at its start; how that ends, and a good update after it."""
     is_agent, good = "agent" in kind, kind in ("agent", "image")
     name = AGENT if is_agent else "firmware"
@@ -145,7 +145,7 @@ def updating(ground, kind):
         project = appimage.CRASH if kind == "crashing image" else "new"
         staged = appimage.build(project, size=9000)
         following = appimage.build("next", size=9000)
-    board = ground.board(ota=not is_agent, staged=staged)
+    board = bench.board(ota=not is_agent, staged=staged)
     main = b"from flyve.agent import main\n\nmain()\n"
     board.change({"/flyve/agent.mpy": mpy(old, "agent.py"), "/main.py": main})
     slot = "factory" if is_agent else "ota_1" if good else "ota_0"
@@ -160,13 +160,13 @@ def ended(run):
     return line
 
 
-def cut_update(ground, board, torn, place, wanted, following):
+def cut_update(bench, board, torn, place, wanted, following):
     end, status = wanted
-    cut = ground.copy(board)
-    run = ground.start(cut, cut_after=place, torn=torn)
+    cut = bench.copy(board)
+    run = bench.start(cut, cut_after=place, torn=torn)
     assert run.wait(25) == CUT, place
     log = list(run.log)
-    run = ground.start(cut)
+    run = bench.start(cut)
     found = ended(run)
     log += run.log
     # The boot loader takes back what loses its power before it is confirmed: the old one again.
@@ -174,36 +174,36 @@ def cut_update(ground, board, torn, place, wanted, following):
     assert any(e == found and s in log for e, s in (wanted, rolled_back)), (place, log)
     assert "factory" not in end or found == end, (place, log)
     cut.change({STAGED: following, "/good": b""})
-    run = ground.start(cut)
+    run = bench.start(cut)
     last = ended(run)
     assert "update confirmed" in run.log, (place, run.log)
     assert last.startswith("end: next" if "factory" in end else "end: old in ota_"), run.log
-    ground.scrap(cut)
+    bench.scrap(cut)
 
 
-def sweep_update(ground, kind, torn, choose):
-    board, wanted, following = updating(ground, kind)
-    run = ground.start(ground.copy(board))
+def sweep_update(bench, kind, torn, choose):
+    board, wanted, following = updating(bench, kind)
+    run = bench.start(bench.copy(board))
     assert ended(run) == wanted[0]
     assert wanted[1] in run.log
     for place in choose(range(1, run.flash_ops + 1)):
-        cut_update(ground, board, torn, place, wanted, following)
+        cut_update(bench, board, torn, place, wanted, following)
 
 
 @TORN
 @pytest.mark.parametrize("kind", UPDATES)
-def test_the_power_fails_at_a_write_of_an_update(ground, kind, torn):
+def test_the_power_fails_at_a_write_of_an_update(bench, kind, torn):
     def choose(places):
         return {*sample(f"{kind} {torn}", places, 1), *sample(kind, places[-12:], 2)}
 
-    sweep_update(ground, kind, torn, choose)
+    sweep_update(bench, kind, torn, choose)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @TORN
 @pytest.mark.parametrize("kind", UPDATES)
-def test_the_power_fails_at_any_write_of_an_update(ground, kind, torn):
+def test_the_power_fails_at_any_write_of_an_update(bench, kind, torn):
     # Up to its first start a bad agent is a good one.
     begin = -60 if kind == "bad agent" else 0
-    sweep_update(ground, kind, torn, lambda places: places[begin:])
+    sweep_update(bench, kind, torn, lambda places: places[begin:])

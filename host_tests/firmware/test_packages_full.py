@@ -20,10 +20,10 @@ def fill(board):
             size //= 2
 
 
-def paths(ground, made, script=SHOW, starts=1):
+def paths(bench, made, script=SHOW, starts=1):
     """What is first on the path at each of the starts."""
     made.write("/main.py", script)
-    run = ground.start(made)
+    run = bench.start(made)
     if starts == 1:
         run.wait_log("^path:")
     else:
@@ -35,27 +35,27 @@ def paths(ground, made, script=SHOW, starts=1):
 
 # A31
 @pytest.mark.parametrize("update", [1, 2])
-def test_the_slot_in_use_runs_though_nvs_is_full(ground, update):
-    made = ground.board()
+def test_the_slot_in_use_runs_though_nvs_is_full(bench, update):
+    made = bench.board()
     made.change(entries={("flyve", "update"): update})
     fill(made)
-    assert paths(ground, made, SHOW + RESET, 2) == ["/flyve." + "?ab"[update]] * 2
+    assert paths(bench, made, SHOW + RESET, 2) == ["/flyve." + "?ab"[update]] * 2
 
 
 # A31
-def test_a_trial_that_cannot_be_counted_does_not_begin(ground):
-    made = ground.board()
+def test_a_trial_that_cannot_be_counted_does_not_begin(bench):
+    made = bench.board()
     made.change(entries={("flyve", "update"): 1 | 2 << 2})
     fill(made)
-    assert paths(ground, made) == ["/flyve.a"]
+    assert paths(bench, made) == ["/flyve.a"]
 
 
 # A31
-def test_a_crash_that_cannot_be_counted_brings_safe_mode(ground):
+def test_a_crash_that_cannot_be_counted_brings_safe_mode(bench):
     tell = "from flyve.jobs import update\nprint('safe', update.safe_mode())\n"
-    made = ground.board(RESET + tell)
+    made = bench.board(RESET + tell)
     fill(made)
-    lines = ground.run(made)
+    lines = bench.lines(made)
     assert "safe True" in lines
 
 
@@ -83,8 +83,8 @@ print('kept', board.nvs_get_int('update'), board.nvs_get('wifi'), board.nvs_get(
 """
 
 
-def full(ground):
-    made = ground.board(WIPE)
+def full(bench):
+    made = bench.board(WIPE)
     made.change(
         {"/config.json": b'{"keep_wifi": true}'},
         {("flyve", "update"): 1, ("flyve", "wifi"): b'[["net", "secret"]]',
@@ -100,8 +100,8 @@ WIPED = [
 
 
 # A25
-def test_a_wipe_of_a_flash_that_is_full_to_the_last_byte_ends(ground):
-    lines = ground.run(full(ground))
+def test_a_wipe_of_a_flash_that_is_full_to_the_last_byte_ends(bench):
+    lines = bench.lines(full(bench))
     assert "begun True" in lines
     assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
 
@@ -117,20 +117,20 @@ ROOT_FULL = """
 
 
 # A25
-def test_a_wipe_where_neither_the_flash_nor_nvs_takes_its_mark_begins_to_delete(ground):
-    made = full(ground)
+def test_a_wipe_where_neither_the_flash_nor_nvs_takes_its_mark_begins_to_delete(bench):
+    made = full(bench)
     made.write("/main.py", WIPE.replace("    from flyve", ROOT_FULL + "    from flyve", 1))
     fill(made)
-    lines = ground.run(made)
+    lines = bench.lines(made)
     assert "no room" in lines and "begun True" in lines
     assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
 
 
-def crashing(ground, update, whole=True):
-    made = ground.board()
+def crashing(bench, update, whole=True):
+    made = bench.board()
     files = {"/flyve.a/flyve/agent.mpy": b"x"} if whole else None
     made.change(files, {("flyve", "update"): update, ("flyve", "crashes"): 7})
-    return made, paths(ground, made, SHOW + RESET, 2)
+    return made, paths(bench, made, SHOW + RESET, 2)
 
 
 B_BEFORE_IT_A = 2 | 2 << 16
@@ -138,18 +138,18 @@ A_BEFORE_IT_THE_BASE = 1 | 1 << 16
 
 
 # A24
-def test_a_slot_that_crashes_in_safe_mode_gives_way_to_the_one_before(ground):
-    made, lines = crashing(ground, B_BEFORE_IT_A)
+def test_a_slot_that_crashes_in_safe_mode_gives_way_to_the_one_before(bench):
+    made, lines = crashing(bench, B_BEFORE_IT_A)
     assert lines == ["/flyve.b", "/flyve.a"]
     assert (entry(made, "update"), entry(made, "crashes")) == (1 | 128, 0)
-    made, lines = crashing(ground, A_BEFORE_IT_THE_BASE)
+    made, lines = crashing(bench, A_BEFORE_IT_THE_BASE)
     assert lines == ["/flyve.a", ""]
 
 
 # A24
-def test_it_gives_way_once_and_only_to_a_slot_that_is_whole(ground):
+def test_it_gives_way_once_and_only_to_a_slot_that_is_whole(bench):
     for update, whole in ((2, True), (B_BEFORE_IT_A, False), (1 | 128, True)):
-        made, lines = crashing(ground, update, whole)
+        made, lines = crashing(bench, update, whole)
         assert lines[0] == lines[1], (update, whole)
 
 
@@ -174,52 +174,52 @@ print("rests")
 """
 
 
-def falling(ground, count, image=None, confirm="", update=OTHER):
+def falling(bench, count, image=None, confirm="", update=OTHER):
     """A confirmed image that has crashed seven times crashes `count` times more: what ran."""
     image = image or appimage.build()
-    made = ground.board(ota=True)
+    made = bench.board(ota=True)
     made.change(
         {"/main.py": CRASHES.replace("COUNT", str(count)).replace("CONFIRM", confirm).encode(),
          "/image": bytes(image).ljust(-(-len(image) // 4096) * 4096, b"\xff")},
         {("flyve", "update"): update, ("flyve", "crashes"): 7},
     )  # fmt: skip
-    run = ground.start(made)
+    run = bench.start(made)
     run.wait_log("^rests$", 20)
     run.kill()
     return made, [line[5:] for line in run.log if line.startswith("runs ")]
 
 
 # A24
-def test_an_image_that_crashes_in_safe_mode_gives_way_to_the_one_before(ground):
-    made, lines = falling(ground, 1)
+def test_an_image_that_crashes_in_safe_mode_gives_way_to_the_one_before(bench):
+    made, lines = falling(bench, 1)
     assert lines == ["ota_0 None", "ota_1 trial"]
     assert (entry(made, "update"), entry(made, "crashes")) == (OTA_1 | FALLEN, 0)
 
 
 # A24
-def test_images_that_both_crash_are_not_started_back_and_forth(ground):
-    made, lines = falling(ground, 12)
+def test_images_that_both_crash_are_not_started_back_and_forth(bench):
+    made, lines = falling(bench, 12)
     assert lines[:3] == ["ota_0 None", "ota_1 trial", "ota_0 failed"]
     assert set(lines[3:]) == {"ota_0 failed"}
-    made, lines = falling(ground, 12, confirm="update.confirm()")
+    made, lines = falling(bench, 12, confirm="update.confirm()")
     assert lines[:2] == ["ota_0 None", "ota_1 trial"]
     assert set(lines[2:]) == {"ota_1 confirmed"}
     assert not entry(made, "update") & OTHER
 
 
 # A24
-def test_an_image_does_not_give_way_to_one_that_is_damaged_or_was_not_there(ground):
+def test_an_image_does_not_give_way_to_one_that_is_damaged_or_was_not_there(bench):
     damaged = bytearray(appimage.build())
     damaged[-40] ^= 1
     for image, update in ((damaged, OTHER), (None, 0)):
-        made, lines = falling(ground, 3, image, update=update)
+        made, lines = falling(bench, 3, image, update=update)
         assert set(lines) == {"ota_0 None"}
         assert entry(made, "update") == 0
 
 
 # A24
-def test_a_slot_goes_before_the_other_image(ground):
-    made, lines = falling(ground, 1, update=OTHER | 1 | 1 << 16)
+def test_a_slot_goes_before_the_other_image(bench):
+    made, lines = falling(bench, 1, update=OTHER | 1 | 1 << 16)
     assert lines == ["ota_0 None", "ota_0 failed"]
     assert entry(made, "update") == 128
 
@@ -233,34 +233,34 @@ def version(text, build=848534400):
     "place, older, newer",
     [("/flyve.a", "1.9.9", "2.0.1"), ("/flyve.a", "2.0.0", "10.0.0"), ("/lib", "2.0.0", "2.0.1")],
 )
-def test_the_newer_of_two_agents_runs(ground, place, older, newer):
+def test_the_newer_of_two_agents_runs(bench, place, older, newer):
     slot = place != "/lib"
     for text, wins in ((older, slot and older == "2.0.0"), (newer, True)):
-        made = ground.board()
+        made = bench.board()
         made.change({f"{place}/flyve/__init__.py": version(text)})
         made.change(entries={("flyve", "update"): int(slot)})
-        assert (paths(ground, made) == [place]) == wins, text
+        assert (paths(bench, made) == [place]) == wins, text
         assert entry(made, "update") == int(slot and wins)
 
 
 # A28
-def test_an_older_agent_that_was_installed_on_purpose_stays_until_the_base_changes(ground):
-    made = ground.board()
+def test_an_older_agent_that_was_installed_on_purpose_stays_until_the_base_changes(bench):
+    made = bench.board()
     made.change({"/flyve.a/flyve/__init__.py": version("1.9.9")}, {("flyve", "update"): 1 << 2})
-    assert paths(ground, made) == ["/flyve.a"]
+    assert paths(bench, made) == ["/flyve.a"]
     made.change(entries={("flyve", "update"): 1})
-    assert paths(ground, made) == ["/flyve.a"]
+    assert paths(bench, made) == ["/flyve.a"]
     made.change({"/flyve/__init__.py": version("2.0.1"), "/flyve/__init__.mpy": None})
-    assert paths(ground, made) == [""]
+    assert paths(bench, made) == [""]
 
 
 # A28
-def test_a_slot_that_has_lost_is_removed(ground):
-    made = ground.board("from flyve.jobs import startup\nstartup.prepare()\n")
+def test_a_slot_that_has_lost_is_removed(bench):
+    made = bench.board("from flyve.jobs import startup\nstartup.prepare()\n")
     made.change(
         {f"/{slot}/flyve/__init__.py": version("1.9.9") for slot in ("flyve.a", "flyve.b")},
         {("flyve", "update"): 1},
     )
-    lines = ground.run(made)
+    lines = bench.lines(made)
     assert any("/flyve.a is out of use: removed" in line for line in lines)
     assert not any(path.startswith("/flyve.") for path, _ in made.files())

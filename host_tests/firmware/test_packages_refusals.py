@@ -102,14 +102,14 @@ BAD = {
 }
 
 
-def test_bad_packages_are_refused_and_change_nothing(ground):
-    board = ground.board(staged=APP)
-    ground.run(board, "install('good', '1')")
+def test_bad_packages_are_refused_and_change_nothing(bench):
+    board = bench.board(staged=APP)
+    bench.lines(board, "install('good', '1')")
     before = board.files()
     texts = list(BAD)
     board.change({f"/bad{n:02}": BAD[text] for n, text in enumerate(texts)})
     script = f"for n in range({len(BAD)}):\n    install('good', '2', '/bad%02d' % n)\n"
-    ends = ground.run(board, script, heap="64K")
+    ends = bench.lines(board, script, heap="64K")
     assert ends == [text.rstrip() for text in texts]
     board.write("/main.py", b"")
     left = [item for item in board.files() if item[0] != "/main.py"]
@@ -122,27 +122,27 @@ def test_bad_packages_are_refused_and_change_nothing(ground):
     [("..", "1"), ("a/b", "1"), ("", "1"), (".x", "1"), ("n" * 65, "1"), ("a\\b", "1"),
      ("a", ".."), ("a", "../../flyve"), ("a", ""), ("a", ".current"), ("a", "1 2"), ("a", "1\t2")],
 )  # fmt: skip
-def test_a_bad_name_or_version_is_refused(ground, name, version, data):
-    board = ground.board(staged=data)
+def test_a_bad_name_or_version_is_refused(bench, name, version, data):
+    board = bench.board(staged=data)
     before = board.files()
-    lines = ground.run(board, f"install({name!r}, {version!r})")
+    lines = bench.lines(board, f"install({name!r}, {version!r})")
     assert len(lines) == 1 and lines[0].startswith("failed: refused")
     left = {path for path, _ in board.files()}
     assert left == {path for path, _ in before} - {STAGED}
 
 
-def test_what_does_not_fit_is_refused(ground):
-    board = ground.board()
-    free = int(ground.run(board, "import os\nprint(os.statvfs('/')[3])")[0]) * 4096
+def test_what_does_not_fit_is_refused(bench):
+    board = bench.board()
+    free = int(bench.lines(board, "import os\nprint(os.statvfs('/')[3])")[0]) * 4096
     board.write(STAGED, tar({"app.py": APP, "data": b"x" * (free * 6 // 10)}))
-    line = ground.run(board, "install('a', '1')")[0]
+    line = bench.lines(board, "install('a', '1')")[0]
     assert line.startswith("failed: no space: ")
     assert applications(board) == {}
     assert STAGED not in dict(board.files())
 
 
-def test_the_agent_must_be_in_its_bundle_and_cannot_be_removed(ground):
-    board = ground.board(staged=tar({"app.py": APP}))
+def test_the_agent_must_be_in_its_bundle_and_cannot_be_removed(bench):
+    board = bench.board(staged=tar({"app.py": APP}))
     script = f"""
         install({AGENT!r}, '1')
         from flyve.jobs import packages
@@ -151,19 +151,19 @@ def test_the_agent_must_be_in_its_bundle_and_cannot_be_removed(ground):
         except registry.Failed as e:
             print(e)
         """
-    assert ground.run(board, script) == [
+    assert bench.lines(board, script) == [
         "failed: without flyve/agent.mpy",
         "the agent cannot be removed",
     ]
     assert not [path for path, _ in board.files() if path.startswith("/flyve.")]
     board.write(STAGED, APP)
-    assert ground.run(board, f"install({AGENT!r}, '1')") == ["failed: truncated bundle"]
+    assert bench.lines(board, f"install({AGENT!r}, '1')") == ["failed: truncated bundle"]
 
 
-def test_an_agent_for_another_micropython_is_refused(ground):
+def test_an_agent_for_another_micropython_is_refused(bench):
     bundle = agent_bundle("def main():\n    pass\n")
-    board = ground.board(staged=bundle.replace(MODULE[:4], b"M\5" + MODULE[2:4]))
-    line = ground.run(board, f"install({AGENT!r}, '1')")[0]
+    board = bench.board(staged=bundle.replace(MODULE[:4], b"M\5" + MODULE[2:4]))
+    line = bench.lines(board, f"install({AGENT!r}, '1')")[0]
     assert line == "incompatible: compiled for another MicroPython"
     assert not [path for path, _ in board.files() if path.startswith("/flyve.")]
 
@@ -179,9 +179,9 @@ IMAGES = {
 }
 
 
-def test_bad_images_are_refused_and_the_old_one_stays(ground):
+def test_bad_images_are_refused_and_the_old_one_stays(bench):
     texts = list(IMAGES)
-    board = ground.board(ota=True)
+    board = bench.board(ota=True)
     board.change({f"/bad{n}": IMAGES[text] for n, text in enumerate(texts)})
     script = f"""
         for n in range({len(texts)}):
@@ -194,13 +194,13 @@ def test_bad_images_are_refused_and_the_old_one_stays(ground):
         from esp32 import Partition
         print(Partition(Partition.RUNNING).info()[4])
         """
-    lines = ground.run(board, script)
+    lines = bench.lines(board, script)
     assert lines[: len(texts) + 1] == [text.rstrip() for text in texts] + ["None"]
     assert lines[-1] == "ota_0"
 
 
-def test_an_image_that_is_too_big_is_refused(ground):
-    board = ground.board(ota=True, staged=appimage.build(size=20000))
+def test_an_image_that_is_too_big_is_refused(bench):
+    board = bench.board(ota=True, staged=appimage.build(size=20000))
     # A partition of four blocks, instead of a flash that holds an image of megabytes.
     script = """
         from flyve.jobs import board_facts
@@ -213,4 +213,4 @@ def test_an_image_that_is_too_big_is_refused(ground):
         board_facts.running = lambda: running
         install('firmware', '2')
         """
-    assert ground.run(board, script) == ["failed: image too big"]
+    assert bench.lines(board, script) == ["failed: image too big"]

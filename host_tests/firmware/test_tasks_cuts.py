@@ -23,30 +23,30 @@ def stored(board):
     return [json.loads(line) for line in board.read(PATH).splitlines()]
 
 
-def sweep(ground, torn, choose):
+def sweep(bench, torn, choose):
     old = "".join(json.dumps(one) + "\n" for one in OLD).encode()
-    board = ground.board(PUT, **{"tasks.json": old})
-    whole = ground.copy(board)
-    run = ground.start(whole)
+    board = bench.board(PUT, **{"tasks.json": old})
+    whole = bench.copy(board)
+    run = bench.start(whole)
     run.wait(20)
     assert stored(whole) == NEW
     for place in choose(range(1, run.flash_ops + 1)):
-        cut = ground.copy(board)
-        assert ground.start(cut, cut_after=place, torn=torn).wait(20) == CUT, place
+        cut = bench.copy(board)
+        assert bench.start(cut, cut_after=place, torn=torn).wait(20) == CUT, place
         assert stored(cut) in (OLD, NEW), place
-        ground.run(cut)
+        bench.lines(cut)
         assert stored(cut) == NEW, place
         assert "/tasks.new" not in dict(cut.files()), place
-        ground.scrap(cut)
+        bench.scrap(cut)
 
 
 @pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
-def test_the_power_fails_at_a_write_of_the_tasks(ground, torn):
-    sweep(ground, torn, lambda places: sample(f"tasks {torn}", places, 3))
+def test_the_power_fails_at_a_write_of_the_tasks(bench, torn):
+    sweep(bench, torn, lambda places: sample(f"tasks {torn}", places, 3))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
-def test_the_power_fails_at_any_write_of_the_tasks(ground, torn):
-    sweep(ground, torn, list)
+def test_the_power_fails_at_any_write_of_the_tasks(bench, torn):
+    sweep(bench, torn, list)

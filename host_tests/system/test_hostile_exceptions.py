@@ -12,8 +12,6 @@ pytestmark = pytest.mark.virtual
 APP = b"def start(agent):\n    while True:\n        yield\n"
 # What comes only once in minutes, at the end, or when somebody asks at the console.
 RARE = re.compile("restart|console|stable|on_trial|'update'|stop|'record'")
-
-
 SETTINGS = {"reconnect_spread": 0, "stable": 300}
 
 

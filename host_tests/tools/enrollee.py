@@ -48,7 +48,7 @@ def raw(backend, path, headers=(), version="1.0"):
     return int(status.split()[1]), {k.lower(): v for k, v in pairs}, body
 
 
-class Device:
+class Enrollee:
     """One device with its person's account."""
 
     def __init__(self, backend, email="ann@example.org", serial="ESP32-0001", **person):

@@ -11,10 +11,10 @@ DATA = bytes(i * 7 % 251 for i in range(50_000))
 @pytest.fixture(scope="module")
 def site():
     from flyve_mdm.backend.server import Backend
-    from host_tests.tools.enrollee import Device
+    from host_tests.tools.enrollee import Enrollee
 
     with Backend() as backend:
-        one = Device(backend)
+        one = Enrollee(backend)
         one.log_in()
         ids = {}
 
