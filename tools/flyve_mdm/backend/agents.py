@@ -6,8 +6,8 @@ import json
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
-from flyve_mdm.backend.enrollment import DENIED, Refused, parse_inventory
-from flyve_mdm.backend.glpi import JSON_TYPE, Answer, GlpiError
+from flyve_mdm.backend.glpi import DENIED, JSON_TYPE, Answer, GlpiError, Refused
+from flyve_mdm.backend.inventory import parse
 from flyve_mdm.backend.membership import rights
 from flyve_mdm.backend.model import DEVICE, GUEST, Agent, Session, timestamp, token
 from flyve_mdm.backend.site import Site
@@ -132,7 +132,7 @@ def update(site: Site, session: Session, agent_id: int, fields: dict[str, Any]) 
             site.events.add("pong", agent=agent.id, by="rest")
         if "_inventory" in fields:
             try:
-                device = parse_inventory(fields["_inventory"])
+                device = parse(fields["_inventory"])
             except Refused as reason:
                 raise GlpiError(400, "ERROR_GLPI_UPDATE", str(reason)) from None
             store_inventory(site, agent, device.xml)

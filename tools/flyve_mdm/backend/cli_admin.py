@@ -14,7 +14,7 @@ import click
 
 from flyve_mdm import options, tables
 from flyve_mdm.backend import application
-from flyve_mdm.backend.client import call
+from flyve_mdm.backend.admin_client import call
 from flyve_mdm.text import lines, printable
 
 _URL = click.option(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 import time
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
 from typing import Any
 
 from flyve_mdm.backend import membership
 from flyve_mdm.backend.broker import BACKEND_USER
-from flyve_mdm.backend.glpi import GlpiError
+from flyve_mdm.backend.glpi import GlpiError, Refused
+from flyve_mdm.backend.inventory import Inventory, parse
 from flyve_mdm.backend.model import (
     DEVICE,
     ENTITY,
@@ -29,23 +27,6 @@ _BLACKLIST = {
     "0", "1", "123456789", "0123456789", "1234567890", "n/a", "none", "empty", "unknow", "unknown",
     "not available", "not specified", "system serial number", "to be filled by o.e.m.",
 }  # fmt: skip
-_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "#38": "&", "#60": "<"}
-DENIED = "You don't have permission to perform this action."
-
-
-class Refused(Exception):
-    """Why an enrollment is refused; the device may never read it."""
-
-
-@dataclass
-class Device:
-    """What an inventory says about a device."""
-
-    device_id: str
-    serial: str
-    uuid: str
-    tag: str
-    xml: str
 
 
 def enroll(site: Site, session: Session, fields: dict[str, Any]) -> Agent:
@@ -68,35 +49,6 @@ def enroll(site: Site, session: Session, fields: dict[str, Any]) -> Agent:
     return agent
 
 
-def parse_inventory(encoded: Any) -> Device:
-    """Read a base64 inventory as the enrollment does; raises Refused."""
-    try:
-        text = binascii.a2b_base64(str(encoded)).decode("utf-8")
-        # The real code decodes entities before it parses: escaped specials break the XML.
-        text = re.sub(r"&(amp|lt|gt|quot|#38|#60);", lambda m: _ENTITIES[m[1]], text)
-        return parse_xml(text)
-    except (ValueError, ElementTree.ParseError):
-        raise Refused("Inventory XML is not well formed") from None
-
-
-def parse_xml(text: str) -> Device:
-    """Read a FusionInventory document; raises ElementTree.ParseError."""
-    root = ElementTree.fromstring(text)
-    if root.tag != "REQUEST":
-        raise ElementTree.ParseError("the root is not REQUEST")
-    tag = ""
-    for account in root.iterfind("CONTENT/ACCOUNTINFO"):
-        if account.findtext("KEYNAME") == "TAG":
-            tag = account.findtext("KEYVALUE") or ""
-    return Device(
-        device_id=(root.findtext("DEVICEID") or "").strip(),
-        serial=(root.findtext("CONTENT/BIOS/SSN") or "").strip(),
-        uuid=(root.findtext("CONTENT/HARDWARE/UUID") or "").strip(),
-        tag=tag,
-        xml=text,
-    )
-
-
 def _find_invitation(site: Site, fields: dict[str, Any]) -> Invitation:
     options, state = site.options, site.state
     if options.refuse_post:
@@ -111,7 +63,7 @@ def _find_invitation(site: Site, fields: dict[str, Any]) -> Invitation:
     raise Refused("Invitation token invalid")
 
 
-def _validate(site: Site, fields: dict[str, Any], invitation: Invitation) -> Device:
+def _validate(site: Site, fields: dict[str, Any], invitation: Invitation) -> Inventory:
     rules, develop = site.options.rules, site.options.develop
     if rules == "C":
         _check_notification(fields, site.options.fcm)
@@ -120,11 +72,13 @@ def _validate(site: Site, fields: dict[str, Any], invitation: Invitation) -> Dev
         raise Refused("One of serial and uuid is mandatory")
     if rules == "A":
         # Before 2017-12-14 the fields alone say which device it is.
-        device = Device(serial or uuid, serial or uuid, uuid, f"invitation_{invitation.token}", "")
+        device = Inventory(
+            serial or uuid, serial or uuid, uuid, f"invitation_{invitation.token}", ""
+        )
     elif not fields.get("inventory"):
         raise Refused("Device inventory XML is mandatory")
     else:
-        device = parse_inventory(fields["inventory"])
+        device = parse(fields["inventory"])
     _check_version(fields, old=site.options.documented)
     if invitation.status != "pending":
         raise Refused("Invitation is not pending")
@@ -178,7 +132,7 @@ def _create(
     site: Site,
     fields: dict[str, Any],
     invitation: Invitation,
-    device: Device,
+    device: Inventory,
     owner: User,
 ) -> Agent:
     state = site.state
@@ -225,7 +179,7 @@ def _create(
     return agent
 
 
-def _computer(site: Site, device: Device, serial: str, entity: int) -> Computer:
+def _computer(site: Site, device: Inventory, serial: str, entity: int) -> Computer:
     state = site.state
     for computer in state.computers.values():
         if computer.device_id == device.device_id:

@@ -15,6 +15,7 @@ from flyve_mdm.text import php
 _NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _INT64 = 2**63
 JSON_TYPE = "application/json; charset=UTF-8"
+DENIED = "You don't have permission to perform this action."
 _PREFIXES = ("apirest.php", "api")
 
 
@@ -60,6 +61,10 @@ class Answer:
         head = f"<!DOCTYPE html>\n<html><head><title>{text}</title></head>"
         page = f"{head}<body>{text}</body></html>\n"
         return cls(status, page.encode(), {"Content-Type": "text/html; charset=UTF-8"})
+
+
+class Refused(Exception):
+    """Why an enrollment is refused; the device may never read it."""
 
 
 class GlpiError(Exception):

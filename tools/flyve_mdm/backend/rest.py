@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from flyve_mdm.backend import agents, enrollment, files, fullsession, statuses, user
-from flyve_mdm.backend.glpi import JSON_TYPE, Answer, Call, GlpiError
+from flyve_mdm.backend.glpi import DENIED, JSON_TYPE, Answer, Call, GlpiError
 from flyve_mdm.backend.model import DEVICE, GUEST, PROFILES, SUPER_ADMIN, Session, token
 from flyve_mdm.backend.site import Site
 
@@ -166,8 +166,8 @@ class Rest:
         if call.method == "POST":
             fields = call.input()
             if session.profile not in (GUEST, SUPER_ADMIN):
-                site.events.add("agent refused", reason=enrollment.DENIED)
-                raise GlpiError(400, "ERROR_GLPI_ADD", enrollment.DENIED)
+                site.events.add("agent refused", reason=DENIED)
+                raise GlpiError(400, "ERROR_GLPI_ADD", DENIED)
             agent = enrollment.enroll(site, session, fields)
             if site.options.documented:
                 body = f'{{\n  "id": "{agent.id}"\n}}\n'.encode()
@@ -179,13 +179,13 @@ class Rest:
         if call.method in ("PUT", "PATCH"):
             return agents.update(site, session, call.item_id, call.input())
         if call.method == "DELETE":
-            raise GlpiError(401, "ERROR_RIGHT_MISSING", enrollment.DENIED)
+            raise GlpiError(401, "ERROR_RIGHT_MISSING", DENIED)
         raise GlpiError(405, "ERROR_METHOD_NOT_ALLOWED", "Method Not Allowed")
 
     def _file(self, call: Call) -> Answer:
         session = self._session(call)
         if call.method != "GET":
-            raise GlpiError(401, "ERROR_RIGHT_MISSING", enrollment.DENIED)
+            raise GlpiError(401, "ERROR_RIGHT_MISSING", DENIED)
         return files.read(self._site, session, call)
 
     def _geolocation(self, call: Call) -> Answer:

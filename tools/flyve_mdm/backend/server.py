@@ -11,7 +11,7 @@ from typing import Any
 
 from flyve_mdm import keeper
 from flyve_mdm.backend import invitation, web
-from flyve_mdm.backend.admin import Commands
+from flyve_mdm.backend.admin_web import Commands
 from flyve_mdm.backend.administration import Administration
 from flyve_mdm.backend.broker import Broker, find_mosquitto
 from flyve_mdm.backend.certificates import Certificates, issue

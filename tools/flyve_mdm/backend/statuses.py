@@ -7,8 +7,7 @@ import time
 from typing import Any
 
 from flyve_mdm.backend import agents
-from flyve_mdm.backend.enrollment import DENIED
-from flyve_mdm.backend.glpi import Answer, Call, GlpiError
+from flyve_mdm.backend.glpi import DENIED, Answer, Call, GlpiError
 from flyve_mdm.backend.model import DEVICE, Agent, Session, Status
 from flyve_mdm.backend.site import Site
 

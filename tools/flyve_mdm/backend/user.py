@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flyve_mdm.backend.enrollment import DENIED
-from flyve_mdm.backend.glpi import Answer, Call, GlpiError
+from flyve_mdm.backend.glpi import DENIED, Answer, Call, GlpiError
 from flyve_mdm.backend.model import DEVICE, GUEST, Session
 from flyve_mdm.backend.site import Site
 

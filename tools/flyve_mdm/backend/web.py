@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
-from flyve_mdm.backend import admin
+from flyve_mdm.backend import admin_web
 from flyve_mdm.backend.events import Request, SharedList
 from flyve_mdm.backend.glpi import Answer, Call
 from flyve_mdm.backend.options import Fault
@@ -27,9 +27,9 @@ _NOTICE = (
 )
 
 
-def application(site: Site, requests: SharedList, commands: admin.Commands) -> Starlette:
+def application(site: Site, requests: SharedList, commands: admin_web.Commands) -> Starlette:
     """All that the web server answers: the administrator's interface, and REST."""
-    inner = Mount("/flyve-admin", admin.application(commands))
+    inner = Mount("/flyve-admin", admin_web.application(commands))
     return Starlette(routes=[inner, Mount("/", RestApp(site, requests))])
 
 
