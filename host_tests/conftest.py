@@ -16,8 +16,9 @@ from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.target import find_port
 from host_tests.kit import plugin
-from host_tests.kit.boards.desk import PSK, SSID, Folders, Wired
 from host_tests.kit.boards.device import Device
+from host_tests.kit.boards.virtual import PSK, SSID, VirtualBoards
+from host_tests.kit.boards.wired import WiredBoards
 
 _MOSQUITTO = "shows what only mosquitto does, and it is not installed"
 
@@ -75,7 +76,7 @@ def wired(pytestconfig, tmp_path_factory):
     port, wifi = option("--port"), (SSID, PSK)
     if port:
         wifi = option("--wifi-ssid"), os.environ.get("FLYVE_PSK", "")
-    made = Wired(port, tmp_path_factory.mktemp("hil"), wifi, option("--host"))
+    made = WiredBoards(port, tmp_path_factory.mktemp("hil"), wifi, option("--host"))
     yield made
     made.close()
 
@@ -85,7 +86,7 @@ def boards(request, tmp_path):
     """Where a test gets its boards from: `make()` and what they need to reach a backend."""
     if request.config.getoption("--hil"):
         return request.getfixturevalue("wired")
-    return Folders(tmp_path)
+    return VirtualBoards(tmp_path)
 
 
 @pytest.fixture

@@ -3,18 +3,16 @@
 import contextlib
 import shutil
 import socket
-import ssl
 
 import pytest
-import trustme
 
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.firmware.downloads import Site, blank_board
 from host_tests.firmware.recording import record
 from host_tests.firmware.scripted import Scripted
 from host_tests.kit.peers import Datagrams, Full, Peer
+from host_tests.kit.peers.identities import issue
 
-HOST = "glpi.example.org"
 FLASH = 1 << 20
 
 
@@ -60,33 +58,10 @@ def closed_port():
         yield sock.getsockname()[1]
 
 
-class Identity:
-    """A CA and a server certificate that it signed."""
-
-    def __init__(self, *names, ca=None, **options):
-        self.ca = ca or trustme.CA()
-        self._leaf = self.ca.issue_cert(*(names or (HOST,)), **options)
-
-    @property
-    def pem(self) -> bytes:
-        """The CA's certificate."""
-        return self.ca.cert_pem.bytes()
-
-    @property
-    def der(self) -> bytes:
-        return ssl.PEM_cert_to_DER_cert(self.pem.decode())
-
-    def context(self) -> ssl.SSLContext:
-        """What the server uses."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._leaf.configure_cert(context)
-        return context
-
-
 @pytest.fixture(scope="session")
 def identity():
     """A server that is called HOST, with ECDSA keys."""
-    return Identity()
+    return issue()
 
 
 @pytest.fixture(scope="session")

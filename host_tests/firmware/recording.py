@@ -6,14 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from host_tests.kit.backend import Proxied
-from host_tests.kit.boards.desk import Folders
 from host_tests.kit.boards.device import Device
+from host_tests.kit.boards.virtual import VirtualBoards
 
 
 def record(folder: Path) -> tuple[dict[str, bytes], bytes]:
     """The answers of the backend by request ("GET initSession", "BYTES" for a file's content),
     and all that the broker sent."""
-    boards = Folders(folder)
+    boards = VirtualBoards(folder)
     with Proxied(default_profile=4) as backend:
         device = Device(boards.make(), backend, boards.wifi)
         device.go_online(reconnect_spread=0)

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from host_tests.firmware.conftest import HOST
+from host_tests.kit.peers.identities import HOST
 
 BOARD = True
 

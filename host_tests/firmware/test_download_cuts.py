@@ -5,11 +5,11 @@ read and where the next request begins."""
 
 import pytest
 
+from flyve_mdm.board.life import EXIT_CUT
 from host_tests.firmware.downloads import PATH, SIZES, received, sha256, until
 from host_tests.kit.sample import content, sample
 
 TWICE = 16384 + 1  # bytes that one cut may cost
-CUT = 75
 MODES = ("quirky", "strict")
 BODIES = [size for size in SIZES if size > 1]
 # Of sizes next to each other the soak has one: it takes each byte, or each write, of a file.
@@ -165,7 +165,7 @@ def power_cuts(site, size, torn, places=None, salt=0):
         site.restore()
         site.front.requests.clear()
         site.finish(cut_after=place, torn=torn)
-        assert site.code == CUT, where
+        assert site.code == EXIT_CUT, where
         assert site.stored() in (old, data), where
         read = site.received()
         before = len(site.front.parts)
@@ -211,7 +211,7 @@ def test_the_power_fails_again_and_again(site):
     for place in range(150, 600, 25):
         site.finish(cut_after=place)
         read += site.received()
-        if site.code != CUT:
+        if site.code != EXIT_CUT:
             break
         cuts += 1
     assert site.stored() == data

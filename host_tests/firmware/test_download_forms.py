@@ -12,11 +12,6 @@ FOLDER = "/files/"
 BEGIN = "Mon, 02 Nov 2026 08:00:00 GMT"
 
 
-def edit_parts(site, change):
-    """Edits the answers that bring bytes."""
-    site.front.edit = lambda request, answer: request.bytes_wanted and change(request, answer)
-
-
 def silent(site, **options):
     """The site's backend tells no file's size, as all of generation A."""
     site.backend.options.file_size = False
@@ -67,7 +62,7 @@ def test_without_a_content_range_the_length_of_a_whole_answer_is_the_size(site):
         answer.headers.pop("content-range")
         answer.headers["content-length"] = "70000"
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch(chunk=16384) == DATA
     assert len(site.front.parts) == 1
 
@@ -82,7 +77,7 @@ def test_an_untold_total_of_a_part_is_had_from_a_request_for_all(site):
         else:
             answer.headers.pop("content-range")
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch(chunk=16384) == DATA
     assert [(part.begin, part.end) for part in site.front.parts] == [(0, 16384), (0, None)]
 
@@ -96,7 +91,7 @@ def test_a_size_that_nothing_tells_fails_by_name(site):
         for name in ("content-range", "content-length"):
             answer.headers.pop(name)
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch() is None
     assert "the server does not tell the size of PluginFlyvemdmFile/1" in site.failure()
     assert len(site.front.parts) == 4
@@ -135,7 +130,7 @@ def test_a_file_of_untold_size_that_changes_is_never_mixed(site, same_size):
             site.backend.tasks.update_file(site.file, other)
             site.file.modified = before
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch(chunk=16384) == other
 
 
@@ -153,7 +148,7 @@ def test_a_file_of_untold_size_that_changes_is_never_mixed(site, same_size):
 def test_a_name_that_looks_like_a_number_is_kept(site, name, sent):
     site.offer(DATA[:100], name)
     if sent:
-        edit_parts(site, lambda _, answer: answer.headers.update({"content-disposition": sent}))
+        site.edit_parts(lambda _, answer: answer.headers.update({"content-disposition": sent}))
     site.fetch(path=FOLDER)
     assert site.stored(FOLDER + name) == DATA[:100], site.log
     assert site.leftovers() == []
@@ -178,7 +173,7 @@ def test_a_name_of_the_answer_is_confined_as_any(site, sent, why):
         if sent:
             answer.headers["content-disposition"] = sent
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     site.fetch(path=FOLDER)
     assert f"Failed {why}" in site.failure()
     assert [path for path, _ in site.board.files()] == [path for path, _ in before] + [
@@ -203,7 +198,7 @@ def test_a_numeric_name_outlives_a_power_cut_at_any_write(site):
 def test_a_name_in_another_encoding_does_not_hinder_a_file_whose_name_is_known(site):
     site.offer(DATA[:100])
     name = 'attachment; filename="Gr\xfc\xdfe"'
-    edit_parts(site, lambda _, answer: answer.headers.update({"content-disposition": name}))
+    site.edit_parts(lambda _, answer: answer.headers.update({"content-disposition": name}))
     assert site.fetch() == DATA[:100]
 
 
@@ -218,9 +213,7 @@ def test_a_name_in_another_encoding_does_not_hinder_a_file_whose_name_is_known(s
 def test_the_same_instant_in_another_form_is_the_same_file(site, other):
     site.offer(DATA)
     times = iter([BEGIN])
-    edit_parts(
-        site, lambda _, answer: answer.headers.update({"last-modified": next(times, other)})
-    )
+    site.edit_parts(lambda _, answer: answer.headers.update({"last-modified": next(times, other)}))
     assert site.fetch(chunk=32768) == DATA
     assert not any("changed on the server" in line for line in site.log), site.log
 
@@ -236,9 +229,7 @@ def test_the_same_instant_in_another_form_is_the_same_file(site, other):
 def test_other_instants_and_unknown_texts_are_another_file(site, one, other):
     site.offer(DATA)
     times = iter([one])
-    edit_parts(
-        site, lambda _, answer: answer.headers.update({"last-modified": next(times, other)})
-    )
+    site.edit_parts(lambda _, answer: answer.headers.update({"last-modified": next(times, other)}))
     assert site.fetch(chunk=32768) == DATA
     assert sum("changed on the server" in line for line in site.log) == 1
 
@@ -256,7 +247,7 @@ def test_other_instants_and_unknown_texts_are_another_file(site, one, other):
 )
 def test_values_of_headers_are_read_as_they_are_meant(site, name, value):
     site.offer(DATA)
-    edit_parts(site, lambda _, answer: answer.headers.update({name: value}))
+    site.edit_parts(lambda _, answer: answer.headers.update({name: value}))
     assert site.fetch() == DATA
 
 
@@ -270,6 +261,6 @@ def test_values_of_headers_are_read_as_they_are_meant(site, name, value):
 )
 def test_another_kind_of_data_is_refused_in_any_case(site, name, value):
     site.offer(DATA)
-    edit_parts(site, lambda _, answer: answer.headers.update({name: value}))
+    site.edit_parts(lambda _, answer: answer.headers.update({name: value}))
     assert site.fetch() is None
     assert re.search(r"the server sends .* instead of the file", site.failure())

@@ -17,16 +17,6 @@ def offered(site):
     return site
 
 
-def edit_parts(site, change):
-    """Edits the answers that bring bytes."""
-
-    def edit(request, answer):
-        if request.bytes_wanted:
-            change(request, answer)
-
-    site.front.edit = edit
-
-
 def whole_file(site):
     """An edit by which the server ignores ranges."""
 
@@ -40,7 +30,7 @@ def whole_file(site):
 
 
 def test_200_is_read_on_to_its_end_and_not_asked_for_again(offered):
-    edit_parts(offered, whole_file(offered))
+    offered.edit_parts(whole_file(offered))
     assert offered.fetch(chunk=4096) == DATA
     assert [part.begin for part in offered.front.parts] == [0]
 
@@ -53,7 +43,7 @@ def test_200_after_a_cut_is_read_over_up_to_where_we_are(offered):
         if request.begin == 0:
             answer.cut_body(33_333)
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() == DATA
     assert [part.begin for part in offered.front.parts] == [0, 33_333]
 
@@ -68,7 +58,7 @@ def test_200_whose_last_byte_is_lost(site):
             whole(request, answer)
             answer.body = data[:-1]
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch() == data
     assert [(p.begin, p.end) for p in site.front.parts] == [(0, 16383), (16383, 16385)]
 
@@ -80,7 +70,7 @@ def test_200_that_always_loses_the_last_byte_fails_with_the_reason(offered):
         whole(request, answer)
         answer.body = answer.body[:-1]
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "the server does not send byte 69999 of 70000" in offered.failure()
     assert len(offered.front.parts) <= 5
@@ -93,7 +83,7 @@ def test_an_end_off_by_one_as_documented(offered):
         begin, end = span.split("-")
         answer.headers["content-range"] = f"{begin}-{int(end) + 1}/{total}"
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(chunk=32768) == DATA
 
 
@@ -103,7 +93,7 @@ def test_the_documented_headers(offered):
         answer.headers["content-range"] = "bytes 0-70000/70000"
         answer.headers["connection"] = "keep-alive"
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() == DATA
 
 
@@ -112,20 +102,20 @@ def test_a_last_byte_that_is_lost_is_fetched_with_the_one_before(offered):
         if request.end - request.begin > 2:
             answer.body = answer.body[:-1]
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() == DATA
     last = offered.front.parts[-1]
     assert (last.begin, last.end) == (69_998, 70_000)
 
 
 def test_a_short_body_goes_on_where_it_ended(offered):
-    edit_parts(offered, lambda _, answer: answer.cut_body(20_001))
+    offered.edit_parts(lambda _, answer: answer.cut_body(20_001))
     assert offered.fetch() == DATA
     assert [part.begin for part in offered.front.parts] == [0, 20_001, 40_002, 60_003]
 
 
 def test_bodies_of_a_few_bytes_do_not_count_for_ever(offered):
-    edit_parts(offered, lambda _, answer: answer.cut_body(10))
+    offered.edit_parts(lambda _, answer: answer.cut_body(10))
     assert offered.fetch() is None
     assert "the server does not send byte 40 of 70000" in offered.failure()
     assert len(offered.front.parts) == 4
@@ -136,7 +126,7 @@ def test_more_bytes_than_were_asked_for_are_left(offered):
         answer.body = DATA[request.begin :]
         answer.headers["content-length"] = str(len(answer.body))
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(chunk=16384) == DATA
 
 
@@ -146,7 +136,7 @@ def test_a_part_that_begins_earlier_is_read_over(offered):
         answer.headers["content-range"] = f"bytes {begin}-{request.end - 1}/70000"
         answer.body = DATA[begin : request.end]
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(chunk=16384) == DATA
 
 
@@ -155,7 +145,7 @@ def test_a_part_that_begins_later_is_refused(offered):
         answer.headers["content-range"] = "bytes 5-69999/70000"
         answer.body = answer.body[5:]
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "the server sends byte 5 instead of 0" in offered.failure()
     assert offered.leftovers() == []
@@ -165,7 +155,7 @@ def test_a_missing_content_range_is_made_up_for_by_the_right_length(offered):
     def change(_, answer):
         answer.headers.pop("content-range")
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(chunk=16384) == DATA
 
 
@@ -178,7 +168,7 @@ def test_a_part_of_an_unknown_place_is_never_used(offered, text):
         if text:
             answer.headers["content-range"] = text
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "the server does not tell which part it sends" in offered.failure()
     assert offered.received() == 0
@@ -188,7 +178,7 @@ def test_an_untold_total_is_accepted(offered):
     def change(request, answer):
         answer.headers["content-range"] = f"bytes {request.begin}-{request.end - 1}/*"
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(chunk=16384) == DATA
 
 
@@ -200,7 +190,7 @@ def refuse_range(_, answer):
 
 # A14
 def test_416_of_a_file_of_the_same_length_is_no_verdict(offered):
-    edit_parts(offered, refuse_range)
+    offered.edit_parts(refuse_range)
     assert offered.fetch() is None
     assert offered.failure().startswith("RestError NO_BODY")
     offered.front.edit = None
@@ -212,7 +202,7 @@ def test_416_of_another_length_for_ever_fails_with_the_reason(offered):
         refuse_range(request, answer)
         answer.headers["content-range"] = "bytes */9"
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "does not stay the same" in offered.failure()
     assert len(offered.front.parts) <= 3
@@ -250,7 +240,7 @@ def test_the_backend_s_own_404_for_the_bytes_is_its_verdict(offered, body, text)
         answer.status, answer.body = "404 Not Found", body
         answer.headers = {"content-length": str(len(body))}
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert offered.failure().startswith("Failed") and text in offered.failure()
 
@@ -261,7 +251,7 @@ def test_a_server_that_asks_to_wait_is_asked_once(offered):
         answer.status, answer.body = "503 Busy", b""
         answer.headers = {"content-length": "0", "retry-after": "7"}
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert len(offered.front.parts) == 1
 
@@ -275,7 +265,7 @@ def test_416_of_a_file_that_became_shorter_starts_over(make_site):
         if request.begin == 0 and site.file.version == 1:
             site.backend.tasks.update_file(site.file, short)
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch(chunk=16384) == short
     assert site.done()[-1][2] == sha256(short)
 
@@ -293,7 +283,7 @@ def test_a_file_that_changes_between_two_parts_is_never_mixed(offered, same_size
             site.backend.tasks.update_file(site.file, other)
             site.file.modified = before + (5 if aged else 0)
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch(chunk=16384) == other
     assert any("changed on the server" in line for line in site.log)
 
@@ -304,7 +294,7 @@ def test_a_part_of_another_time_is_never_used(offered):
     def change(_, answer):
         answer.headers["last-modified"] = next(times, "Mon, 02 Nov 2026 08:00:07 GMT")
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(chunk=16384) == DATA
     assert any(
         "changed on the server: now 70000 bytes of Mon, 02 Nov 2026 08:00:07 GMT" in line
@@ -339,7 +329,7 @@ def test_a_file_that_changes_all_the_time_fails_with_the_reason(offered):
     def change(_, answer):
         answer.headers["content-range"] = "bytes 0-70000/70001"
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "does not stay the same" in offered.failure()
     assert len(offered.front.parts) == 3
@@ -357,7 +347,7 @@ def test_a_redirect_of_the_bytes_is_told_and_not_followed(offered):
         answer.status = "302 Found"
         answer.headers = {"location": f"http://127.0.0.1:{offered.front.port}/again"}
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "the server sends us on to" in offered.failure()
     assert len(offered.front.parts) == 1
@@ -367,7 +357,7 @@ def test_a_dripping_body_ends_at_its_deadline(offered):
     def change(_, answer):
         answer.pace = (1, 0.002)  # too few for one piece to count as progress
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     begin = time.monotonic()
     assert offered.fetch(idle_ms=300) is None
     assert "did not answer in time" in offered.failure()
@@ -379,7 +369,7 @@ def test_a_slow_body_that_keeps_coming_is_read_to_its_end(offered):
     def change(_, answer):
         answer.pace = (4096, 0.1)
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(idle_ms=600, chunk=70_000) == DATA
     assert len(offered.front.parts) == 1
 
@@ -390,7 +380,7 @@ def test_a_stalled_body_goes_on_after_its_deadline(offered):
             answer.cut_body(30_000)
             answer.hold = True
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch(idle_ms=400) == DATA
     assert [part.begin for part in offered.front.parts] == [0, 30_000]
 
@@ -398,7 +388,7 @@ def test_a_stalled_body_goes_on_after_its_deadline(offered):
 @pytest.mark.parametrize("name", ["Content-Encoding", "Transfer-Encoding"])
 @pytest.mark.parametrize("coding", ["gzip", "chunked"])
 def test_an_encoding_that_nobody_asked_for_is_refused(offered, name, coding):
-    edit_parts(offered, lambda _, answer: answer.headers.update({name: coding}))
+    offered.edit_parts(lambda _, answer: answer.headers.update({name: coding}))
     assert offered.fetch() is None
     assert offered.failure()
     assert offered.received() == 0
@@ -411,7 +401,7 @@ def test_a_web_page_instead_of_the_file_is_refused(offered):
         answer.status, answer.body = "200 OK", b"<html>Sign in to the network</html>"
         answer.headers = {"content-type": "text/html"}
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "the server sends text/html instead of the file" in offered.failure()
 
@@ -421,7 +411,7 @@ def test_json_instead_of_the_file_is_refused(offered):
         answer.status = "200 OK"
         answer.headers = {"content-type": "application/json; charset=UTF-8"}
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     assert "the server sends application/json" in offered.failure()
 
@@ -446,7 +436,7 @@ def test_a_session_that_expires_in_the_middle_is_renewed(offered):
         if request.begin == 16_384:
             site.backend.expire_sessions()
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch(chunk=16384) == DATA
     statuses = [r.status for r in site.backend.requests if "PluginFlyvemdmFile" in r.path]
     assert statuses.count(401) == 1
@@ -455,7 +445,7 @@ def test_a_session_that_expires_in_the_middle_is_renewed(offered):
 
 def test_a_session_that_expires_before_each_request_is_renewed_each_time(offered):
     site = offered
-    edit_parts(site, lambda *_: site.backend.expire_sessions())
+    site.edit_parts(lambda *_: site.backend.expire_sessions())
     assert site.fetch(chunk=16384) == DATA
 
 
@@ -467,7 +457,7 @@ def test_a_dead_account_ends_the_download_with_its_code(offered):
             site.backend.expire_sessions()
             site.backend.state.users.clear()
 
-    edit_parts(site, change)
+    site.edit_parts(change)
     assert site.fetch(chunk=16384) is None
     assert "RestError ERROR_GLPI_LOGIN_USER_TOKEN" in site.failure()
 
@@ -503,7 +493,7 @@ def test_a_part_survives_a_server_that_is_away_for_long(offered):
         else:
             answer.cut_body(40_000)
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     offered.front.edit = None
     offered.front.requests.clear()
@@ -518,7 +508,7 @@ def test_a_part_of_any_size_is_gone_on_with(offered, size):
         if not request.begin:
             answer.cut_body(size)
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     assert offered.fetch() is None
     offered.front.edit = None
     assert offered.fetch() == DATA
@@ -533,7 +523,7 @@ def test_an_old_file_of_the_same_size_is_not_taken_for_the_new_one(offered):
     def change(_, answer):
         answer.limit = len(answer.head) if len(offered.front.parts) == 1 else 0
 
-    edit_parts(offered, change)
+    offered.edit_parts(change)
     offered.fetch()
     assert offered.leftovers() == ["/part.json"]
     offered.front.edit = None
@@ -551,5 +541,5 @@ def test_a_damaged_journal_is_as_good_as_none(offered, journal):
 
 def test_the_old_file_stays_until_the_new_one_is_whole(offered):
     offered.board.write(PATH, b"old")
-    edit_parts(offered, lambda _, answer: answer.cut_body(10))
+    offered.edit_parts(lambda _, answer: answer.cut_body(10))
     assert offered.fetch() == b"old"

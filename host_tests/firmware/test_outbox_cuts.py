@@ -7,7 +7,6 @@ import pytest
 
 from flyve_mdm.board.board import VirtualBoard
 
-CUT = 75  # the board's exit code after a power cut
 DRIVER = Path(__file__).parent / "inside" / "outboxpart.py"
 
 

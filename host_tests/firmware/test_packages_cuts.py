@@ -6,7 +6,8 @@ is staged, restarts into it, confirms what is good, and tells how an update has 
 import pytest
 
 from flyve_mdm.board import appimage
-from host_tests.kit.packages import AGENT, CUT, STAGED, agent_bundle, applications, mpy, tar
+from flyve_mdm.board.life import EXIT_CUT
+from host_tests.kit.packages import AGENT, STAGED, agent_bundle, applications, mpy, tar
 from host_tests.kit.sample import sample
 
 TORN = pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
@@ -55,7 +56,7 @@ def applied(bench, step):
 
 def cut_one(bench, board, torn, place, old, new):
     cut = bench.copy(board)
-    assert bench.start(cut, cut_after=place, torn=torn).wait(20) == CUT, place
+    assert bench.start(cut, cut_after=place, torn=torn).wait(20) == EXIT_CUT, place
     assert applications(cut) in (old, new), place
     cut.write(STAGED, tar(THIRD))
     lines = bench.lines(cut, "install('one', '3')" + TREE)
@@ -139,8 +140,8 @@ def updating(bench, kind):
     bad_slot = "ota_1" if kind == "bad image" else ""
     old = AGENT_SOURCE % (("old", True, name), bad_slot)
     if is_agent:
-        staged = agent_bundle(AGENT_SOURCE % (("new", good, name), ""))
-        following = agent_bundle(AGENT_SOURCE % (("next", True, name), ""))
+        staged = agent_bundle(agent=AGENT_SOURCE % (("new", good, name), ""))
+        following = agent_bundle(agent=AGENT_SOURCE % (("next", True, name), ""))
     else:
         project = appimage.CRASH if kind == "crashing image" else "new"
         staged = appimage.build(project, size=9000)
@@ -164,7 +165,7 @@ def cut_update(bench, board, torn, place, wanted, following):
     end, status = wanted
     cut = bench.copy(board)
     run = bench.start(cut, cut_after=place, torn=torn)
-    assert run.wait(25) == CUT, place
+    assert run.wait(25) == EXIT_CUT, place
     log = list(run.log)
     run = bench.start(cut)
     found = ended(run)

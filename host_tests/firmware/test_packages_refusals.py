@@ -161,7 +161,7 @@ def test_the_agent_must_be_in_its_bundle_and_cannot_be_removed(bench):
 
 
 def test_an_agent_for_another_micropython_is_refused(bench):
-    bundle = agent_bundle("def main():\n    pass\n")
+    bundle = agent_bundle(agent="def main():\n    pass\n")
     board = bench.board(staged=bundle.replace(MODULE[:4], b"M\5" + MODULE[2:4]))
     line = bench.lines(board, f"install({AGENT!r}, '1')")[0]
     assert line == "incompatible: compiled for another MicroPython"

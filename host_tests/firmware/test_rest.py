@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from host_tests.firmware.conftest import HOST
 from host_tests.kit.peers import answer, says, silence
+from host_tests.kit.peers.identities import HOST
 
 BOARD = True
 

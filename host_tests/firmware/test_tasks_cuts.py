@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from host_tests.kit.packages import CUT
+from flyve_mdm.board.life import EXIT_CUT
 from host_tests.kit.sample import sample
 
 PATH = "/tasks.json"
@@ -32,7 +32,7 @@ def sweep(bench, torn, choose):
     assert stored(whole) == NEW
     for place in choose(range(1, run.flash_ops + 1)):
         cut = bench.copy(board)
-        assert bench.start(cut, cut_after=place, torn=torn).wait(20) == CUT, place
+        assert bench.start(cut, cut_after=place, torn=torn).wait(20) == EXIT_CUT, place
         assert stored(cut) in (OLD, NEW), place
         bench.lines(cut)
         assert stored(cut) == NEW, place

@@ -6,7 +6,7 @@ from trustme import KeyType
 
 from host_tests.kit.peers import answer
 from host_tests.kit.peers.broker import CONNACK, packet, read
-from host_tests.kit.peers.identities import HOST, Forge
+from host_tests.kit.peers.identities import Forge
 from host_tests.kit.proxy import Proxy
 
 BOARD = True
@@ -28,8 +28,8 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module", params=[KeyType.RSA, KeyType.ECDSA], ids=["rsa", "ecdsa"])
-def forge(request, tmp_path_factory):
-    return Forge(request.param, tmp_path_factory.mktemp("keys"))
+def forge(request):
+    return Forge(request.param)
 
 
 def _backend(connection):
@@ -51,10 +51,10 @@ def attempt(request, upy, serve, forge):
     def run(name, clock=True):
         identity = forge.identity(name)
         script = _backend if request.param == "https" else _broker
-        peer = serve(script, tls=identity.context)
+        peer = serve(script, tls=identity.context())
         proxies.append(Proxy(peer.port))
-        upy.call("secure", "trust", identity.ca, clock)
-        found = upy.call("secure", request.param, HOST, proxies[0].port, SECRET)
+        upy.call("secure", "trust", identity.der, clock)
+        found = upy.call("secure", request.param, "localhost", proxies[0].port, SECRET)
         peer.joined(1)
         return found, peer, bytes(proxies[0].passages[0].up)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.firmware.conftest import HOST, Identity
 from host_tests.kit.peers import Full, answer, says, silence
+from host_tests.kit.peers.identities import HOST, issue
 
 BOARD = True
 HEAP = "3M"
@@ -332,7 +332,7 @@ def test_every_failing_exchange_closes_its_socket(upy, serve, identity, full, cl
         (serve(silence).port, True, 10),
         (serve(hang_up).port, True, 500),
         (serve(garbage).port, True, 500),
-        (serve(silence, tls=Identity().context()).port, True, 1000),
+        (serve(silence, tls=issue().context()).port, True, 1000),
         (serve(silence, tls=identity.context()).port, True, 30),
         (serve(says(answer(b"x"))).port, False, 500),
     ]

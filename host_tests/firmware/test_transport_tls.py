@@ -8,8 +8,8 @@ import ssl
 import pytest
 from trustme import CA
 
-from host_tests.firmware.conftest import HOST, Identity
 from host_tests.kit.peers import answer, says, silence
+from host_tests.kit.peers.identities import HOST, issue
 
 BOARD = True
 
@@ -67,7 +67,7 @@ def test_a_peer_that_is_refused_or_not_verified_proves_no_time(upy, serve, ident
 
 
 def test_an_address_in_the_certificate_is_trusted(upy, serve):
-    identity = Identity("127.0.0.1")
+    identity = issue("127.0.0.1")
     trusted(upy, serve, identity.der, identity.context(), "127.0.0.1")
 
 
@@ -201,7 +201,7 @@ def test_a_server_that_wants_a_client_certificate_is_named(upy, serve, identity,
 
 def test_without_verification_any_certificate_is_accepted(upy, serve):
     upy.call("net", "start", None, False)
-    identity = Identity(OTHER, not_before=NOW - 9 * DAY, not_after=NOW - DAY)
+    identity = issue(OTHER, not_before=NOW - 9 * DAY, not_after=NOW - DAY)
     peer = serve(says(answer(b"{}")), tls=identity.context())
     assert exchange(upy, peer).get("value") == answer(b"{}")
 
@@ -239,6 +239,6 @@ def test_a_stream_that_is_cut_looks_like_its_end(upy, serve, identity):
 
 def test_after_a_failure_the_next_server_is_checked_anew(upy, serve, identity):
     upy.call("net", "start", identity.der)
-    exchange(upy, serve(silence, tls=Identity().context()))
+    exchange(upy, serve(silence, tls=issue().context()))
     peer = serve(says(b"ok"), tls=identity.context())
     assert exchange(upy, peer)["value"] == b"ok"

@@ -1,12 +1,12 @@
 """The agent's life on one board, and what it costs there."""
 
 import hashlib
-import random
 import time
 
 import pytest
 
 from flyve_mdm.board import doctor, provision
+from host_tests.kit.sample import content
 
 CHUNK = 200_000
 # Runs the agent as main.py does, and says what its heap holds: after each wait, when it is more
@@ -33,10 +33,6 @@ def _feed():
 board.feed = _feed
 main()
 """
-
-
-def content(size):
-    return random.Random(7).randbytes(size)
 
 
 def stamp(line):

@@ -12,8 +12,9 @@ from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import Folder
 from flyve_mdm.build import firmware, toolchain
 
-CUT = 75
 AGENT = "flyve-mdm-esp32"
+# A flyve/__init__.py of a newer agent.
+NEW = 'VERSION = "2.0.1-esp32"\nBUILD = 848534400\n'
 STAGED = "/staged"
 
 
@@ -42,13 +43,15 @@ def mpy(source: str, name: str = "app.py") -> bytes:
         return path.with_suffix(".mpy").read_bytes()
 
 
-def agent_bundle(source: str) -> bytes:
-    """The firmware as a bundle, with another agent.py."""
+def agent_bundle(**changed: str) -> bytes:
+    """The firmware as a bundle, with other sources for some modules of the agent."""
     members = {
         path.relative_to(firmware.TREE).as_posix(): path.read_bytes()
         for path in sorted(firmware.TREE.rglob("*.mpy"))
     }
-    return tar({**members, "flyve/agent.mpy": mpy(source, "agent.py")})
+    for name, source in changed.items():
+        members[f"flyve/{name}.mpy"] = mpy(source, f"{name}.py")
+    return tar(members)
 
 
 def applications(board: VirtualBoard) -> dict:

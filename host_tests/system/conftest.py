@@ -9,3 +9,9 @@ def device(make_device):
     made = make_device()
     made.provision()
     return made
+
+
+@pytest.fixture
+def online(make_device):
+    """The same, online."""
+    return make_device().go_online()

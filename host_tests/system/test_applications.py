@@ -4,9 +4,9 @@ import pytest
 
 from flyve_mdm import ROOT
 from flyve_mdm.board import appimage
-from flyve_mdm.build import firmware
 from host_tests.kit.packages import (
     AGENT,
+    NEW,
     agent_bundle,
     applications,
     boot_slot,
@@ -28,11 +28,6 @@ RAISING = b"def start(agent):\n    yield\n    raise ValueError('oops')\n"
 
 def app(version):
     return COUNTER.replace(b"VERSION", version.encode())
-
-
-@pytest.fixture
-def online(make_device):
-    return make_device().go_online()
 
 
 @pytest.fixture
@@ -130,23 +125,9 @@ def test_firmware_that_does_not_come_online_is_rolled_back(with_slots, project):
     assert boot_slot(with_slots.board) == "ota_0"
 
 
-def whole_agent(**changed):
-    """The agent's own bundle, with other sources for some of its modules."""
-    members = {
-        path.relative_to(firmware.TREE).as_posix(): path.read_bytes()
-        for path in sorted(firmware.TREE.rglob("*.mpy"))
-    }
-    for name, source in changed.items():
-        members[f"flyve/{name}.mpy"] = mpy(source, f"{name}.py")
-    return tar(members)
-
-
-NEW = 'VERSION = "2.0.1-esp32"\nBUILD = 848534400\n'
-
-
 def test_an_agent_that_comes_online_is_kept(online):
     task = online.backend.tasks.deploy_app(
-        17, whole_agent(__init__=NEW), AGENT, version_code="201"
+        17, agent_bundle(__init__=NEW), AGENT, version_code="201"
     )
     online.ends(task, "done")
     online.run.wait_log("flyve 2.0.1-esp32 starts")
@@ -158,7 +139,7 @@ def test_the_agent_alternates_between_its_slots(online):
     for version in (1, 2, 3):
         new = NEW.replace("2.0.1", f"2.0.{version}")
         task = online.backend.tasks.deploy_app(
-            17, whole_agent(__init__=new), AGENT, version_code=f"20{version}"
+            17, agent_bundle(__init__=new), AGENT, version_code=f"20{version}"
         )
         online.ends(task, "done")
     online.run.kill()
@@ -171,7 +152,9 @@ def test_the_agent_alternates_between_its_slots(online):
 
 def test_an_agent_that_resets_the_board_falls_back_at_once(online):
     source = "import machine\ndef main():\n    machine.reset()\n"
-    task = online.backend.tasks.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(
+        17, agent_bundle(agent=source), AGENT, version_code="201"
+    )
     online.ends(task, "failed")
     online.run.wait_log("flyve 2.0.0-esp32 starts after reset")
 
@@ -181,7 +164,9 @@ def test_an_agent_that_resets_the_board_falls_back_at_once(online):
     ["def main():\n    print('it has ended')\n", "def main():\n    1 / 0\n", "no_such_name\n"],
 )
 def test_an_agent_that_ends_falls_back_after_three_starts(online, source):
-    task = online.backend.tasks.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(
+        17, agent_bundle(agent=source), AGENT, version_code="201"
+    )
     online.run.wait_log("update: restarting")
     for _ in range(3):
         online.run.wait_log("it has ended|Error")
@@ -194,7 +179,9 @@ def test_an_agent_that_ends_falls_back_after_three_starts(online, source):
 @pytest.mark.soak
 def test_an_agent_that_ends_falls_back_by_the_watchdog(online):
     source = "def main():\n    pass\n"
-    task = online.backend.tasks.deploy_app(17, agent_bundle(source), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(
+        17, agent_bundle(agent=source), AGENT, version_code="201"
+    )
     online.ends(task, "failed", timeout=90)
     online.run.wait_log("flyve 2.0.0-esp32 starts after watchdog")
 
@@ -216,14 +203,14 @@ class Link:
 
 def test_an_agent_that_does_not_come_online_falls_back(make_device):
     online = make_device().go_online(trial=2)
-    task = online.backend.tasks.deploy_app(17, whole_agent(link=DEAF), AGENT, version_code="201")
+    task = online.backend.tasks.deploy_app(17, agent_bundle(link=DEAF), AGENT, version_code="201")
     online.ends(task, "failed")
     online.run.wait_log("the update did not come online in time: restarting")
     assert online.backend.admin.ping(17, wait=2)
 
 
 def test_an_agent_for_another_micropython_is_refused_before_anything_is_written(online):
-    bundle = whole_agent().replace(b"M\6", b"M\5")
+    bundle = agent_bundle().replace(b"M\6", b"M\5")
     task = online.backend.tasks.deploy_app(17, bundle, AGENT, version_code="201")
     online.ends(task, "incompatible")
     assert not any(path.startswith("/flyve.") for path, _ in online.board.files())
@@ -245,7 +232,7 @@ def test_an_agent_that_crashes_after_it_was_online_falls_back(make_device):
     online = make_device().go_online(stable=60)
     source = (ROOT / "firmware" / "flyve" / "agent.py").read_text() + BITES
     task = online.backend.tasks.deploy_app(
-        17, whole_agent(agent=source), AGENT, version_code="201"
+        17, agent_bundle(agent=source), AGENT, version_code="201"
     )
     online.ends(task, "failed")
     assert online.said("link: online") == 3

@@ -9,11 +9,7 @@ import pytest
 
 @pytest.fixture(params=["A", "B", "C"])
 def online(request, make_device):
-    device = make_device(generation=request.param)
-    device.provision(latitude=48.1, longitude=-1.6)
-    device.start()
-    device.online()
-    return device
+    return make_device(generation=request.param).go_online(latitude=48.1, longitude=-1.6)
 
 
 def test_ping_is_answered(online):

@@ -1,23 +1,15 @@
 """Files that an administrator deploys: they arrive exactly, and their tasks end as they did."""
 
-import random
 import time
 
 import pytest
 
-
-def content(size, salt=0):
-    return random.Random(size + salt).randbytes(size)
+from host_tests.kit.sample import content
 
 
 @pytest.fixture(params=["A", "B", "C"])
 def any_online(request, make_device):
     return make_device(generation=request.param).go_online()
-
-
-@pytest.fixture
-def online(make_device):
-    return make_device().go_online()
 
 
 def test_a_file_arrives_in_its_directory(any_online):

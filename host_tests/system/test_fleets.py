@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-CUT = 75  # the exit code of a board whose power was cut
+from flyve_mdm.board.life import EXIT_CUT
 
 
 @pytest.fixture(params=["B", "C"])
@@ -110,7 +110,7 @@ def test_a_power_cut_at_a_write_of_a_move_leaves_nothing_of_the_old_fleet(make_d
     online.run.kill()
     online.backend.admin.fleet(17, "office")
     online.start(cut_after=cut)
-    assert online.run.wait() == CUT
+    assert online.run.wait() == EXIT_CUT
     online.start()
     online.online()
     online.settled()

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from host_tests.kit.backend import Proxied
-from host_tests.kit.boards.desk import Folders
 from host_tests.kit.boards.device import Device
+from host_tests.kit.boards.virtual import VirtualBoards
 from host_tests.kit.damage import packets
 from host_tests.kit.proxy import DOWN, UP, Fault
 from host_tests.kit.sample import chance
@@ -42,7 +42,7 @@ def _provision(device, **settings):
 def lengths(tmp_path_factory):
     """(request, head and whole answer) of each step, and the broker's and the board's packets, in
     bytes, of an enrollment that nothing disturbs."""
-    boards = Folders(tmp_path_factory.mktemp("lengths"))
+    boards = VirtualBoards(tmp_path_factory.mktemp("lengths"))
     with Proxied(default_profile=4) as backend:
         device = Device(boards.make(), backend, boards.wifi)
         _provision(device)

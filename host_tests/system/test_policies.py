@@ -5,20 +5,12 @@ import pytest
 
 @pytest.fixture(params=["A", "B", "C"])
 def online(request, make_device):
-    device = make_device(generation=request.param)
-    device.provision()
-    device.start()
-    device.online()
-    return device
+    return make_device(generation=request.param).go_online()
 
 
 @pytest.fixture
 def c(make_device):
-    device = make_device(generation="C")
-    device.provision()
-    device.start()
-    device.online()
-    return device
+    return make_device().go_online()
 
 
 def status(device, task, wanted, wait=8):

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from flyve_mdm.board.life import EXIT_CUT
 from host_tests.kit.packages import applications
 from host_tests.kit.sample import sample
 
-CUT = 75  # the board's exit code after a power cut
 WRITES = 6  # of an enrollment: one to flash, the others to NVS
 # The backend has accepted the POST and the agent's id is not yet durable: only an administrator
 # can tell what became of it.
@@ -30,7 +30,7 @@ def test_an_enrollment_takes_six_writes(device):
 @pytest.mark.parametrize("cut", range(1, WRITES + 1))
 def test_a_cut_at_any_write_ends_enrolled_after_one_post(device, cut, nvs, torn):
     device.start(cut_after=cut, torn=torn, nvs=nvs)
-    assert device.run.wait() == CUT
+    assert device.run.wait() == EXIT_CUT
     device.start()
     end = device.run.wait_log(rf"link: online topic=|{MUST_ACT}", 30)
     device.run.kill()
@@ -115,7 +115,7 @@ class Life:
         while not done():
             assert time.monotonic() < end, "\n".join("\n".join(run.log) for run in self.runs)
             if not self.device.run.running:
-                assert self.device.run.wait() == CUT
+                assert self.device.run.wait() == EXIT_CUT
                 self.runs.append(self.device.start())
             if any(re.search(MUST_ACT, line) for line in self.device.run.log):
                 self.device.run.kill()

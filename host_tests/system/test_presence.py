@@ -3,13 +3,6 @@
 import pytest
 
 
-@pytest.fixture
-def online(device):
-    device.start()
-    device.online()
-    return device
-
-
 def agent_of(device):
     (agent,) = device.backend.agents
     return agent

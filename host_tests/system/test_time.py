@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from host_tests.kit.boards.desk import PSK, SSID
+from host_tests.kit.boards.virtual import PSK, SSID
 
 pytestmark = pytest.mark.virtual
 

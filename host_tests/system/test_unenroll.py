@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-CUT = 75
+from flyve_mdm.board.life import EXIT_CUT
 
 
 def leave_while_off(device):
@@ -216,7 +216,7 @@ def cut_at(make_device, cut):
     device = make_device().go_online()
     leave_while_off(device)
     device.start(cut_after=cut)
-    assert device.run.wait() == CUT
+    assert device.run.wait() == EXIT_CUT
     device.start()
     assert_blank(device)
 

@@ -6,11 +6,10 @@ import random
 import pytest
 
 from flyve_mdm.board import image
-from host_tests.kit.packages import AGENT
-from host_tests.system.test_applications import NEW, whole_agent
+from flyve_mdm.board.life import EXIT_CUT
+from host_tests.kit.packages import AGENT, NEW, agent_bundle
 
 pytestmark = pytest.mark.virtual
-CUT = 75
 FLASH = 512 << 10
 WRITES = 3000  # of a wipe on such a flash, at least; the last ones are of NVS
 
@@ -82,7 +81,7 @@ def cut_at(device, cuts, keep_wifi):
     device.board.write("/wiping", b"")
     for cut in cuts:
         device.start(cut_after=cut)
-        assert device.run.wait() == CUT
+        assert device.run.wait() == EXIT_CUT
     device.start()
     assert_wiped(device, keep_wifi)
 
@@ -112,7 +111,7 @@ def test_a_full_flash_does_not_stop_it(make_online):
 
 def test_an_updated_agent_stays(make_device):
     device = make_device().go_online()
-    bundle = whole_agent(__init__=NEW)
+    bundle = agent_bundle(__init__=NEW)
     device.ends(device.backend.tasks.deploy_app(17, bundle, AGENT, version_code="201"), "done")
     device.backend.admin.wipe(17)
     device.run.wait_log("wifi: no network is configured", 30)

@@ -1,4 +1,5 @@
-"""A board behind a serial port, with the interface of VirtualBoard and its Run."""
+"""A board behind a serial port, with the interface of VirtualBoard and its Run, as far as a real
+board can have it; what it cannot do skips the test."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import serial
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.log import Log
 from flyve_mdm.board.remote import SerialBoard
-from host_tests.kit.boards.lines import BAUD
+from host_tests.kit.boards.lines import BAUD, Pty, Uart
+from host_tests.kit.boards.virtual import FLASH, JOIN_MS, PSK, SSID
 
 _KEYS = ("base", "crashes", "net", "rec.a", "rec.b", "update", "wifi", "wipe")
 
@@ -54,6 +56,43 @@ for k in %r:
             pass
 """
 _MAC = "import machine\nprint(machine.unique_id().hex())"
+
+
+class WiredBoards:
+    """A real board on a port, or a virtual one on a pseudo-terminal: always the same one."""
+
+    def __init__(self, port: str | None, folder: Path, wifi: tuple, host: str | None):
+        self.wifi = wifi
+        self.backend = {"host": host} if host else {}
+        self._port, self._folder, self._count = port, folder, 0
+        self._boards: dict[int, WiredBoard] = {}  # by the size of their flash
+        self.installed = 0  # seconds that the first deployment took
+
+    def make(self, aps=None, flash_size=FLASH, ota=False):
+        """The board, blank but for the firmware, and standing still."""
+        if ota:
+            pytest.skip("needs a virtual board: firmware images that only it starts")
+        if self._port and (aps or flash_size != FLASH):
+            pytest.skip("needs a virtual board: its air, or a flash of that size")
+        if flash_size not in self._boards:
+            for other in self._boards.values():
+                other.lines.close()
+            self._boards.clear()
+            self._count += 1
+            lines = Uart(self._port) if self._port else Pty(self._folder, self._count, flash_size)
+            self._boards[flash_size] = WiredBoard(lines)
+        board = self._boards[flash_size]
+        if not self._port:
+            board.set_air(aps or {SSID: PSK}, JOIN_MS)
+        started = time.monotonic()
+        board.blank()
+        board.deploy()
+        self.installed = self.installed or time.monotonic() - started
+        return board
+
+    def close(self):
+        for board in self._boards.values():
+            board.lines.close()
 
 
 class WiredBoard:
