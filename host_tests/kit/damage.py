@@ -129,6 +129,13 @@ def mutants(good: list[bytes], ways: tuple[Damage, ...], chance: random.Random, 
         yield data
 
 
+def damaged(chance: random.Random, data: bytes, ways: tuple[Damage, ...]) -> bytes:
+    """The data, damaged once or twice."""
+    for _ in range(chance.choice((1, 1, 2))):
+        data = chance.choice(ways)(data, chance)
+    return data
+
+
 def packets(stream: bytes) -> list[bytes]:
     """The MQTT packets of a good stream."""
     found = []

@@ -26,15 +26,20 @@ from flyve_mdm.measure.mutants import Mutant, sample, source_of
 RESULT = BUILD / "mutation.json"
 AT_LEAST = 85  # per cent
 _GRACE = 20  # seconds
-_INPUTS = "host_tests/firmware/test_inputs.py"
 # The tests that concern a module, the fast ones first.
 TESTS = {
-    "deeplink": ["host_tests/firmware/test_deeplink_inside.py", f"{_INPUTS}::test_deeplinks"],
+    "deeplink": [
+        "host_tests/firmware/test_deeplink_inside.py",
+        "host_tests/firmware/test_deeplink_damage.py",
+    ],
     "jsonpick": [
         "host_tests/firmware/test_jsonpick_inside.py",
         "host_tests/firmware/test_jsonpick_property.py",
     ],
-    "record": ["host_tests/firmware/test_record_inside.py", f"{_INPUTS}::test_record_slots"],
+    "record": [
+        "host_tests/firmware/test_record_inside.py",
+        "host_tests/firmware/test_record_damage.py",
+    ],
     "download": [
         f"host_tests/firmware/test_download_{n}.py" for n in ("judgement", "sizes", "cuts")
     ],
