@@ -143,7 +143,6 @@ def contact(site: Site, agent: Agent) -> None:
     """Note that the agent was heard of."""
     with site.state.changed:
         agent.last_contact = timestamp()
-        agent.contacts += 1
         site.state.changed.notify_all()
 
 

@@ -27,7 +27,6 @@ class Request:
     query: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    http_version: str = ""
     status: int | None = None
 
 

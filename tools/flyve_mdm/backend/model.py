@@ -101,7 +101,6 @@ class Agent:
     is_online: int = 0
     last_contact: str | None = None
     last_report: str | None = None
-    contacts: int = 0
     pongs: int = 0
     mqttpasswd: str = field(default="", repr=False)
     positions: list[dict[str, Any]] = field(default_factory=list)

@@ -25,7 +25,6 @@ class NtpServer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, port))
         self.port: int = self._socket.getsockname()[1]
-        self.queries = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="ntp", daemon=True)
         self._thread.start()
@@ -44,7 +43,6 @@ class NtpServer:
                 query, sender = self._socket.recvfrom(1024)
                 if self._stopping:
                     return
-                self.queries += 1
                 if len(query) >= _PACKET and not self._options.ntp_silent:
                     self._socket.sendto(self._answer(query), sender)
             except OSError:

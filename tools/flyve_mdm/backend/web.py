@@ -47,7 +47,7 @@ class RestApp:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         query = scope["query_string"].decode("latin-1")
         method, path = scope["method"], scope["path"]
-        seen = Request(time.time(), method, path, query, headers, body, scope["http_version"])
+        seen = Request(time.time(), method, path, query, headers, body)
         self._requests.append(seen)
         call = Call.parse(method, path, query, headers, body)
         call.node = self._node(headers)

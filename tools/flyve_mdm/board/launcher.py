@@ -14,12 +14,10 @@ from flyve_mdm.build import firmware, probes
 # More heap than boards/virtual itself needs: launch.py takes the rest away, holes first.
 _OWN_HEAP = 96 * 1024
 
-# The interpreter without the start-up of its console script. When the supervisor goes away,
-# its end of the leash is closed, and the kernel kills the board. With a terminal as its console
-# it takes that over, so that Ctrl-C there is its own.
-_START = """
-import os, sys
-leash, own, site = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+# When the supervisor goes away, its end of the leash is closed, and the kernel kills the board.
+# With a terminal as its console it takes that over, so that Ctrl-C there is its own.
+_LEASH = """
+leash = %s
 try:
     import fcntl, termios
     if os.isatty(0):
@@ -29,7 +27,9 @@ try:
     fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
 except (AttributeError, ImportError, OSError):
     pass
-argv = ["micropython"] + sys.argv[4:]
+"""
+_START = """
+own, site, argv = sys.argv[1], sys.argv[2], ["micropython"] + sys.argv[3:]
 if own:
     os.execv(own, argv)
 sys.path.append(site)
@@ -38,50 +38,51 @@ sys.exit(micropython_run.run_main(argv))
 """
 
 
-class Launcher:
-    """The interpreter to use: that of the package, or MICROPYTHON's. Raises BoardError."""
-
-    def __init__(self):
-        _build_modules()
-        self._own = os.environ.get("MICROPYTHON", "")
-        found = None if self._own else importlib.util.find_spec("micropython_run")
-        if not self._own and not found:
-            raise BoardError(f"no MicroPython: {SETUP}, or set MICROPYTHON=path")
-        self._site = str(Path(found.origin).parent) if found else ""
-
-    def start(self, settings: dict, heap: int, lock: int, terminal: int = -1) -> subprocess.Popen:
-        """Starts boards/virtual/launch.py with its settings, which name the descriptors.
-
-        The console is the terminal, or else a pipe in the result's stdout.
-        """
-        heap = probes.heap(heap)
-        settings = {**settings, "heap": heap}
-        # 3 %: the tables of the garbage collector.
-        size = (heap + _OWN_HEAP) * 103 // 100
-        leash = str(settings["fds"]["leash"])
-        argv = [sys.executable, "-I", "-S", "-c", _START, leash, self._own, self._site]
-        # Not as an argument: MicroPython makes each a qstr, of 255 bytes at most.
-        start = f"import sys; sys.argv[:] = ['launch', {json.dumps(settings)!r}]"
-        wire = ["-i"] if terminal >= 0 else []
-        argv += [*wire, "-X", f"heapsize={size}", "-c", f"{start}; __import__('launch')"]
-        return subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if terminal < 0 else terminal,
-            stdout=subprocess.PIPE if terminal < 0 else terminal,
-            stderr=subprocess.STDOUT,
-            pass_fds=[lock, *settings["fds"].values()],
-            env=_environment(),
-            start_new_session=True,  # Ctrl-C is the supervisor's business
-        )
+def command(*arguments: str, before: str = "") -> list[str]:
+    """The command line of MicroPython, that of the package or MICROPYTHON's, without the start-up
+    of its console script; before: what Python does first. Raises BoardError."""
+    own = os.environ.get("MICROPYTHON", "")
+    found = None if own else importlib.util.find_spec("micropython_run")
+    if not own and not found:
+        raise BoardError(f"no MicroPython: {SETUP}, or set MICROPYTHON=path")
+    site = str(Path(found.origin).parent) if found else ""
+    start = f"import os, sys\n{before}{_START}"
+    return [sys.executable, "-I", "-S", "-c", start, own, site, *arguments]
 
 
-def _build_modules() -> None:
-    sources = (ROOT / "boards" / "virtual").glob("*.py")
-    for source in sources:
+def prepare() -> None:
+    """Compiles boards/virtual where that is due. Raises what firmware.build() raises, or
+    BoardError where there is no interpreter."""
+    for source in (ROOT / "boards" / "virtual").glob("*.py"):
         compiled = BUILD / "virtual" / f"{source.stem}.mpy"
         if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
             firmware.build()
-            return
+            break
+    command()
+
+
+def start(settings: dict, heap: int, lock: int, terminal: int = -1) -> subprocess.Popen:
+    """Starts boards/virtual/launch.py with its settings, which name the descriptors.
+
+    The console is the terminal, or else a pipe in the result's stdout.
+    """
+    heap = probes.heap(heap)
+    settings = {**settings, "heap": heap}
+    # 3 %: the tables of the garbage collector.
+    size = (heap + _OWN_HEAP) * 103 // 100
+    # Not as an argument: MicroPython makes each a qstr, of 255 bytes at most.
+    start = f"import sys; sys.argv[:] = ['launch', {json.dumps(settings)!r}]"
+    wire = ["-i"] if terminal >= 0 else []
+    argv = [*wire, "-X", f"heapsize={size}", "-c", f"{start}; __import__('launch')"]
+    return subprocess.Popen(
+        command(*argv, before=_LEASH % settings["fds"]["leash"]),
+        stdin=subprocess.DEVNULL if terminal < 0 else terminal,
+        stdout=subprocess.PIPE if terminal < 0 else terminal,
+        stderr=subprocess.STDOUT,
+        pass_fds=[lock, *settings["fds"].values()],
+        env=_environment(),
+        start_new_session=True,  # Ctrl-C is the supervisor's business
+    )
 
 
 def _environment() -> dict[str, str]:

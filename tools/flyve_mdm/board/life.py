@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flyve_mdm import keeper
+from flyve_mdm.board import launcher
 from flyve_mdm.board.bootloader import Boot
 from flyve_mdm.board.folder import BoardError, Folder
-from flyve_mdm.board.launcher import Launcher
 from flyve_mdm.board.wire import Repl, Terminal, Wire
 
 EXIT_CUT = 75
@@ -46,7 +46,6 @@ class Shared:
     """What all lives of one run share."""
 
     folder: Folder
-    launcher: Launcher
     lock: int
     wake: socket.socket  # brings what is done to power and EN pin
     wire: Wire | None
@@ -194,7 +193,7 @@ class Life:
             "torn": run.torn,
         }
         if not run.wire:
-            child = run.launcher.start(settings, run.heap, run.lock)
+            child = launcher.start(settings, run.heap, run.lock)
             self._console = child.stdout.fileno()
             self._ours.callback(child.stdout.close)
             return child
@@ -204,7 +203,7 @@ class Life:
         self._console = self._terminal.master
         self._repl = Repl(run.wire, self._terminal, self._raw)
         settings.update(isig=termios.ISIG, raw=self._raw)
-        return run.launcher.start(settings, run.heap, run.lock, self._terminal.slave)
+        return launcher.start(settings, run.heap, run.lock, self._terminal.slave)
 
     def _open(self, stack, path: Path) -> int:
         try:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyve_mdm.board import launcher
 from flyve_mdm.board.bootloader import Bootloader
 from flyve_mdm.board.folder import Folder
-from flyve_mdm.board.launcher import Launcher
 from flyve_mdm.board.life import POWER_ON, SOFT_RESET, End, Life, Shared, switched
 from flyve_mdm.board.wire import Wire
 
@@ -85,13 +85,12 @@ class Supervisor:
         """Runs the board until it is off and returns the exit code."""
         try:
             with self._folder.lock() as lock, contextlib.ExitStack() as stack:
-                launcher = Launcher()
+                launcher.prepare()
                 if self._port:
                     self._wire = Wire(self._port)
                     stack.callback(self._wire.close)
                 run = Shared(
                     folder=self._folder,
-                    launcher=launcher,
                     lock=lock,
                     wake=self._wake,
                     wire=self._wire,

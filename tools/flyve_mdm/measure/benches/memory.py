@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import requests
 
 from flyve_mdm.backend.server import Backend
+from flyve_mdm.board import launcher
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.build import pure
@@ -21,7 +22,6 @@ from flyve_mdm.measure.benches.rig import (
     broker,
     environment,
     kib,
-    micropython,
     smallest,
 )  # fmt: skip
 from flyve_mdm.measure.benches.row import Row
@@ -86,8 +86,9 @@ def _document(backend: Backend) -> str:
 
 
 def _reads(url: str, heap: int) -> bool:
+    argv = launcher.command("-X", f"heapsize={heap}", "-c", _PEER.format(url))
     done = subprocess.run(
-        micropython("-X", f"heapsize={heap}", "-c", _PEER.format(url)), check=False, timeout=20,
+        argv, check=False, timeout=20,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment(),
     )  # fmt: skip
     return done.stdout.startswith("done")

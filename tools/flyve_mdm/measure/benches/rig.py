@@ -1,14 +1,11 @@
-"""What the benches share: provisioned boards beside a backend, a broker that does not log, and
-MicroPython started as the board is."""
+"""What the benches share: provisioned boards beside a backend, and a broker that does not log."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,16 +21,6 @@ from flyve_mdm.build import firmware
 
 SCRIPTS = Path(__file__).parent / "inside"
 KIB = 1024
-# The interpreter without the start-up of its console script, as the board's supervisor does it.
-_START = """
-import os, sys
-own, site, argv = sys.argv[1], sys.argv[2], ["micropython"] + sys.argv[3:]
-if own:
-    os.execv(own, argv)
-sys.path.append(site)
-import micropython_run
-sys.exit(micropython_run.run_main(argv))
-"""
 _MAINS = {
     "probe": "import probe\nprobe.install({})\n",
     "heap": "import heap\nheap.watch()\n",
@@ -122,14 +109,6 @@ def _await_port(port: int) -> None:
             if time.monotonic() > deadline:
                 raise click.ClickException("mosquitto does not start") from None
             time.sleep(0.02)  # a listening port announces itself to nobody
-
-
-def micropython(*arguments: str) -> list[str]:
-    """The command line of plain MicroPython, started the way a virtual board is."""
-    own = os.environ.get("MICROPYTHON", "")
-    found = None if own else importlib.util.find_spec("micropython_run")
-    site = str(Path(found.origin).parent) if found else ""
-    return [sys.executable, "-I", "-S", "-c", _START, own, site, *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -11,7 +11,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 
-from flyve_mdm.measure.benches.rig import Rig, environment, micropython
+from flyve_mdm.board import launcher
+from flyve_mdm.measure.benches.rig import Rig, environment
 from flyve_mdm.measure.benches.row import Row
 
 _RUNS = 9
@@ -64,7 +65,7 @@ def _bare(broker: StandIn, tls: bool) -> float:
     script = (_BARE_TLS if tls else "") + _BARE.format(broker.port, ", ssl=True" if tls else "")
     begin = time.monotonic()
     process = subprocess.Popen(
-        micropython("-c", script), stdin=subprocess.DEVNULL,
+        launcher.command("-c", script), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
     )  # fmt: skip
     try:
