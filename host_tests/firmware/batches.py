@@ -16,7 +16,7 @@ def run(upy, function, make, count, *more):
     others = []
     for _ in range(0, count, BATCH):
         data = [make() for _ in range(min(count, BATCH))]
-        found = upy.call("damaged", function, data, *more, deadline=120)
+        found = upy.call("damaged_input", function, data, *more, deadline=120)
         wrong, *rest = found if function == "bundles" else (found,)
         assert not wrong, (wrong[0][1], data[wrong[0][0]], upy.output[-2000:])
         others += rest

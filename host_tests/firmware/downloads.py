@@ -14,7 +14,7 @@ from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.kit.peers.front import Front
 
-DRIVER = Path(__file__).parent / "inside" / "driver.py"
+DRIVER = Path(__file__).parent / "inside" / "download_main.py"
 PATH = "/files/a/b.bin"
 SIZES = (0, 1, 2, 4095, 4096, 4097, 16383, 16384, 16385, 16386, 32769, 65537)
 LARGE = 1_000_000

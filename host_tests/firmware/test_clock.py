@@ -37,12 +37,12 @@ def server(datagrams):
 
 
 def sync(upy, *servers, floor=None):
-    floor = upy.call("clockpart", "build") if floor is None else floor
-    return upy.call("clockpart", "sync", list(servers), floor)
+    floor = upy.call("clock_calls", "build") if floor is None else floor
+    return upy.call("clock_calls", "sync", list(servers), floor)
 
 
 def again(upy, *servers):
-    return upy.call("clockpart", "again", list(servers))
+    return upy.call("clock_calls", "again", list(servers))
 
 
 def refused(upy, name, line):
@@ -123,7 +123,7 @@ def test_the_rollover_of_2036(upy, server, moment):
 
 
 def test_a_time_before_the_build_date_is_refused(upy, server):
-    build = upy.call("clockpart", "build")
+    build = upy.call("clock_calls", "build")
     name, _ = server(seconds=build + TO_2000 - 1)
     refused(upy, name, f"{HOST} tells a time in the past")
     name, _ = server(seconds=build + TO_2000)
@@ -179,10 +179,10 @@ def lies(found, seconds):
 def test_the_only_server_s_leap_is_believed_and_moves_no_floor(upy, ahead, leap):
     found = sync(upy, ahead(leap))
     assert lies(found, leap) and not found["sure"]
-    upy.call("clockpart", "verified")
+    upy.call("clock_calls", "verified")
     truth = again(upy, ahead(0))
     assert lies(truth, 0) and truth["sure"]
-    assert (truth["floor"], truth["kept"]) == (upy.call("clockpart", "build"), None)
+    assert (truth["floor"], truth["kept"]) == (upy.call("clock_calls", "build"), None)
 
 
 # A3
@@ -231,9 +231,9 @@ def test_a_clock_that_is_sure_is_not_moved_by_one_of_two_servers(upy, ahead, lea
 # A3
 def test_the_floor_rises_only_when_a_certificate_was_verified(upy, ahead):
     found = sync(upy, ahead(0))
-    build = upy.call("clockpart", "build")
+    build = upy.call("clock_calls", "build")
     assert (found["floor"], found["kept"]) == (build, None)
-    upy.call("clockpart", "verified")
+    upy.call("clock_calls", "verified")
     found = again(upy)
     assert 0 <= found["now"] - DAY - found["kept"] <= 2 and found["floor"] == found["kept"]
 
@@ -259,6 +259,6 @@ def test_one_of_two_servers_does_not_lower_the_floor(upy, ahead, server):
 
 # A3
 def test_the_floor_is_never_lowered_below_the_build_date(upy, server):
-    build = upy.call("clockpart", "build")
+    build = upy.call("clock_calls", "build")
     name, _ = server(seconds=build + TO_2000 + 10)
     assert sync(upy, name, floor=build + YEAR)["floor"] == build

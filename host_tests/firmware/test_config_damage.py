@@ -39,4 +39,4 @@ def test_configurations(upy, count):
 
 @pytest.mark.parametrize("text", [b"[" * 4000, b'{"a":' * 800, b'{"roots":' + b"[" * 4000])
 def test_a_configuration_that_is_nested_without_end_is_a_problem(upy, text):
-    assert upy.call("damaged", "cramped_configuration", text) == 1
+    assert upy.call("damaged_input", "cramped_configuration", text) == 1

@@ -57,4 +57,4 @@ def test_messages_from_the_broker(upy, count):
 )
 def test_a_number_that_is_none_fails_the_task(upy, symbol, body):
     topic = f"76/agent/SN1/Policy/{symbol}/Task/1".encode()
-    assert upy.call("damaged", "messages", [[topic, body]]) == []
+    assert upy.call("damaged_input", "messages", [[topic, body]]) == []

@@ -18,7 +18,7 @@ BOARD = True
     ],
 )
 def test_any_value_gives_well_formed_xml(upy, value):
-    xml = upy.call("api", "section", value)
+    xml = upy.call("rest_calls", "section", value)
     (name,) = ElementTree.fromstring(xml.decode())
     assert not any(c < " " or "\x7f" <= c < "\xa0" or c in '&<>"' for c in name.text)
     for kept in ("a", "Z\u00fcrich", "\N{GRINNING FACE}", "\u00e9"):

@@ -221,7 +221,7 @@ def test_documents(upy, document, more, seed):
     wanted, reads, size, transparent = choose(seed, document)
     more = [path for path in more if not (transparent and path.split(".")[0] == TOP)]
     wanted = sorted({*wanted, *more} or {"a"})
-    answer = upy.call("picking", "pick", text, wanted, reads, size, transparent)
+    answer = upy.call("jsonpick_calls", "pick", text, wanted, reads, size, transparent)
     values = expected(document, wanted, transparent)
     assert agree(answer, values), (text, wanted, reads, size, transparent, values, answer)
 
@@ -234,7 +234,7 @@ def test_every_beginning_of_a_document(upy, document, seed):
     wanted, reads, size, transparent = choose(seed, document)
     wanted = sorted(set(wanted)) or ["a"]
     values = expected(document, wanted, transparent)
-    answers = upy.call("picking", "cut", text, wanted, reads, size, transparent)
+    answers = upy.call("jsonpick_calls", "cut", text, wanted, reads, size, transparent)
     for end, answer in enumerate(answers):
         case = text[:end], wanted, reads, size, transparent, answer
         if answer[0] == "found":
@@ -279,8 +279,8 @@ def test_spoiled_documents(upy, document, seed):
     text = spoil(Writer(seed).document(document), chance)
     wanted, reads, size, transparent = choose(seed, document)
     wanted = sorted(set(wanted)) or ["a"]
-    answer = upy.call("picking", "pick", text, wanted, reads, size, transparent)
-    whole = upy.call("picking", "pick", text, wanted, [1 << 20], 1 << 16, transparent)
+    answer = upy.call("jsonpick_calls", "pick", text, wanted, reads, size, transparent)
+    whole = upy.call("jsonpick_calls", "pick", text, wanted, [1 << 20], 1 << 16, transparent)
     assert answer == whole, (text, wanted, reads, size, transparent)
     try:
         document = parse(text)
@@ -303,5 +303,7 @@ def test_spoiled_documents(upy, document, seed):
 def test_garbage(upy, garbage, opening, wanted, seed):
     """A call that raises anything but JsonError raises here."""
     _, reads, size, transparent = choose(seed, [])
-    answer = upy.call("picking", "pick", opening + garbage, wanted, reads, size, transparent)
+    answer = upy.call(
+        "jsonpick_calls", "pick", opening + garbage, wanted, reads, size, transparent
+    )
     assert answer[0] in ("found", "JsonError", "NotJson", "Truncated")

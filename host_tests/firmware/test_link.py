@@ -32,14 +32,14 @@ def link(upy, serve):
     def start(generation="C", form="auto", keepalive=60, fleet=None, **options):
         broker = Broker(**options)
         peer = serve(broker)
-        upy.call("linkpart", "start", peer.port, generation, form, keepalive, fleet)
+        upy.call("link_calls", "start", peer.port, generation, form, keepalive, fleet)
         return broker, peer
 
     return start
 
 
 def call(upy, function, *args):
-    return upy.call("linkpart", function, *args)
+    return upy.call("link_calls", function, *args)
 
 
 def births(messages):

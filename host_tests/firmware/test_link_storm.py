@@ -119,9 +119,9 @@ def test_no_message_is_lost_and_none_comes_twice_without_dup(upy, broker, messag
     faults = [cut(random, 2 * 32 * messages // cuts) for _ in range(cuts)]
     listener = Listener(broker)
     with closing(Proxy(broker.port, dict(enumerate(faults)).get)) as proxy:
-        upy.call("linkpart", "start", proxy.port)
-        upy.call("linkpart", "storm", messages, durable, deadline=1500)
-        upy.call("linkpart", "close")
+        upy.call("link_calls", "start", proxy.port)
+        upy.call("link_calls", "storm", messages, durable, deadline=1500)
+        upy.call("link_calls", "close")
         listener.close()
         assert struck(proxy) == cuts
         seen = set()
@@ -152,9 +152,9 @@ def test_heap_and_sockets_are_flat_over_reconnects(upy, broker, count):
     random = chance("reconnects")
     # A third of the connections or so end by a cut.
     with closing(Proxy(broker.port, lambda _: cut(random, 900))) as proxy:
-        upy.call("linkpart", "start", proxy.port)
-        heap, sockets = upy.call("linkpart", "reconnects", WARM), descriptors()
-        after = upy.call("linkpart", "reconnects", count, deadline=1500)
+        upy.call("link_calls", "start", proxy.port)
+        heap, sockets = upy.call("link_calls", "reconnects", WARM), descriptors()
+        after = upy.call("link_calls", "reconnects", count, deadline=1500)
         assert struck(proxy) > count // 8
         assert descriptors() == sockets
         assert after - heap <= GROWTH

@@ -32,14 +32,14 @@ def accepts(connection):
 
 @pytest.fixture(autouse=True)
 def fresh(upy):
-    upy.call("mqttpart", "start")
+    upy.call("mqtt_calls", "start")
 
 
 @pytest.fixture
 def wire(upy, serve):
     """An open connection: the broker's end, driven by the test."""
     peer = serve(accepts, keep=True)
-    found = upy.call("mqttpart", "connect", peer.port)
+    found = upy.call("mqtt_calls", "connect", peer.port)
     assert "text" not in found, found
     connection = peer.connection()
     peer.joined()
@@ -47,7 +47,7 @@ def wire(upy, serve):
 
 
 def pump(upy, ms=0, want=0):
-    return upy.call("mqttpart", "pump", ms, want)
+    return upy.call("mqtt_calls", "pump", ms, want)
 
 
 def events(upy, count=1):
@@ -65,7 +65,7 @@ def broken(upy, text):
 def test_connect_is_byte_exact(upy, serve):
     peer = serve(accepts, keep=True)
     will = ["76/agent/SN1/Status/Online", b'{"online": false}', True, 1]
-    upy.call("mqttpart", "connect", peer.port, 1000, will, 300)
+    upy.call("mqtt_calls", "connect", peer.port, 1000, will, 300)
     body = string("MQTT") + b"\x04\xee" + (300).to_bytes(2, "big") + string("SN1")
     body += string(will[0]) + string(will[1].decode()) + string("SN1") + string("secret")
     assert peer.connection().pieces == [packet(0x10, body)]
@@ -76,7 +76,7 @@ def test_connect_counts_bytes(upy, serve):
     peer = serve(accepts, keep=True)
     will = ["76/agent/Prüfstand-3/Status/Online", b'{"online": false}', True, 1]
     found = upy.call(
-        "mqttpart", "connect", peer.port, 1000, will, 300, "Prüfstand-3", "geheim€\U0001f511"
+        "mqtt_calls", "connect", peer.port, 1000, will, 300, "Prüfstand-3", "geheim€\U0001f511"
     )
     assert "text" not in found, found
     body = string("MQTT") + b"\x04\xee" + (300).to_bytes(2, "big") + string("Prüfstand-3")
@@ -101,7 +101,7 @@ def test_a_refusal_is_named(upy, serve, code, reason):
         read(connection)
         connection.send(packet(CONNACK, bytes([0, code])))
 
-    found = upy.call("mqttpart", "connect", serve(script).port)
+    found = upy.call("mqtt_calls", "connect", serve(script).port)
     assert (found["code"], found["text"]) == (code, "refused: " + reason)
 
 
@@ -115,18 +115,18 @@ def test_what_is_no_connack_is_named(upy, serve, data):
         read(connection)
         connection.send(data)
 
-    found = upy.call("mqttpart", "connect", serve(script).port)
+    found = upy.call("mqtt_calls", "connect", serve(script).port)
     assert (found["code"], found["text"]) == (0, "no MQTT broker answered there")
 
 
 def test_a_broker_that_does_not_answer_ends_at_the_deadline(upy, serve):
-    found = upy.call("mqttpart", "connect", serve(silence).port, 300)
+    found = upy.call("mqtt_calls", "connect", serve(silence).port, 300)
     assert found["kind"] == "timeout"
     assert 280 <= found["ms"] < 500
 
 
 def test_a_refused_connection_is_named(upy, closed_port):
-    assert upy.call("mqttpart", "connect", closed_port)["kind"] == "connect"
+    assert upy.call("mqtt_calls", "connect", closed_port)["kind"] == "connect"
 
 
 def test_connack_in_pieces(upy, serve):
@@ -134,7 +134,7 @@ def test_connack_in_pieces(upy, serve):
         read(connection)
         connection.drip(_OPEN, 0.02)
 
-    assert "text" not in upy.call("mqttpart", "connect", serve(script, keep=True).port)
+    assert "text" not in upy.call("mqtt_calls", "connect", serve(script, keep=True).port)
 
 
 @pytest.mark.parametrize("pid", [0, 0x1234])
@@ -147,7 +147,7 @@ def test_a_message_split_at_every_byte(upy, wire, pid):
         expected = ["message", "76/agent/SN1/Command/Ping", b'{"q":"r\xc3\xa9"}', False]
         assert events(upy) == [expected], i
         assert wire.exactly(4) == puback(pid) if pid else True
-        upy.call("mqttpart", "start_events")
+        upy.call("mqtt_calls", "start_events")
 
 
 def test_a_message_byte_by_byte(upy, wire):
@@ -177,9 +177,9 @@ def test_a_message_is_acknowledged_after_its_handler(upy, wire):
 
 
 def test_a_message_whose_handler_fails_is_not_acknowledged(upy, serve):
-    upy.call("mqttpart", "start", True)
+    upy.call("mqtt_calls", "start", True)
     peer = serve(accepts, keep=True)
-    upy.call("mqttpart", "connect", peer.port)
+    upy.call("mqtt_calls", "connect", peer.port)
     connection = peer.connection()
     before = len(connection.received)
     connection.send(publish("t", b"x", 5))
@@ -193,9 +193,9 @@ def test_a_message_whose_handler_fails_is_not_acknowledged(upy, serve):
 @pytest.mark.parametrize("size", [1, 600, LIMIT - 20, 6000])
 @pytest.mark.parametrize("flags", [0, 2, 4])
 def test_a_client_that_its_message_handler_closes_handles_no_more(upy, serve, size, flags):
-    upy.call("mqttpart", "start", False, "message")
+    upy.call("mqtt_calls", "start", False, "message")
     peer = serve(accepts, keep=True)
-    upy.call("mqttpart", "connect", peer.port)
+    upy.call("mqtt_calls", "connect", peer.port)
     one = packet(0x30 | flags, string("t") + (b"\0\5" if flags else b"") + b"x" * size)
     peer.connection().send(publish("t", b"first") + one * 2)
     found = pump(upy, 300)
@@ -214,9 +214,9 @@ def test_a_client_that_its_message_handler_closes_handles_no_more(upy, serve, si
     ],
 )
 def test_a_client_may_be_closed_at_each_of_its_calls(upy, serve, event, data):
-    upy.call("mqttpart", "start", False, event)
+    upy.call("mqtt_calls", "start", False, event)
     peer = serve(accepts, keep=True)
-    upy.call("mqttpart", "connect", peer.port)
+    upy.call("mqtt_calls", "connect", peer.port)
     peer.connection().send(data * 3)
     found = pump(upy, 300)
     assert (found.get("text"), len(found["events"])) == (None, 1)
@@ -224,13 +224,13 @@ def test_a_client_may_be_closed_at_each_of_its_calls(upy, serve, event, data):
 
 @pytest.mark.parametrize("size", [10, 600, 6000])
 def test_a_handler_that_fails_once_does_not_cost_the_connection(upy, serve, size):
-    upy.call("mqttpart", "start", True)
+    upy.call("mqtt_calls", "start", True)
     peer = serve(accepts, keep=True)
-    upy.call("mqttpart", "connect", peer.port)
+    upy.call("mqtt_calls", "connect", peer.port)
     peer.connection().send(publish("t", b"x" * size) + publish("after", b"2"))
     with pytest.raises(Exception, match="KeyError"):
         pump(upy, 500)
-    upy.call("mqttpart", "heal")
+    upy.call("mqtt_calls", "heal")
     assert events(upy, 2)[1] == ["message", "after", b"2", False]
 
 
@@ -243,9 +243,9 @@ def test_a_flood_of_messages_does_not_hold_up_the_loop(upy, serve, size):
         while True:
             connection.send(publish("t", b"x" * size) * (1 + 10000 // size))
 
-    upy.call("mqttpart", "connect", serve(script).port)
+    upy.call("mqtt_calls", "connect", serve(script).port)
     for _ in range(5):
-        found = upy.call("mqttpart", "pump_once")
+        found = upy.call("mqtt_calls", "pump_once")
         assert found["value"][0] <= 32
         assert found["ms"] < 200
 
@@ -405,7 +405,7 @@ def test_stray_acknowledgements_do_no_harm(upy, wire):
 
 def test_a_message_leaves_as_one_segment(upy, wire):
     del wire.pieces[:]
-    upy.call("mqttpart", "post", "76/agent/SN1/Status/Ping", b"!", False, 5)
+    upy.call("mqtt_calls", "post", "76/agent/SN1/Status/Ping", b"!", False, 5)
     assert wire.receive() == publish("76/agent/SN1/Status/Ping", b"!", 5)
 
 
@@ -413,13 +413,13 @@ def test_a_message_leaves_as_one_segment(upy, wire):
 def test_messages_out_of_every_size(upy, wire, size):
     wire._unread = b""
     payload = b"z" * size
-    upy.call("mqttpart", "post", "t", payload, True, 0x7FFF, True)
+    upy.call("mqtt_calls", "post", "t", payload, True, 0x7FFF, True)
     expected = publish("t", payload, 0x7FFF, 9)
     assert wire.exactly(len(expected)) == expected
 
 
 def test_a_message_in_pieces(upy, wire):
-    upy.call("mqttpart", "post_pieces", "t", 60, 7)
+    upy.call("mqtt_calls", "post_pieces", "t", 60, 7)
     payload = b"".join(b"%02d" % i + b"x" * 98 for i in range(60))
     expected = publish("t", payload, 7)
     assert wire.exactly(len(expected)) == expected
@@ -427,29 +427,29 @@ def test_a_message_in_pieces(upy, wire):
 
 @pytest.mark.parametrize("topic", ["t", "76/agent/SN1/Command/#", "x" * 122, "x" * 123, "x" * 200])
 def test_subscriptions_are_byte_exact(upy, wire, topic):
-    pid = upy.call("mqttpart", "ask", topic)["value"]
+    pid = upy.call("mqtt_calls", "ask", topic)["value"]
     expected = packet(0x82, pid.to_bytes(2, "big") + string(topic) + b"\1")
     assert wire.exactly(len(expected)) == expected
-    pid = upy.call("mqttpart", "unask", topic)["value"]
+    pid = upy.call("mqtt_calls", "unask", topic)["value"]
     expected = packet(0xA2, pid.to_bytes(2, "big") + string(topic))
     assert wire.exactly(len(expected)) == expected
 
 
 def test_packet_ids_of_subscriptions_wrap_in_the_upper_half(upy, wire):
-    upy.call("mqttpart", "set_pid", 32766)
-    assert upy.call("mqttpart", "pids", 3) == [0xFFFF, 0x8001, 0x8002]
+    upy.call("mqtt_calls", "set_pid", 32766)
+    assert upy.call("mqtt_calls", "pids", 3) == [0xFFFF, 0x8001, 0x8002]
 
 
 def test_ping_and_goodbye(upy, wire):
-    upy.call("mqttpart", "ping")
-    upy.call("mqttpart", "close", True)
+    upy.call("mqtt_calls", "ping")
+    upy.call("mqtt_calls", "close", True)
     assert wire.exactly(4) == b"\xc0\0\xe0\0"
     assert wire.receive() == b""
 
 
 def test_a_close_without_goodbye_says_nothing(upy, wire):
     before = len(wire.received)
-    upy.call("mqttpart", "close", False)
+    upy.call("mqtt_calls", "close", False)
     assert wire.receive() == b""
     assert len(wire.received) == before
 
@@ -464,7 +464,7 @@ def test_the_hook_does_not_run_inside_a_pump(upy, serve):
             read(connection)
             connection.send(stream[i : i + 5])
 
-    upy.call("mqttpart", "connect", serve(script).port)
-    found = upy.call("mqttpart", "nested", 20)
+    upy.call("mqtt_calls", "connect", serve(script).port)
+    found = upy.call("mqtt_calls", "nested", 20)
     assert "text" not in found, found["text"]
     assert [event[2] for event in found["events"]][:20] == [b"%03d" % i for i in range(20)]

@@ -7,7 +7,7 @@ import pytest
 
 from flyve_mdm.board.board import VirtualBoard
 
-DRIVER = Path(__file__).parent / "inside" / "outboxpart.py"
+DRIVER = Path(__file__).parent / "inside" / "outbox_main.py"
 
 
 @pytest.fixture(scope="module")

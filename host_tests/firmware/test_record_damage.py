@@ -23,7 +23,7 @@ def _resum(data, random):
 @sizes(200, 5_000)
 def test_record_slots(upy, count):
     random = chance("record")
-    good = upy.call("damaged", "slot_of_an_agent")
+    good = upy.call("damaged_input", "slot_of_an_agent")
     bodies = (b"{}", b"[]", b"null", b"5", b'"x"', b"[[[", b"{", b"", b"\xff", b'{"state": []}')
     ways = (*BYTES, lambda data, random: _slot(random.choice(bodies), flags=random.choice((0, 1))))
 

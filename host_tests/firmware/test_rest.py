@@ -20,7 +20,9 @@ def api(upy, serve):
 
     def start(data=None, token_in="both", app_token=None, session=SESSION, script=None, base=""):
         peer = serve(script or says(answer(b"{}") if data is None else data))
-        upy.call("api", "start", f"http://{HOST}:{peer.port}{base}", token_in, app_token, session)
+        upy.call(
+            "rest_calls", "start", f"http://{HOST}:{peer.port}{base}", token_in, app_token, session
+        )
         return peer
 
     return start
@@ -37,7 +39,7 @@ def _sent(peer):
 
 def test_every_request_carries_the_documented_headers(upy, api):
     peer = api(app_token="app1")
-    upy.call("api", "call", "GET", "getFullSession")
+    upy.call("rest_calls", "call", "GET", "getFullSession")
     line, headers, body = _sent(peer)
     assert line == f"GET /getFullSession?session_token={SESSION} HTTP/1.0"
     assert headers == {
@@ -52,13 +54,13 @@ def test_every_request_carries_the_documented_headers(upy, api):
 
 def test_the_path_of_the_base_is_kept(upy, api):
     peer = api(base="/glpi/apirest.php", token_in="header")
-    upy.call("api", "call", "GET", "initSession")
+    upy.call("rest_calls", "call", "GET", "initSession")
     assert _sent(peer)[0] == "GET /glpi/apirest.php/initSession HTTP/1.0"
 
 
 def test_in_header_mode_no_token_is_in_the_request_line(upy, api):
     peer = api(answer(b'{"session_token": "s1"}'), token_in="header", session=None)
-    assert upy.call("api", "open_session", USER)["value"] == "s1"
+    assert upy.call("rest_calls", "open_session", USER)["value"] == "s1"
     line, headers, _ = _sent(peer)
     assert line == "GET /initSession HTTP/1.0"
     assert headers["Authorization"] == f"user_token {USER}"
@@ -66,7 +68,7 @@ def test_in_header_mode_no_token_is_in_the_request_line(upy, api):
 
 def test_in_both_mode_the_user_token_is_in_query_and_header(upy, api):
     peer = api(answer(b'{"session_token": "s1"}'), session=None)
-    upy.call("api", "open_session", USER)
+    upy.call("rest_calls", "open_session", USER)
     line, headers, _ = _sent(peer)
     assert line == f"GET /initSession?user_token={USER} HTTP/1.0"
     assert headers["Authorization"] == f"user_token {USER}"
@@ -75,27 +77,27 @@ def test_in_both_mode_the_user_token_is_in_query_and_header(upy, api):
 
 def test_the_session_token_follows_a_query(upy, api):
     peer = api()
-    upy.call("api", "get", "changeActiveProfile", "profiles_id=9", None, "POST")
+    upy.call("rest_calls", "get", "changeActiveProfile", "profiles_id=9", None, "POST")
     expected = f"POST /changeActiveProfile?profiles_id=9&session_token={SESSION} HTTP/1.0"
     assert _sent(peer)[0] == expected
 
 
 def test_given_headers_win(upy, api):
     peer = api()
-    upy.call("api", "get", "f", "", {"Accept": "application/octet-stream"})
+    upy.call("rest_calls", "get", "f", "", {"Accept": "application/octet-stream"})
     assert _sent(peer)[1]["Accept"] == "application/octet-stream"
 
 
 def test_a_body_has_its_length_and_arrives_whole(upy, api):
     peer = api()
-    upy.call("api", "call", "PUT", "x", b'{"input": 1}')
+    upy.call("rest_calls", "call", "PUT", "x", b'{"input": 1}')
     _, headers, body = _sent(peer)
     assert (headers["Content-Length"], body) == ("12", b'{"input": 1}')
 
 
 def test_a_text_body_is_counted_in_bytes(upy, api):
     peer = api()
-    upy.call("api", "call", "PUT", "x", '{"name": "Zoë"}')
+    upy.call("rest_calls", "call", "PUT", "x", '{"name": "Zoë"}')
     _, headers, body = _sent(peer)
     assert json.loads(body) == {"name": "Zoë"}
     assert headers["Content-Length"] == str(len(body))
@@ -104,7 +106,7 @@ def test_a_text_body_is_counted_in_bytes(upy, api):
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 511, 512, 513, 5000, 100_000])
 def test_a_body_in_pieces_has_its_length_and_arrives_whole(upy, api, size):
     peer = api()
-    found = upy.call("api", "pieces", "POST", "x", size)
+    found = upy.call("rest_calls", "pieces", "POST", "x", size)
     assert found.get("value", 1) is None, found
     _, headers, body = _sent(peer)
     assert int(headers.get("Content-Length", 0)) == len(body) == size
@@ -114,15 +116,15 @@ def test_a_body_in_pieces_has_its_length_and_arrives_whole(upy, api, size):
 def test_the_headers_that_matter_are_kept_in_any_case(upy, api):
     kept = b"CONTENT-RANGE: bytes 0-1/2\r\nX-Other: 1\r\nlast-modified:x\r\n\r\n"
     api(b"HTTP/1.1 206 Partial\r\n" + kept)
-    status, headers, body = upy.call("api", "get", "f")["value"]
+    status, headers, body = upy.call("rest_calls", "get", "f")["value"]
     assert (status, body) == (206, b"")
     assert headers == {"content-range": "bytes 0-1/2", "last-modified": "x"}
 
 
 def _refusal(upy, method="pick"):
     if method == "call":
-        return upy.call("api", "call", "GET", "x")
-    return upy.call("api", "pick", "x", ["id"])
+        return upy.call("rest_calls", "call", "GET", "x")
+    return upy.call("rest_calls", "pick", "x", ["id"])
 
 
 def _error(code, message, status="400 Bad Request"):
@@ -131,7 +133,7 @@ def _error(code, message, status="400 Bad Request"):
 
 def test_glpi_s_error_pair_is_told(upy, api):
     api(_error("ERROR_GLPI_ADD", "wrong email address"))
-    found = upy.call("api", "call", "POST", "PluginFlyvemdmAgent", b"{}")
+    found = upy.call("rest_calls", "call", "POST", "PluginFlyvemdmAgent", b"{}")
     assert (found["status"], found["code"]) == (400, "ERROR_GLPI_ADD")
     assert found["message"] == "wrong email address"
 
@@ -212,7 +214,7 @@ def test_what_php_puts_before_an_answer_is_passed_over_and_named(upy, api):
             b"\nNotice: Undefined index: x in /hook.php on line 9\n" + b'{"session_token":"s1"}'
         )
     )
-    found = upy.call("api", "open_session", USER)
+    found = upy.call("rest_calls", "open_session", USER)
     assert found["value"] == "s1"
     assert any("before the JSON: Notice: Undefined index: x" in x for x in found["lines"])
 
@@ -221,7 +223,7 @@ def test_what_php_puts_before_an_answer_is_passed_over_and_named(upy, api):
 @pytest.mark.parametrize("token", [b"", b"a\xff\xfe", b"\xc3\xa4", b"a b", b"a\r\nX: y", b"a\0"])
 def test_a_session_token_that_fits_no_header_is_none(upy, api, token):
     api(answer(b'{"session_token":"' + token + b'"}'))
-    assert upy.call("api", "open_session", USER)["code"] == "NO_SESSION"
+    assert upy.call("rest_calls", "open_session", USER)["code"] == "NO_SESSION"
 
 
 MEANINGS = [
@@ -289,8 +291,8 @@ def test_cookies_go_back_as_long_as_the_session(upy, serve):
         connection.send(answer(b'{"session_token": "s1"}', "200 OK", *more))
 
     peer = serve(script)
-    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, None)
-    found = upy.call("api", "several", USER)
+    upy.call("rest_calls", "start", f"http://{HOST}:{peer.port}", "both", None, None)
+    found = upy.call("rest_calls", "several", USER)
     jars = [["SRV=b; glpi_1=x y"], ["SRV=c"]]
     assert [sorted(jar[0].split("; ")) if jar else [] for jar in seen] == [
         [], ["SRV=b", "glpi_1=x y"], jars[1], []
@@ -314,8 +316,8 @@ def test_a_cookie_goes_back_unless_it_is_over(upy, serve, how, kept):
         connection.send(answer(b'{"session_token": "s1"}', "200 OK", "Set-Cookie: a=1; " + how))
 
     peer = serve(script)
-    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, None)
-    upy.call("api", "several", USER)
+    upy.call("rest_calls", "start", f"http://{HOST}:{peer.port}", "both", None, None)
+    upy.call("rest_calls", "several", USER)
     assert seen[1] is bool(kept)
 
 
@@ -329,8 +331,8 @@ def test_cookies_are_bounded_in_number_and_size(upy, serve):
 
     seen = []
     peer = serve(script)
-    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, None)
-    found = upy.call("api", "several", USER)
+    upy.call("rest_calls", "start", f"http://{HOST}:{peer.port}", "both", None, None)
+    found = upy.call("rest_calls", "several", USER)
     assert "value" in found
     assert seen[1].count(b"=vvvv") == 8 and b"long=" not in seen[1] and b"big=" not in seen[1]
     assert any("too long to go back" in line for line in found["lines"])
@@ -342,7 +344,7 @@ def test_cookies_are_bounded_in_number_and_size(upy, serve):
 )
 def test_the_host_is_told_with_its_port_unless_that_is_the_default(upy, port, host):
     url = f"http://{HOST}" + (f":{port}" if port else "")
-    assert upy.call("api", "place", url) == (host if ":" in host else None)
+    assert upy.call("rest_calls", "place", url) == (host if ":" in host else None)
 
 
 @pytest.mark.parametrize(
@@ -361,7 +363,11 @@ def test_an_error_that_cannot_be_read_keeps_its_status(upy, api, body):
 )
 def test_an_answer_without_a_session_opens_none(upy, api, body):
     api(answer(body), session=None)
-    assert upy.call("api", "open_session", USER)["code"] in ("BAD_JSON", "NOT_JSON", "NO_SESSION")
+    assert upy.call("rest_calls", "open_session", USER)["code"] in (
+        "BAD_JSON",
+        "NOT_JSON",
+        "NO_SESSION",
+    )
 
 
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
@@ -394,7 +400,7 @@ def test_what_is_not_http_is_named(upy, api, data, method):
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
 def test_an_empty_answer_is_fine_where_no_value_is_wanted(upy, api, status):
     api(answer(b"", status))
-    assert upy.call("api", "call", "POST", "changeActiveProfile")["value"] is None
+    assert upy.call("rest_calls", "call", "POST", "changeActiveProfile")["value"] is None
 
 
 def test_an_empty_answer_is_named_where_a_value_is_wanted(upy, api):
@@ -434,7 +440,7 @@ def _redirect(upy, api, serve, place, method="GET", header="Location", status="3
     place = place.format(port=target.port)
     api(answer(b"", status, f"{header}: {place}"))
     body = b"{}" if method == "POST" else None
-    found = upy.call("api", "call", method, "x", body)
+    found = upy.call("rest_calls", "call", method, "x", body)
     assert target.accepted == 0
     assert found["kind"] == "moved"
     assert "secret" not in found["text"]
@@ -462,9 +468,9 @@ def test_a_redirect_from_https_to_http_is_not_followed(upy, serve, identity):
     target = serve(silence)
     place = f"Location: http://{HOST}:{target.port}/?session_token=secret"
     peer = serve(says(answer(b"", "302 Found", place)), tls=identity.context())
-    upy.call("api", "start", f"https://{HOST}:{peer.port}", "both", None, SESSION)
-    upy.call("net", "start", identity.der)
-    found = upy.call("api", "call", "POST", "x", b"{}")
+    upy.call("rest_calls", "start", f"https://{HOST}:{peer.port}", "both", None, SESSION)
+    upy.call("transport_calls", "start", identity.der)
+    found = upy.call("rest_calls", "call", "POST", "x", b"{}")
     assert found["kind"] == "moved"
     assert f"http://{HOST}:{target.port}/:" in found["text"]
     assert target.accepted == 0
@@ -482,7 +488,7 @@ def test_the_place_of_a_new_item_is_no_redirect(upy, api):
 
 def test_an_unknown_session_answer_is_named(upy, api):
     api(answer(b'{"session_token": 12}'), session=None)
-    assert upy.call("api", "open_session", USER)["code"] == "NO_SESSION"
+    assert upy.call("rest_calls", "open_session", USER)["code"] == "NO_SESSION"
 
 
 @pytest.mark.parametrize(
@@ -493,19 +499,19 @@ def test_an_unknown_session_answer_is_named(upy, api):
 )  # fmt: skip
 def test_close_never_raises_and_forgets_the_session(upy, api, data):
     api(data)
-    assert upy.call("api", "close_session")["value"] == [None, None]
+    assert upy.call("rest_calls", "close_session")["value"] == [None, None]
 
 
 def test_close_without_a_server_never_raises(upy, closed_port):
-    upy.call("api", "start", f"http://{HOST}:{closed_port}", "both", None, SESSION)
-    assert upy.call("api", "close_session")["value"] == [None, None]
+    upy.call("rest_calls", "start", f"http://{HOST}:{closed_port}", "both", None, SESSION)
+    assert upy.call("rest_calls", "close_session")["value"] == [None, None]
 
 
 def test_no_token_is_in_any_line_of_the_log(upy, api):
     api(answer(b'{"session_token": "%s"}' % SESSION.encode()), session=None)
-    upy.call("api", "open_session", USER)
+    upy.call("rest_calls", "open_session", USER)
     api(_error("ERROR_X", f"session {SESSION} of user_token={USER} is bad"))
-    lines = upy.call("api", "close_session")["lines"]
+    lines = upy.call("rest_calls", "close_session")["lines"]
     assert lines
     assert not any(SESSION in line or USER in line for line in lines), lines
 
@@ -514,7 +520,7 @@ def test_a_stream_outlives_its_exchange(upy, api):
     data = bytes(range(256)) * 9
     peer = api(answer(data))
     wanted = {"Accept": "application/octet-stream"}
-    assert upy.call("api", "get", "PluginFlyvemdmFile/1", "", wanted)["value"][2] == data
+    assert upy.call("rest_calls", "get", "PluginFlyvemdmFile/1", "", wanted)["value"][2] == data
     assert _sent(peer)[1]["Accept"] == "application/octet-stream"
 
 
@@ -532,10 +538,10 @@ def test_a_stream_renews_an_expired_session_once(upy, serve):
             connection.send(_error("ERROR_SESSION_TOKEN_INVALID", "x", "401 Unauthorized"))
 
     peer = serve(script)
-    upy.call("api", "start", f"http://{HOST}:{peer.port}", "both", None, "old", USER)
-    assert upy.call("api", "get", "f")["value"][2] == b"data"
+    upy.call("rest_calls", "start", f"http://{HOST}:{peer.port}", "both", None, "old", USER)
+    assert upy.call("rest_calls", "get", "f")["value"][2] == b"data"
     assert [line.split("?")[0] for line in seen] == ["/f", "/initSession", "/f"]
 
 
 def test_base64_is_binascii_s_for_every_length(upy):
-    assert upy.call("api", "base64_differs") == []
+    assert upy.call("rest_calls", "base64_differs") == []

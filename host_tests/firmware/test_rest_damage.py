@@ -57,10 +57,10 @@ def liar(recorded):
     "streams", [250, pytest.param(10_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
 )
 def test_no_answer_breaks_the_agent(upy, liar, streams):
-    assert upy.call("streams", "comb", LARGEST) > 20 * LARGEST
+    assert upy.call("damaged_streams", "comb", LARGEST) > 20 * LARGEST
     done = 0
     while liar.count < streams:
-        wrong, longest, unfed = upy.call("streams", "http", liar.port, done, done + 60, MS)
+        wrong, longest, unfed = upy.call("damaged_streams", "http", liar.port, done, done + 60, MS)
         assert not wrong, (wrong, upy.output[-3000:])
         # A download makes up to a dozen exchanges.
         assert longest < 24 * MS + SLACK
@@ -74,7 +74,7 @@ def test_an_endless_redirect_is_refused_at_its_first_step(upy, serve):
         connection.send(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
 
     peer = serve(script)
-    wrong, _, _ = upy.call("streams", "http", peer.port, 0, 1, MS)
+    wrong, _, _ = upy.call("damaged_streams", "http", peer.port, 0, 1, MS)
     assert not wrong
     assert peer.accepted == 1
 
@@ -87,7 +87,7 @@ def test_a_slow_loris_is_left_at_the_deadline(upy, serve, first):
         connection.drip(b"x" * 600, 0.03)
 
     peer = serve(script)
-    wrong, longest, unfed = upy.call("streams", "http", peer.port, 1, 2, MS)
+    wrong, longest, unfed = upy.call("damaged_streams", "http", peer.port, 1, 2, MS)
     assert not wrong
     assert longest < MS + SLACK
     assert unfed < SLACK
@@ -96,5 +96,5 @@ def test_a_slow_loris_is_left_at_the_deadline(upy, serve, first):
 @pytest.mark.parametrize("size", [b"1e400", b"-1", b'"x"', b"[1]", b'{"a":1}', b"-1e999"])
 def test_a_size_that_is_none_is_named(upy, serve, size):
     peer = serve(says(answer(b'{"name": "a.bin", "filesize": ' + size + b"}")))
-    text = upy.call("streams", "describe", peer.port)
+    text = upy.call("damaged_streams", "describe", peer.port)
     assert "no size in the JSON form of PluginFlyvemdmFile/1" in text

@@ -10,7 +10,7 @@ BOARD = True
 
 @pytest.fixture(scope="module", autouse=True)
 def stock(upy):
-    assert upy.call("stock", "install") >= "0.10"
+    assert upy.call("rest_stock", "install") >= "0.10"
 
 
 api = test_rest.api

@@ -53,8 +53,8 @@ def attempt(request, upy, serve, forge):
         script = _backend if request.param == "https" else _broker
         peer = serve(script, tls=identity.context())
         proxies.append(Proxy(peer.port))
-        upy.call("secure", "trust", identity.der, clock)
-        found = upy.call("secure", request.param, "localhost", proxies[0].port, SECRET)
+        upy.call("tls_trust_calls", "trust", identity.der, clock)
+        found = upy.call("tls_trust_calls", request.param, "localhost", proxies[0].port, SECRET)
         peer.joined(1)
         return found, peer, bytes(proxies[0].passages[0].up)
 

@@ -19,13 +19,15 @@ DEADLINE_MS = 400
 
 @pytest.fixture(autouse=True)
 def fresh(upy):
-    upy.call("net", "start")
+    upy.call("transport_calls", "start")
 
 
 def exchange(upy, peer, ms=1000, **options):
     arguments = {"tls": False, "how": "all", "host": HOST, "request": b"GET / HTTP/1.0\r\n\r\n"}
     arguments |= options
-    return upy.call("net", "exchange", getattr(peer, "port", peer), ms, *arguments.values())
+    return upy.call(
+        "transport_calls", "exchange", getattr(peer, "port", peer), ms, *arguments.values()
+    )
 
 
 def on_time(found, kind="timeout", ms=DEADLINE_MS):
@@ -69,14 +71,14 @@ def test_an_unknown_name_is_named(upy):
 def test_the_last_good_address_serves_when_dns_fails(upy, serve):
     peer = serve(says(b"ok"))
     exchange(upy, peer)
-    upy.call("net", "forget", HOST)
+    upy.call("transport_calls", "forget", HOST)
     assert exchange(upy, peer)["value"] == b"ok"
 
 
 # A21
 @pytest.mark.parametrize("dead", [["127.0.0.2"], ["127.0.0.2", "127.0.0.3"]])
 def test_an_address_that_refuses_gives_way_to_the_next_one(upy, serve, dead):
-    upy.call("net", "rename", [*dead, "127.0.0.1"])
+    upy.call("transport_calls", "rename", [*dead, "127.0.0.1"])
     assert exchange(upy, serve(says(b"ok")))["value"] == b"ok"
 
 
@@ -84,7 +86,7 @@ def test_an_address_that_refuses_gives_way_to_the_next_one(upy, serve, dead):
 def test_an_address_that_never_accepts_has_only_its_share_of_the_time(upy, serve):
     peer = serve(says(b"ok"))
     hole = Full("127.0.0.2", peer.port)
-    upy.call("net", "rename", ["127.0.0.2", "127.0.0.1"])
+    upy.call("transport_calls", "rename", ["127.0.0.2", "127.0.0.1"])
     first = exchange(upy, peer, 600)
     second = exchange(upy, peer, 600)
     hole.close()
@@ -97,7 +99,7 @@ def test_an_address_that_never_accepts_has_only_its_share_of_the_time(upy, serve
 def test_an_address_that_accepts_and_says_nothing_comes_last_the_next_time(upy, serve):
     peer = serve(says(b"ok"))
     dead = serve(silence, host="127.0.0.2", port=peer.port)  # nobody else listens there
-    upy.call("net", "rename", ["127.0.0.2", "127.0.0.1"])
+    upy.call("transport_calls", "rename", ["127.0.0.2", "127.0.0.1"])
     assert exchange(upy, peer, 200)["kind"] == "timeout"
     for _ in range(2):
         assert exchange(upy, peer, 500)["value"] == b"ok"
@@ -108,13 +110,13 @@ def test_an_address_that_accepts_and_says_nothing_comes_last_the_next_time(upy, 
 def test_an_address_from_before_is_tried_when_the_new_one_is_dead(upy, serve):
     peer = serve(says(b"ok"))
     assert exchange(upy, peer)["value"] == b"ok"
-    upy.call("net", "rename", ["127.0.0.2"])
+    upy.call("transport_calls", "rename", ["127.0.0.2"])
     assert exchange(upy, peer)["value"] == b"ok"
 
 
 # A21
 def test_when_all_addresses_are_dead_the_last_one_s_trouble_is_told(upy, closed_port):
-    upy.call("net", "rename", ["127.0.0.1", "127.0.0.2"])
+    upy.call("transport_calls", "rename", ["127.0.0.1", "127.0.0.2"])
     for _ in range(3):
         found = exchange(upy, closed_port)
         assert found["text"] == f"cannot connect to {HOST} (ECONNREFUSED)"
@@ -123,10 +125,10 @@ def test_when_all_addresses_are_dead_the_last_one_s_trouble_is_told(upy, closed_
 # A21
 def test_a_time_server_s_addresses_are_rotated(upy, datagrams):
     server = datagrams(lambda data: data + b"!")
-    upy.call("net", "rename", ["127.0.0.2", "127.0.0.1"])
-    assert "kind" in upy.call("net", "datagram", server.port, 100)
+    upy.call("transport_calls", "rename", ["127.0.0.2", "127.0.0.1"])
+    assert "kind" in upy.call("transport_calls", "datagram", server.port, 100)
     for _ in range(2):
-        assert upy.call("net", "datagram", server.port)["value"][0] == 4
+        assert upy.call("transport_calls", "datagram", server.port)["value"][0] == 4
 
 
 def test_a_peer_that_never_answers_ends_at_the_deadline(upy, serve):
@@ -164,7 +166,7 @@ def test_a_reset_connection_is_named(upy, serve):
 
 
 def test_a_wait_calls_the_hook_every_100_ms_and_never_inside_itself(upy, serve):
-    upy.call("net", "use_hook")
+    upy.call("transport_calls", "use_hook")
     found = exchange(upy, serve(silence), 700)
     gaps = [b - a for a, b in zip(found["slices"], found["slices"][1:], strict=False)]
     assert 5 <= len(found["slices"]) <= 8, found["slices"]
@@ -178,7 +180,7 @@ def test_the_hook_runs_too_while_data_flows_without_a_wait(upy, serve):
         while True:
             connection.send(bytes(65536))
 
-    upy.call("net", "use_hook")
+    upy.call("transport_calls", "use_hook")
     found = exchange(upy, serve(script), 2000, how="busy")
     assert found["value"] > 500
     assert 4 <= len(found["slices"]) <= 6, found["slices"]
@@ -190,13 +192,16 @@ def test_waiting_feeds_the_watchdog(upy, serve):
 
 
 def test_a_hook_that_fails_is_called_again(upy, serve):
-    upy.call("net", "start")
-    assert upy.call("net", "failing_hook", serve(silence).port) == ["ValueError", "timeout"]
+    upy.call("transport_calls", "start")
+    assert upy.call("transport_calls", "failing_hook", serve(silence).port) == [
+        "ValueError",
+        "timeout",
+    ]
 
 
 def test_small_writes_leave_as_one_segment(upy, serve):
     peer = serve(says(answer(b"{}")))
-    upy.call("net", "many_writes", peer.port)
+    upy.call("transport_calls", "many_writes", peer.port)
     request = b"".join(b"line %d\r\n" % i for i in range(20)) + b"\r\n\r\n"
     assert peer.connection().pieces == [request]
 
@@ -233,16 +238,16 @@ def test_endless_headers_are_refused(upy, serve, unit):
 
 def test_a_second_connection_in_one_exchange_is_refused(upy, serve):
     peer = serve(silence)
-    assert upy.call("net", "twice", peer.port)["kind"] == "moved"
+    assert upy.call("transport_calls", "twice", peer.port)["kind"] == "moved"
     peer.joined(1)
 
 
 def test_another_host_in_one_exchange_is_refused(upy):
-    assert upy.call("net", "second_host", 80)["kind"] == "moved"
+    assert upy.call("transport_calls", "second_host", 80)["kind"] == "moved"
 
 
 def test_a_connection_without_an_exchange_is_refused(upy):
-    assert upy.call("net", "unasked", 80)["kind"] == "moved"
+    assert upy.call("transport_calls", "unasked", 80)["kind"] == "moved"
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -254,10 +259,10 @@ def test_a_big_body_reaches_a_slow_reader_whole(upy, serve, identity, tls):
         connection.exactly(4 + size - len(connection.received))
         connection.send(b"ok")
 
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     options = {"tls": identity.context()} if tls else {}
     peer = serve(script, receive_buffer=4096, **options)
-    assert upy.call("net", "big", peer.port, size, 5000, tls)["value"] == b"ok"
+    assert upy.call("transport_calls", "big", peer.port, size, 5000, tls)["value"] == b"ok"
     assert peer.received == b"head" + bytes(range(256)) * (size // 256)
 
 
@@ -267,13 +272,13 @@ def test_a_body_that_nobody_reads_ends_at_the_deadline(upy, serve):
 
     silent = threading.Event()
     peer = serve(script, receive_buffer=4096)
-    on_time(upy.call("net", "big", peer.port, 1 << 19, DEADLINE_MS, False))
+    on_time(upy.call("transport_calls", "big", peer.port, 1 << 19, DEADLINE_MS, False))
     silent.set()
 
 
 def test_closing_does_not_wait_for_a_peer_that_is_stuck(upy, serve):
     peer = serve(lambda connection: None, keep=True, receive_buffer=4096)
-    found = upy.call("net", "close_while_stuck", peer.port)
+    found = upy.call("transport_calls", "close_while_stuck", peer.port)
     assert found["ms"] < 700, found
     print(found)
 
@@ -284,32 +289,32 @@ def test_poll_in_waits_no_longer_than_asked_and_keeps_the_deadline(upy, serve):
         threading.Event().wait(0.3)
         connection.send(b"ok")
 
-    found = upy.call("net", "peek", serve(script).port, 2000, 100)
+    found = upy.call("transport_calls", "peek", serve(script).port, 2000, 100)
     assert found["value"] == [False, True, b"ok"]
     assert 250 < found["ms"] < 600
 
 
 def test_a_datagram_is_answered(upy, datagrams):
     server = datagrams(lambda data: data + b"!")
-    found = upy.call("net", "datagram", server.port)
+    found = upy.call("transport_calls", "datagram", server.port)
     assert found["value"][0] == 4
     assert found["value"][1].startswith(b"ask!\0")
 
 
 def test_a_datagram_without_an_answer_ends_at_the_deadline(upy, datagrams):
     server = datagrams(lambda data: None)
-    on_time(upy.call("net", "datagram", server.port, 300), ms=300)
+    on_time(upy.call("transport_calls", "datagram", server.port, 300), ms=300)
     assert server.received == [b"ask"]
 
 
 def test_a_datagram_to_nowhere_is_named(upy):
     # Broadcasts are not permitted on this socket: the network refuses at once.
-    found = upy.call("net", "datagram", 9, 300, "255.255.255.255")
+    found = upy.call("transport_calls", "datagram", 9, 300, "255.255.255.255")
     assert (found["kind"], found["text"]) == ("connect", "no way to 255.255.255.255")
 
 
 def test_a_datagram_to_an_unknown_name_is_named(upy):
-    found = upy.call("net", "datagram", 9, 300, NAMELESS)
+    found = upy.call("transport_calls", "datagram", 9, 300, NAMELESS)
     assert (found["kind"], found["text"]) == ("dns", f"no address for {NAMELESS}")
 
 
@@ -322,7 +327,7 @@ def test_every_failing_exchange_closes_its_socket(upy, serve, identity, full, cl
         connection.receive()
         connection.send(b"\0\1garbage" * 9)
 
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     # Port, TLS, deadline; the kinds that they give are below.
     kinds = [
         (closed_port, False, 500),
@@ -336,9 +341,9 @@ def test_every_failing_exchange_closes_its_socket(upy, serve, identity, full, cl
         (serve(silence, tls=identity.context()).port, True, 30),
         (serve(says(answer(b"x"))).port, False, 500),
     ]
-    upy.call("net", "mixed", kinds, 1)
+    upy.call("transport_calls", "mixed", kinds, 1)
     before = len(os.listdir(f"/proc/{upy.pid}/fd"))
-    found = upy.call("net", "mixed", kinds, 20)
+    found = upy.call("transport_calls", "mixed", kinds, 20)
     assert len(os.listdir(f"/proc/{upy.pid}/fd")) == before
     assert sum(found.values()) == 200
     assert found == {"connect": 20, "dns": 20, "timeout": 80, "tls": 60, "none": 20}

@@ -21,11 +21,11 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def fresh(upy):
-    upy.call("net", "start")
+    upy.call("transport_calls", "start")
 
 
 def exchange(upy, peer, ms=2000, host=HOST):
-    return upy.call("net", "exchange", peer.port, ms, True, "all", host, REQUEST)
+    return upy.call("transport_calls", "exchange", peer.port, ms, True, "all", host, REQUEST)
 
 
 def refused(upy, peer, text, kind="tls", ms=2000, host=HOST):
@@ -37,7 +37,7 @@ def refused(upy, peer, text, kind="tls", ms=2000, host=HOST):
 
 
 def trusted(upy, serve, ca, context, host=HOST, name="/ca.der"):
-    upy.call("net", "start", ca, True, 0, name)
+    upy.call("transport_calls", "start", ca, True, 0, name)
     peer = serve(says(answer(b"{}")), tls=context)
     assert exchange(upy, peer, host=host).get("value") == answer(b"{}")
     assert peer.received == REQUEST
@@ -51,19 +51,19 @@ def test_the_ca_may_be_one_of_a_pem_bundle(upy, serve, identity):
 # A3
 @pytest.mark.parametrize("sure", [True, False])
 def test_a_verified_certificate_proves_a_time_that_is_sure(upy, serve, identity, sure):
-    upy.call("net", "start", identity.der)
-    upy.call("net", "sure", sure)
+    upy.call("transport_calls", "start", identity.der)
+    upy.call("transport_calls", "sure", sure)
     exchange(upy, serve(says(answer(b"{}")), tls=identity.context()))
-    assert bool(upy.call("net", "proven")) == sure
+    assert bool(upy.call("transport_calls", "proven")) == sure
 
 
 # A3
 def test_a_peer_that_is_refused_or_not_verified_proves_no_time(upy, serve, identity):
     for ca, verify in ((CA().cert_pem.bytes(), True), (identity.der, False)):
-        upy.call("net", "start", ca, verify)
-        upy.call("net", "sure", True)
+        upy.call("transport_calls", "start", ca, verify)
+        upy.call("transport_calls", "sure", True)
         exchange(upy, serve(says(answer(b"{}")), tls=identity.context()))
-        assert upy.call("net", "proven") == 0
+        assert upy.call("transport_calls", "proven") == 0
 
 
 def test_an_address_in_the_certificate_is_trusted(upy, serve):
@@ -72,7 +72,7 @@ def test_an_address_in_the_certificate_is_trusted(upy, serve):
 
 
 def test_a_certificate_for_a_name_is_refused_for_an_address(upy, serve, identity):
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     peer = serve(silence, tls=identity.context())
     text = "the server's certificate is for another host name: correct the URL or the certificate"
     refused(upy, peer, text, host="127.0.0.1")
@@ -90,25 +90,25 @@ def test_without_a_ca_file_nothing_is_trusted(upy, serve):
     ids=["empty", "text", "damaged"],
 )
 def test_an_unusable_ca_file_is_named(upy, serve, data):
-    upy.call("net", "start", data, True, 0, "/ca.bad")
+    upy.call("transport_calls", "start", data, True, 0, "/ca.bad")
     peer = serve(silence)
     refused(upy, peer, "/ca.bad is no usable CA certificate: flyve provision --ca FILE")
     assert peer.received == b""
 
 
 def test_a_ca_file_that_is_too_large_is_refused(upy, serve, identity):
-    upy.call("net", "start", identity.pem * 40, True, 0, "/ca.big")
+    upy.call("transport_calls", "start", identity.pem * 40, True, 0, "/ca.big")
     refused(upy, serve(silence), "/ca.big is no usable CA certificate: flyve provision --ca FILE")
 
 
 def test_a_ca_file_that_is_not_there_is_named(upy, serve):
-    upy.call("net", "ca_path", "/nothing.der")
+    upy.call("transport_calls", "ca_path", "/nothing.der")
     text = "/nothing.der is no usable CA certificate: flyve provision --ca FILE"
     refused(upy, serve(silence), text)
 
 
 def test_a_peer_that_closes_in_the_handshake_is_named(upy, serve, identity):
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     text = "TLS failed: the server closed the connection"
     refused(upy, serve(lambda connection: connection.receive()), text)
 
@@ -124,7 +124,7 @@ def test_a_peer_that_does_not_speak_tls_is_named(upy, serve, identity, data):
         connection.send(data)
         connection.drain()
 
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     text = "TLS failed: no TLS server answers at this port: check http or https, and the port"
     refused(upy, serve(script), text)
 
@@ -182,7 +182,7 @@ def unknown_name(context):
 def test_a_server_whose_tls_is_not_ours_is_told_what_it_must_offer(
     upy, serve, identity, change, text
 ):
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     context = identity.context()
     change(context)
     refused(upy, serve(silence, tls=context), text)
@@ -190,7 +190,7 @@ def test_a_server_whose_tls_is_not_ours_is_told_what_it_must_offer(
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_server_that_wants_a_client_certificate_is_named(upy, serve, identity, version):
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     context = identity.context()
     context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
@@ -200,7 +200,7 @@ def test_a_server_that_wants_a_client_certificate_is_named(upy, serve, identity,
 
 
 def test_without_verification_any_certificate_is_accepted(upy, serve):
-    upy.call("net", "start", None, False)
+    upy.call("transport_calls", "start", None, False)
     identity = issue(OTHER, not_before=NOW - 9 * DAY, not_after=NOW - DAY)
     peer = serve(says(answer(b"{}")), tls=identity.context())
     assert exchange(upy, peer).get("value") == answer(b"{}")
@@ -211,7 +211,7 @@ def test_a_handshake_that_trickles_does_not_move_the_deadline(upy, serve, identi
         connection.receive()
         connection.drip(b"\x16\x03\x03\x20\x00" + bytes(99), 0.05)
 
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     found = refused(upy, serve(script), f"{HOST} did not answer in time", "timeout", 400)
     assert 380 <= found["ms"] < 600
 
@@ -221,7 +221,7 @@ def test_a_body_that_trickles_does_not_move_the_deadline(upy, serve, identity):
         connection.request()
         connection.drip(b"x" * 99, 0.05)
 
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     found = exchange(upy, serve(script, tls=identity.context()), 400)
     assert found["kind"] == "timeout"
     assert 380 <= found["ms"] < 600
@@ -233,12 +233,12 @@ def test_a_stream_that_is_cut_looks_like_its_end(upy, serve, identity):
         connection.request()
         connection.send(b"half")
 
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     assert exchange(upy, serve(script, tls=identity.context()))["value"] == b"half"
 
 
 def test_after_a_failure_the_next_server_is_checked_anew(upy, serve, identity):
-    upy.call("net", "start", identity.der)
+    upy.call("transport_calls", "start", identity.der)
     exchange(upy, serve(silence, tls=issue().context()))
     peer = serve(says(b"ok"), tls=identity.context())
     assert exchange(upy, peer)["value"] == b"ok"

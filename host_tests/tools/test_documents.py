@@ -122,3 +122,10 @@ def test_each_fault_that_the_field_found_has_its_tests():
     named = {row for line in comments for row in re.findall(r"\b[AB]\d+\b", line)}
     assert rows == [f"A{n}" for n in range(1, 41)] + [f"B{n}" for n in range(1, 16)]
     assert named == set(rows)
+
+
+def test_each_file_of_tests_of_the_firmware_is_named_after_a_module():
+    modules = {path.stem for path in (ROOT / "firmware").rglob("*.py")}
+    for path in (ROOT / "host_tests" / "firmware").glob("test_*.py"):
+        words = path.stem.split("_")
+        assert any("_".join(words[1:n]) in modules for n in range(2, len(words) + 1)), path.name

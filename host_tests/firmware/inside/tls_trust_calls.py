@@ -1,4 +1,4 @@
-# Called by test_tls.py, inside MicroPython: the first thing that the agent does with a server.
+# Called by test_tls_trust.py: the first thing that the agent does with a server.
 
 import time
 

@@ -1,5 +1,5 @@
-# Called by test_stock.py, inside MicroPython, before anything of the firmware: the `requests` that
-# stock firmware has frozen stands in for the pinned urequests.
+# Called by test_rest_stock.py before anything of the firmware: the `requests` that stock firmware
+# has frozen stands in for the pinned urequests.
 
 import sys
 

@@ -1,5 +1,5 @@
-# Called by test_http.py and test_mqtt.py, inside MicroPython: one piece of the agent's work
-# after the other, against a peer whose answers are damaged.
+# Called by test_rest_damage.py and test_mqtt_damage.py: one piece of the agent's work after the
+# other, against a peer whose answers are damaged.
 
 import gc
 import sys

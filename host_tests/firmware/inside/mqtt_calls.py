@@ -1,9 +1,9 @@
-# Called by test_mqtt.py, inside MicroPython: flyve.mqtt.Client against a scripted broker.
+# Called by test_mqtt.py: flyve.mqtt.Client against a scripted broker.
 
 import select
 import time
 
-import net
+import transport_calls as net
 
 from flyve import mqtt, transport
 from flyve.jobs import mqtt_connect

@@ -1,9 +1,9 @@
-# Called by test_rest.py, inside MicroPython: flyve.rest against a scripted server.
+# Called by test_rest.py: flyve.rest against a scripted server.
 
 import binascii
 import os
 
-import net
+import transport_calls as net
 
 from flyve import transport
 from flyve.jobs import inventory, rest

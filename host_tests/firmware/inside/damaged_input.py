@@ -1,4 +1,4 @@
-# Called by the tests of damage, inside MicroPython: all that is read from files, from NVS and from
+# Called by the tests of damage: all that is read from files, from NVS and from
 # messages, given damaged data. Each function returns [index, what went wrong] for the data that
 # did what may not happen.
 

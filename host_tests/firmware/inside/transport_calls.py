@@ -1,4 +1,4 @@
-# Called by the tests, inside MicroPython: exchanges through flyve.transport, and what was
+# Called by the tests: exchanges through flyve.transport, and what was
 # seen beside them: the watchdog's feeds, the hook's calls, the look-ups of names.
 
 import gc
@@ -102,10 +102,6 @@ def start(ca=None, verify=True, floor=0, name="/ca.test"):
 
 def ca_path(path):
     transport.ca = path
-
-
-def set_floor(seconds):
-    transport.floor = time.time() + seconds
 
 
 def sure(yes):

@@ -1,8 +1,8 @@
-# Called by test_clock.py, inside MicroPython: flyve.clock against scripted NTP servers.
+# Called by test_clock.py: flyve.clock against scripted NTP servers.
 
 import time
 
-import net
+import transport_calls as net
 
 from flyve import BUILD, transport
 from flyve.backoff import Retry

@@ -1,10 +1,10 @@
-# Called by test_link.py, inside MicroPython: flyve.link against a scripted broker.
+# Called by test_link.py: flyve.link against a scripted broker.
 
 import gc
 import os
 import time
 
-import net
+import transport_calls as net
 from passing import passed
 
 from flyve import link as link_module
