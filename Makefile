@@ -73,8 +73,13 @@ firmware: $(READY) ## A firmware image with the agent in it: BOARD= VARIANT= MIC
 	@$(BIN)/flyve firmware $(if $(value BOARD),--board=$(call quoted,BOARD)) \
 	    $(if $(value VARIANT),--variant=$(call quoted,VARIANT))
 
-pictures: $(patsubst docs/pictures/%.d2,docs/%.svg,$(wildcard docs/pictures/*.d2)) | $(READY_TEST) ## The pictures in docs/, from texts and from a run of the demo
+pictures: docs/architecture.svg docs/states.svg | $(READY_TEST) ## The pictures in docs/, from the code, from texts and from a run of the demo
 	@$(BIN)/flyve demo --svg docs/demo.svg
+
+docs/architecture.svg: docs/pictures/house.d2
+
+docs/pictures/house.d2: pyproject.toml tools/flyve_mdm/measure/house.py | $(READY_TEST)
+	@$(BIN)/python -m flyve_mdm.measure.house > $@
 
 docs/%.svg: docs/pictures/%.d2 | $(READY_TEST)
 	@$(BIN)/d2 --layout=dagre --pad=20 $< $@

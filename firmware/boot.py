@@ -1,9 +1,9 @@
 """First code on the board: which agent runs, and whether it has crashed too often.
 
-NVS "update" (firmware/flyve/update.py has its bits) names the slot; "crashes" counts the starts
-after a crash or a reset since the agent was last stable; "base" tells which agent lay beside the
-slots when the one in use came. All is read before anything is written, for NVS may be full, and a
-fault in here starts what /flyve holds.
+NVS "update" (firmware/flyve/jobs/update.py has its fields) names the slot; "crashes" counts the
+starts after a crash or a reset since the agent was last stable; "base" tells which agent lay
+beside the slots when the one in use came. All is read before anything is written, for NVS may be
+full, and a fault in here starts what /flyve holds.
 """
 
 import sys
@@ -49,6 +49,11 @@ def _start(path):
 
     newest = newest_of_all()
     nvs = esp32.NVS("flyve")
+    failed = 2  # of ended
+    names = (
+        ("slot", 2), ("trial", 2), ("tries", 2), ("ended", 2), ("partition", 8), ("previous", 2),
+        ("other", 1), ("fallen", 1),
+    )  # fmt: skip
 
     def get(key):
         try:
@@ -64,45 +69,69 @@ def _start(path):
         except OSError as e:
             print("boot: NVS does not take %s: %s" % (key, e))
 
+    def fields(bits):
+        found = {}
+        for name, size in names:
+            found[name] = bits & (1 << size) - 1
+            bits >>= size
+        return found
+
+    def packed(state):
+        bits = at = 0
+        for name, size in names:
+            bits |= state[name] << at
+            at += size
+        return bits
+
+    def only(**left):
+        """A state with these fields, and 0 in all others."""
+        state = fields(0)
+        state.update(left)
+        return state
+
     # Stock firmware says HARD_RESET for a panic, too.
     crashed = machine.reset_cause() in (machine.HARD_RESET, machine.WDT_RESET)
     before, counted = get("update"), get("crashes")
     crashes = min(max(counted, -1) + 1, 99) if crashed else counted
-    update = before if before >> 20 == 0 and before & 3 < 3 and before & 12 < 12 else 0
-    other = update >> 16 & 3
+    update = fields(before)
+    if before >> 20 or update["slot"] > 2 or update["trial"] > 2:
+        update = only()  # damaged
     partition = None
-    if update & 12:
-        tries = update >> 4 & 3
-        if tries and (crashed or tries == 3):
-            update = update & 0x70003 | 128  # the trial has failed: back to the slot before
+    if update["trial"]:
+        if update["tries"] and (crashed or update["tries"] == 3):
+            # The trial has failed: back to the slot before.
+            update.update(trial=0, tries=0, ended=failed, partition=0, fallen=0)
         else:
-            update += 16
-    elif crashed and crashes > 7 and not update >> 8 & 255:
+            update["tries"] += 1
+    elif crashed and crashes > 7 and not update["partition"]:
         # Not even safe mode helps: back to what ran before the last update, once.
         try:
-            if other:
-                if other > 1:
-                    os.stat("/flyve." + "?ab"[other - 1] + "/flyve/agent.mpy")
-                update, crashes = other - 1 | 128, 0
-            elif update >> 18 & 1:
+            if update["previous"]:
+                slot = update["previous"] - 1
+                if slot:
+                    os.stat("/flyve." + "?ab"[slot] + "/flyve/agent.mpy")
+                update, crashes = only(slot=slot, ended=failed), 0
+            elif update["other"]:
                 partition = esp32.Partition(esp32.Partition.RUNNING).get_next_update()
-                update, crashes = update & 3 | partition.info()[1] << 8 | 1 << 19, -1
+                kind = partition.info()[1]
+                update, crashes = only(slot=update["slot"], partition=kind, fallen=1), -1
         except OSError:
-            update &= 3  # it is gone
-    slot = update >> 2 & 3 or update & 3
+            update = only(slot=update["slot"])  # it is gone
+    slot = update["trial"] or update["slot"]
     if slot and newest:
         numbers, build = newest[0]
         mark = binascii.crc32(b"%r %d" % (numbers, build)) & 0x7FFFFFFF
         if mark != get("base"):
             # Something else was installed since: the newer one counts. One on trial was chosen.
             own = agent("/flyve." + "?ab"[slot])
-            if own and newest[0] > own[0] and not update & 12:
-                update, slot = update & 192, 0
+            if own and newest[0] > own[0] and not update["trial"]:
+                update, slot = only(ended=update["ended"]), 0
             elif own:
                 put("base", mark)
     # A trial whose starts cannot be counted would never end.
-    if update != before and not put("update", update) and before & 12:
-        slot = before & 3
+    now = packed(update)
+    if now != before and not put("update", now) and fields(before)["trial"]:
+        slot = fields(before)["slot"]
     if crashes != counted and not put("crashes", crashes):
         uncounted = 99
     if partition:
@@ -110,12 +139,12 @@ def _start(path):
             partition.set_boot()
             machine.reset()
         except OSError:
-            put("update", update & 3)  # damaged
+            put("update", update["slot"])  # damaged
     if slot:
         path[:0] = ["/flyve." + "?ab"[slot], "/flyve." + "?ab"[slot] + "/lib"]
     elif newest:
         sys.modules["flyve"] = newest[1]
-    if update & 12 or not update & 192 and update >> 8 & 255:
+    if update["trial"] or update["partition"] and not update["ended"]:
         # What hangs or ends before the agent's own watchdog runs would never fall back.
         machine.WDT(timeout=60000)
 

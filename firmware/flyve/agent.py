@@ -28,10 +28,10 @@ _IDLE_MS = const(1000)  # longest sleep of the loop
 _SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
 _PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
-_REPORTS = const(32)  # that wait for REST; the oldest goes
 _KEYS = const(64)  # of the console, that are read at once
 _GARBAGE = const(4096)  # bytes until the next collection
 _STARVED = const(3)  # jobs that may run out of memory
+_SELDOM_MS = const(86400000)  # a look for a deeplink: to provision one restarts the board
 _CRASH_MS = const(10000)  # before the restart after a start that failed
 
 
@@ -39,9 +39,9 @@ _CRASH_MS = const(10000)  # before the restart after a start that failed
 
 
 def _enroll(agent):
-    from flyve.jobs import invitation
+    from flyve.jobs import enrollment
 
-    yield from invitation.job(agent)
+    agent.told = yield from enrollment.run(agent)
 
 
 def _sync(agent):
@@ -60,24 +60,14 @@ class Agent:
     def __init__(self, settings, rec, trial, crashes, button):
         self.settings = settings
         self.rec = rec
-        self.wifi = None
-        self.link = None  # online.py's, once enrolled
-        self.known = None  # the tasks that were dealt with, an inbox.Known
         self.position = None  # a function that returns (latitude, longitude) or None
-        self.session = None  # of the agent's own account, while one is open
-        self.apps = None  # apps.py's, once there are any
-        self.restarting = False  # an update waits for it
-        self.refusals = 0  # of the backend, while the broker refuses us, too
-        self.spent = {}  # leaving.py's, which outlives its jobs
-        self.reports = None  # a list of what to tell over REST, if that is wanted
-        self.by_mqtt = True  # whether answers go over MQTT
         self.user = settings["user"]  # the user's data in GLPI, as report.py wants it
+        self.wifi = None
+        self.apps = None  # apps.py's, once there are any
+        self.online = None  # online.py's, once enrolled
         self.clock = Retry()
         self.invited = Retry()
         self.told = False  # that it waits for a deeplink
-        self.due = 0  # when an inventory is due that tells why a task failed, by the uptime
-        self.rested = self.pause = 0  # not before, for so long it has rested (failures.py)
-        self.online = None
         self.job = self.area = None
         self.asking = None  # clock.py's, beside the job: that may wait for the time for ever
         self.part = ""  # of the loop, which is at hand
@@ -92,14 +82,13 @@ class Agent:
         self._keys.register(sys.stdin, select.POLLIN)
         self._held = None  # since when
         self._pressed = False
-        transport.hook = self.pump
-        transport.watch = self.watch
+        transport.attend(self.pump, self.watch)
 
     def pump(self):
         """What may happen in the middle of any wait: answers, never requests."""
         try:
-            if self.link:
-                self.link.pump()
+            if self.online:
+                self.online.link.pump()
         except (KeyboardInterrupt, Pressed):
             raise
         except BaseException as e:  # not the waiting job's fault: step() looks into it
@@ -139,6 +128,9 @@ class Agent:
             from flyve.jobs import mending
 
             if isinstance(e, Pressed):
+                self.part = "button"
+                transport.attend(self.pump, None)  # what is left to do must not be broken off
+                self.begin_anew("job")
                 e = mending.blank(self)
             mending.mend(self, e)
             mending = None
@@ -154,6 +146,25 @@ class Agent:
                 time.sleep_ms(_IDLE_MS)
             except Exception:
                 pass
+
+    def begin_anew(self, part):
+        """Gives up a part of the loop, or the job or command at hand: it is made anew."""
+        if part == "wifi":
+            self.wifi = None
+        elif part == "clock":
+            self.asking = None
+        elif part == "apps":
+            apps, self.apps = self.apps, None
+            self.refresh = True
+            if apps:
+                apps.end()
+        else:
+            self.job = None
+            if part == "online":
+                self.online = None
+            elif self.online:
+                self.online.idle()
+            memory.drop()
 
     def _fit(self, part):
         """Notes the part that is at hand; False while it is left alone after a fault."""
@@ -181,8 +192,8 @@ class Agent:
                 self.wifi = Wifi()
             if not self.wifi.step():
                 self.part = "link"
-                if self.link:
-                    self.link.drop(transport.NetError("network", "the Wi-Fi is gone"))
+                if self.online:
+                    self.online.link.drop(transport.NetError("network", "the Wi-Fi is gone"))
                 self.part = "wait"
                 time.sleep_ms(_SHORT_MS)
                 return
@@ -209,44 +220,45 @@ class Agent:
         left = min(idle, self.clock.left())
         if self._held is not None or self.apps and self.apps.active:
             left = min(left, _SHORT_MS)
-        if self.online:
-            left = min(left, self.online.left())
-        else:
-            left = min(left, self.invited.left())
+        link = self.online and self.online.link
+        left = min(left, (self.online or self.invited).left())
         # What is due may be left alone for a while.
         left = max(_SHORT_MS if self.ill else 1, left)
-        if self.link and not self.link.down:
-            self.link.wait(left)
+        if link and not link.down:
+            link.wait(left)
         else:
             time.sleep_ms(min(_SHORT_MS, left))
 
     def _choose(self):
         """Picks the next job, if there is one."""
-        if self.online:
-            self.area = "online"
-            try:
-                self.job = self.online.job()
-            except Exception as e:
-                if self.online.duty is None:
-                    raise
-                self._ended(e)  # the job that is due could not be imported
-            return
-        state = self.rec.get("state")
         due = self.invited.left() <= 0
-        if state not in ("enrolled", "leaving") or state == "enrolled" and due and self.waiting():
+        state = self.rec.get("state")
+        if state not in ("enrolled", "leaving") or state == "enrolled" and due and self._another():
             if due:
                 self.job, self.area = _enroll(self), "enrollment"
-        else:
+            return
+        self.area = "online"
+        if not self.online:
             memory.collect()
             from flyve import online
 
             self.online = online.Online(self)
+        self.job = self.online.job()
 
-    def waiting(self):
-        """True while a deeplink lies on the flash."""
+    def _another(self):
+        """True when another deeplink lies on the flash; the agent is offline then, for beside a
+        connection there is no memory for another enrollment."""
         from flyve.jobs import invitation
 
-        return invitation.waiting()
+        found = invitation.waiting()
+        invitation = None
+        memory.drop("invitation")
+        if not found:
+            self.invited.after(_SELDOM_MS)
+        elif self.online:
+            self.online.link.close()
+            self.begin_anew("online")
+        return found
 
     def _ask_time(self):
         """Asks for the time when that is due, beside whatever job; True while it is at that."""
@@ -316,18 +328,23 @@ class Agent:
                 break
             asked = asked or key in b"\r\n"
         if asked:
-            from flyve.jobs import console
+            from flyve.jobs import commands
 
-            console.tell(self)
-            console = None
-            memory.drop("console")
+            commands.tell(self)
+            commands = None
+            memory.drop("commands")
 
     def _look_after(self):
         """What depends on how long the board is up, or its button is held."""
         up = log.uptime()
-        if self.trial and up > self.settings["trial"] * 1000:
-            if not self.online or self.online.since is None:
-                self.restart("the update did not come online in time")
+        online = self.online
+        if self.trial:
+            if not online or online.since is None:
+                if up > self.settings["trial"] * 1000:
+                    self.restart("the update did not come online in time")
+            elif online.link.up and up - online.since >= self.settings["stable"] * 1000:
+                self.trial = False
+                online.look()  # there is an update to settle
         if self._young and up > _STABLE_MS:
             self._young = False
             from flyve.jobs import update
@@ -350,29 +367,9 @@ class Agent:
             self.apps.stop(name)
         self.apps.refresh()
 
-    def app_failed(self, name, why):
-        """An application was stopped; why: e.g. that it raised, and what."""
-        if self.online:
-            self.online.failed.append((name, why))
-
-    def answer(self, topic, payload, kind, *facts):
-        """Tells the backend something, over MQTT below its Status topic, over REST, or both; see
-        report.send()."""
-        if self.by_mqtt:
-            self.link.say(self.link.topic + "/Status/" + topic, payload)
-        self.tell(kind, *facts)
-
-    def tell(self, kind, *facts):
-        """Tells the backend something over REST, if it is to be told so; see report.send()."""
-        if self.reports is not None:
-            if len(self.reports) >= _REPORTS:
-                self.reports.pop(0)
-            self.reports.append((kind,) + facts)
-
     def report(self, area, failure):
         """Logs a failed job's exception and keeps its text in the record."""
-        known = isinstance(failure, OSError) or hasattr(failure, "code")
-        text = log.reason(failure) if known else repr(failure)
+        text = log.reason(failure) if isinstance(failure, OSError) else repr(failure)
         log.warn(area, "%s", text)
         try:
             self.rec.save(error=cut(log.redact(text), 160))
@@ -383,8 +380,8 @@ class Agent:
         """Says goodbye to the broker and restarts the board; wanted: see board.reset()."""
         log.warn("agent", "%s: restarting", why)
         try:
-            if self.link and self.link.up:
-                self.link.close()
+            if self.online and self.online.link.up:
+                self.online.link.close()
         except Exception:
             pass  # the broker will notice
         board.reset(wanted)

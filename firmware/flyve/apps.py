@@ -43,8 +43,8 @@ def _installed():
 
 
 class Apps:
-    """All applications. agent.app_failed(name, why) is told of one that was stopped: for raising,
-    or because the board hung in its code."""
+    """All applications. agent.online.app_failed(name, why) is told of one that was stopped: for
+    raising, or because the board hung in its code."""
 
     def __init__(self, agent):
         self._agent = agent
@@ -127,8 +127,8 @@ class Apps:
 
     def step(self, start=True):
         """Advances each application once; start: there is memory to start one."""
-        while self._failed and self._agent.link:
-            self._agent.app_failed(*self._failed.pop(0))
+        while self._failed and self._agent.online:
+            self._agent.online.app_failed(*self._failed.pop(0))
         if self._paused or not self._apps:
             return
         if self._careful:

@@ -20,9 +20,10 @@ _STEPS = const(7)  # of three times the delay, until the cap
 _AGAIN_MS = const(5000)  # between two subscriptions for the sake of policies that failed
 
 # In an entry of the policies:
-ID = const(2)
-RETAINED = const(4)
-KEY = const(5)
+_ID = const(2)
+_PAYLOAD = const(3)
+_RETAINED = const(4)
+_KEY = const(5)
 
 # Of a task that is known:
 SILENT = const(0)  # the broker has not brought its message on this connection
@@ -108,7 +109,7 @@ class Inbox:
         self.policies = []
         self.known = Known()
         self.overflow = False
-        self.hand = None  # the key of the policy at hand
+        self.hand = None  # the policy at hand
         self.heard = log.uptime()  # when the newest policy came
         self._waits = {}  # key -> tries and when the next one is due
         self._later = None  # when those are to come again that gave their place
@@ -117,7 +118,8 @@ class Inbox:
 
     def sort(self, topic, fleet, name, payload, retained):
         """Takes one message on `name`. topic, fleet: the agent's and its fleet's own topics.
-        Returns "ping" for a Ping, which is answered at once; else None."""
+        Returns "ping" for a Ping, which is answered at once, "full" for a command that found no
+        place; else None."""
         if name.startswith(topic + "/"):
             fleet = None
         elif fleet and name.startswith(fleet + "/"):
@@ -157,9 +159,11 @@ class Inbox:
         elif self._fits(self.commands, payload):
             self._size += len(payload) + 64
             self.commands.append(entry)
-        else:
-            self.overflow = True
+        elif parts[0] == "Command":
             log.debug("inbox", "full")
+            return "full"
+        else:
+            self.miss()
         return None
 
     def _group(self, fleet, symbol, payload, retained):
@@ -181,7 +185,7 @@ class Inbox:
         number = key(fleet, symbol, task_id, binascii.crc32(payload or b""))
         self.heard = log.uptime()
         if payload != b"":
-            if retained and number == self.hand:
+            if retained and self.hand and number == self.hand[_KEY]:
                 return
             at = self.known.find(number)
             if at >= 0:
@@ -192,9 +196,9 @@ class Inbox:
             if at >= 0:
                 self.known.states[at] = DEALT  # by a newer message
         for i, other in enumerate(self.policies):
-            if other[ID] == task_id:
+            if other[_ID] == task_id:
                 del self.policies[i]  # the newest of all counts
-                retained = retained and (other[RETAINED] or other[KEY] != number)
+                retained = retained and (other[_RETAINED] or other[_KEY] != number)
                 break
         entry = fleet, symbol, task_id, payload, retained, number
         left = self._left(entry)
@@ -205,20 +209,20 @@ class Inbox:
                     late = other
                     break
             if left > 0 or late is None:
-                self._miss(left)
+                self.miss(left)
                 return
             self.policies.remove(late)
-            self._miss(self._left(late))
+            self.miss(self._left(late))
         self.policies.append(entry)
 
     def _fits(self, queue, payload):
         used = self._size + len(payload or b"") + 64
-        used += sum(len(p[3] or b"") + 64 for p in self.policies)
+        used += sum(len(p[_PAYLOAD] or b"") + 64 for p in self.policies)
         room = _BYTES if queue is self.commands else _BYTES - _SPARED
         return len(queue) < _MESSAGES and used <= room
 
-    def _miss(self, left):
-        """A policy was dropped whose next try is left milliseconds away."""
+    def miss(self, left=0):
+        """A message was dropped, whose next try is left milliseconds away."""
         log.debug("inbox", "full")
         if left <= 0:
             self.overflow = True
@@ -229,32 +233,35 @@ class Inbox:
 
     def _left(self, entry):
         """Milliseconds until a policy may be tried."""
-        wait = self._waits.get(entry[KEY])
+        wait = self._waits.get(entry[_KEY])
         return 0 if wait is None else (wait >> 3) * 100 - log.uptime()
 
-    def tries(self, entry):
-        """How often a policy has failed."""
-        return (self._waits.get(entry[KEY]) or 0) & 7
+    def tries(self, number):
+        """How often the policy with that key has failed."""
+        return (self._waits.get(number) or 0) & 7
 
-    def failed(self, entry, failure=None):
-        """A policy failed, and is to be tried again later; returns the delay in ms. failure: the
-        exception, by which the server may have asked to wait longer."""
-        count = self.tries(entry)
+    def failed(self, failure):
+        """The policy at hand failed, and is to be tried again later; returns its task's id and
+        the delay in ms. failure: the exception, by which the server may have asked to wait
+        longer."""
+        number = self.hand[_KEY]
+        count = self.tries(number)
         low = min(_CAP_MS // 3, _BASE_MS * 3**count)
         delay = max(uniform(low, low * 3), getattr(failure, "after", 0))
         delay = min(_CAP_MS, delay)
-        self._waits[entry[KEY]] = (log.uptime() + delay) // 100 << 3 | min(_STEPS, count + 1)
-        self.back(entry)
-        return delay
+        self._waits[number] = (log.uptime() + delay) // 100 << 3 | min(_STEPS, count + 1)
+        task_id = self.hand[_ID]
+        self.back()
+        return task_id, delay
 
-    def back(self, entry, first=False):
+    def back(self, first=False):
         """Puts the policy at hand back into the queue, unless a newer message is there; first: to
         be tried next."""
-        self.hand = None
-        if first and not self.tries(entry):
-            self._waits[entry[KEY]] = log.uptime() // 100 << 3 | 1  # it was begun
+        entry, self.hand = self.hand, None
+        if first and not self.tries(entry[_KEY]):
+            self._waits[entry[_KEY]] = log.uptime() // 100 << 3 | 1  # it was begun
         for other in self.policies:
-            if other[ID] == entry[ID]:
+            if other[_ID] == entry[_ID]:
                 return
         if first:
             self.policies.insert(0, entry)
@@ -265,27 +272,12 @@ class Inbox:
         """All that failed may be tried at once: the backend was away."""
         self._waits.clear()
 
-    def done(self, entry, late):
-        """A policy was dealt with; late: it was out of date."""
-        self.hand = None
-        self._waits.pop(entry[KEY], None)
-        if not late and entry[3] != b"":
-            self.known.put(entry[ID], entry[KEY], DEALT)
-
-    def ours(self, entry):
-        """The backend knows the policy's task."""
-        self.known.put(entry[ID], 0, DEALT)
-
-    def strange(self, agent, entry):
-        """True when the broker has kept a policy of which we know nothing, and the backend can be
-        asked whether it is for us."""
-        return (
-            entry[RETAINED]
-            and agent.rec.get("generation") == "C"
-            and entry[3] != b""
-            and b'"default"' not in (entry[3] or b"")
-            and self.known.task(entry[ID]) < 0
-        )
+    def done(self, late):
+        """The policy at hand was dealt with; late: it was out of date."""
+        entry, self.hand = self.hand, None
+        self._waits.pop(entry[_KEY], None)
+        if not late and entry[_PAYLOAD] != b"":
+            self.known.put(entry[_ID], entry[_KEY], DEALT)
 
     def left(self, ready):
         """Milliseconds until a policy may be tried for which ready(entry) is true, or None."""
@@ -303,8 +295,8 @@ class Inbox:
         """Takes the oldest policy that may be tried, for which ready(entry) is true."""
         for i, entry in enumerate(self.policies):
             if ready(entry) and self._left(entry) <= 0:
-                self.hand = entry[KEY]
-                return self.policies.pop(i)
+                self.hand = self.policies.pop(i)
+                return entry
 
     def stale(self):
         """Milliseconds until what was dropped should come again, or None."""
@@ -332,9 +324,9 @@ class Inbox:
             if (self._waits[number] >> 3) * 100 < log.uptime() - _CAP_MS:
                 del self._waits[number]  # nobody has asked for it any more
 
-    def take(self, queue):
-        """The oldest entry of one of the queues."""
-        entry = queue.pop(0)
+    def take(self):
+        """The oldest of the commands."""
+        entry = self.commands.pop(0)
         if not self.commands:
             self._size = 0
         return entry

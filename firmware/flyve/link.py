@@ -22,10 +22,6 @@ _UP = const(2)
 _CLOSING = const(3)
 
 
-def _is_network(e):
-    return getattr(e, "kind", None) == "network"
-
-
 class Link:
     """The connection of an enrolled agent; rec and settings as everywhere.
 
@@ -35,7 +31,7 @@ class Link:
     def __init__(self, rec, settings, on_message):
         self.topic = rec.get("topic")
         self._state = _DOWN
-        self.reason = None  # the newest LinkError or NetError
+        self.reason = None  # the newest NetError
         self.connects = 0
         self._rec = rec
         self._settings = settings
@@ -112,18 +108,17 @@ class Link:
         try:
             from flyve.jobs import mqtt_connect
 
-            made = mqtt_connect.connect(self._rec, self._settings, self._status, _CONNECT_MS)
-        except (mqtt.LinkError, NetError) as e:
+            handlers = self._message, self.outbox.acked, self._suback
+            made = mqtt_connect.connect(
+                self._rec, self._settings, self._status, _CONNECT_MS, *handlers
+            )
+        except NetError as e:
             self._lost(e)
             return False
         finally:
             mqtt_connect = None
             memory.drop("mqtt_connect")
-        client, self._asked, self._told = made
-        client.on_message = self._message
-        client.on_puback = self.outbox.acked
-        client.on_suback = self._suback
-        self._client = client
+        self._client, self._asked, self._told = made
         self._state = _OPENING
         self._since = log.uptime()
         self.connects += 1
@@ -133,7 +128,7 @@ class Link:
         was = self._state
         self._state = _DOWN
         self.reason = e
-        network = _is_network(e)
+        network = e.kind == "network"
         if network or was == _UP and self._birth is None:
             # It closes or refuses for the whole fleet at once; our own network does not.
             delay = self._backoff.first(not network)
@@ -152,7 +147,7 @@ class Link:
             client.close()
         if self._state != _DOWN:
             self._lost(e)
-        elif _is_network(e):
+        elif e.kind == "network":
             self._next = log.uptime() + self._backoff.first(False)
 
     def _message(self, topic, payload, retained):
@@ -186,7 +181,6 @@ class Link:
                 return True
             except NetError as e:
                 self.drop(e)
-        self.outbox.dropped += 1
         return False
 
     def pump(self):
@@ -201,7 +195,7 @@ class Link:
                 self._keepalive(client)
                 if self.outbox.pump():
                     client.flush()
-        except (mqtt.LinkError, NetError) as e:
+        except NetError as e:
             if self._client is client:
                 self.drop(e)
 

@@ -25,6 +25,12 @@ def uptime():
     return _uptime
 
 
+def set_level(name):
+    """Lines below that level, in lower case, are not written from now on."""
+    global level
+    level = LEVELS.index(name.upper())
+
+
 def secret(name, value):
     """Keeps the secret called name out of every line from now on; None forgets it."""
     if value and len(value) > 3:

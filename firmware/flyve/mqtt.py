@@ -17,11 +17,11 @@ _TURNS = const(32)  # reads and packets of one pump(): a flood must not hold up 
 _HELD = const(64)  # messages of QoS 2 that the broker has not released
 
 
-class LinkError(Exception):
+class LinkError(transport.NetError):
     """The MQTT connection is of no more use. code: the CONNACK's return code, or 0."""
 
     def __init__(self, text, code=0):
-        super().__init__(text)
+        super().__init__("mqtt", text)
         self.code = code
 
 
@@ -36,8 +36,11 @@ class Client:
     on_puback(pid), on_suback(pid, code) are called from pump() and must not wait; they may close
     the client. more: pump() stopped before it had handled all that is there."""
 
-    def __init__(self, sock):
+    def __init__(self, sock, on_message, on_puback, on_suback):
         """sock: a transport.Socket, after CONNACK."""
+        self.on_message = on_message
+        self.on_puback = on_puback
+        self.on_suback = on_suback
         sock.setblocking(False)
         self.sock = sock
         self._pid = 0
@@ -128,17 +131,14 @@ class Client:
 
     def pump(self):
         """Reads what is there and handles whole packets, up to a bound; returns how many there
-        were. Raises LinkError when the connection is gone or the peer breaks the protocol."""
+        were. Raises NetError when the connection is gone or the peer breaks the protocol."""
         handled = 0
         self.more = False
-        try:
-            for _ in range(_TURNS):
-                if self._parse():
-                    handled += 1
-                elif self.sock is None or not self._fill():
-                    return handled
-        except transport.NetError as e:
-            raise LinkError(str(e)) from None
+        for _ in range(_TURNS):
+            if self._parse():
+                handled += 1
+            elif self.sock is None or not self._fill():
+                return handled
         self.more = self.sock is not None
         return handled
 

@@ -31,7 +31,6 @@ class Outbox:
     messages of another one that a former life has left on flash are not sent."""
 
     def __init__(self, send, owner=None):
-        self.dropped = 0
         self._send = send
         self._owner = owner
         self._queue = []
@@ -132,7 +131,6 @@ class Outbox:
         for m in list(self._queue):
             if m[_BORN] is not None and log.uptime() - m[_BORN] >= _OLD_MS:
                 self._queue.remove(m)
-                self.dropped += 1
 
     def clear(self):
         """Forgets everything, on flash too."""

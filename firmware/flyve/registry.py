@@ -6,13 +6,18 @@ None. task: see tasks.py.
 commands[name in lower case] = run: run(agent, message, retained) is a generator, too;
 message is its JSON object.
 position: a function that returns (latitude, longitude), or None while it knows none.
-owner is the agent's own: a number for the enrollment, to which what policies keep belongs.
 """
 
 policies = {}
 commands = {}
 position = None
-owner = None
+owner = None  # a number for the enrollment, to which what policies keep belongs
+
+
+def belong(number):
+    """From now on what policies keep belongs to that enrollment."""
+    global owner
+    owner = number
 
 
 class Failed(Exception):

@@ -21,6 +21,7 @@ _SLICE = const(100)  # ms: how often a wait feeds the watchdog and calls the hoo
 _LINE = const(256)  # bytes that are kept of a header line
 _HEADERS = const(16384)  # bytes of all header lines of one answer
 _READ = const(4096)  # bytes that one read() may allocate
+_OLD_S = const(172800)
 _OUT = const(512)  # bytes that are gathered before they are sent
 _IN = select.POLLIN
 _OUTPUT = select.POLLOUT
@@ -43,11 +44,46 @@ doubted = []  # addresses that have given no byte since they were dialled, the n
 
 class NetError(OSError):
     """A connection failed. kind: dns, connect, timeout, closed, tls, clock, moved, limit, memory
-    (for one more TLS connection) or network (our own)."""
+    (for one more TLS connection) or network (our own); of its subclasses mqtt and rest. status:
+    HTTP's; code: GLPI's, or a number of MQTT's; after: milliseconds that the peer asks to wait."""
+
+    status = code = after = 0
 
     def __init__(self, kind, text):
         super().__init__(text)
         self.kind = kind
+
+    def refused(self, *_):
+        """True when GLPI itself refuses, see jobs/rest.py."""
+        return False
+
+
+def configure(file, check):
+    """Sets whom to trust: see ca and verify."""
+    global ca, verify
+    ca = file
+    verify = check
+
+
+def attend(pump, look):
+    """Sets what each slice of a wait calls: see hook and watch."""
+    global hook, watch
+    hook = pump
+    watch = look
+
+
+def date(known, least):
+    """Sets whether the clock is sure, and what it cannot be below: see sure and floor."""
+    global sure, floor, proven
+    sure = known
+    if least < floor:
+        proven = 0
+    floor = least
+
+
+def floor_is_old():
+    """True when a certificate was verified days after the time that the clock cannot be below."""
+    return proven > floor + _OLD_S
 
 
 def slice_done(may_hook=True):
@@ -107,8 +143,11 @@ def getaddrinfo(host, port, *_):
         raise NetError("moved", "a second connection is refused")
     from flyve.jobs import net_connect
 
-    x.found = net_connect.resolve(host, port, _addresses)
-    return x.found
+    found = net_connect.resolve(host, port, _addresses, doubted)
+    if not found:
+        raise NetError("dns", "no address for %s: check the name and the DNS" % host)
+    x.found = found
+    return found
 
 
 def _tls_error(e):
@@ -125,20 +164,23 @@ class Socket:
         if x is None or x.sock is not None:
             raise NetError("moved", "a second connection is refused")
         self._x = x
-        self.address = None
-        self.open()
+        self._s = None
+        self.until = x.until
         self._blocking = True
         self._unproven = False  # a handshake is to verify the peer
         self._out = bytearray(_OUT)
         self._held = 0
         self._headers = 0
         self._moved = False
-        self.until = x.until
         self.received = log.uptime()  # when the last byte came
         x.sock = self
 
-    def open(self):
-        """Begins anew, for another address."""
+    def open(self, address, until):
+        """Begins, or begins anew, to connect to this address, until then."""
+        if self._s:
+            self._s.close()
+        self.address = address
+        self.until = until
         try:
             self._s = self._raw = _socket.socket(AF_INET, SOCK_STREAM)
         except OSError as e:
@@ -153,13 +195,18 @@ class Socket:
     def connect(self, address):
         """Connects until the deadline, to the first of the name's addresses that lets us; with
         TLS the handshake begins at the first write."""
+        until = self.until
         try:
             from flyve.jobs import net_connect
 
-            net_connect.connect(self, self._x.found or [(address,)], self._x.host)
+            found = self._x.found or [(address,)]
+            fault = net_connect.connect(self, found, self._x.host, doubted)
         finally:
+            self.until = until
             net_connect = None
             memory.drop("net_connect")  # what follows needs the memory
+        if fault:
+            raise NetError(*fault)
         if self._x.tls:
             self.start_tls()
 
@@ -276,7 +323,7 @@ class Socket:
         elif self._moved and line[:9].lower() == b"location:":
             from flyve.jobs import net_connect
 
-            raise net_connect.moved(line)
+            raise NetError(*net_connect.moved(line))
         return line
 
     def write(self, data, size=None):

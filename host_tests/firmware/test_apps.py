@@ -11,12 +11,12 @@ from flyve.apps import Apps
 failed = []
 class Agent:
     rec = {}
-    link = True
     def __str__(self):
         return "the agent"
     def app_failed(self, name, why):
         failed.append(name)
 agent = Agent()
+agent.online = agent
 apps = Apps(agent)
 apps.refresh()
 def steps(n):
@@ -214,7 +214,7 @@ def test_a_loss_of_power_or_one_reset_in_a_start_condemns_nothing(bench):
 
 # A32
 def test_what_failed_before_the_agent_is_online_is_told_once_it_is(bench):
-    script = "agent.link = None\nsteps(9)\nprint(failed)\nagent.link = True\n"
+    script = "agent.online = None\nsteps(9)\nprint(failed)\nagent.online = agent\n"
     lines = bench.lines(board(bench, script + "steps(1)\nprint(failed)", bad=b"1/0\n"))
     assert lines[-2:] == ["[]", "['bad']"]
 

@@ -1,7 +1,7 @@
 # Which job comes next, and what follows when one breaks off.
 
-from flyve import inbox, jobs, log, online
-from flyve.backoff import Retry
+from flyve import board, jobs, log
+from flyve.inbox import SILENT
 from flyve.jobs import config, due
 from flyve.online import Online
 from flyve.transport import NetError
@@ -16,39 +16,40 @@ class Link:
     down = False
     reason = None
     outbox = ()
+    connects = 0
+    topic = TOPIC
 
     def close(self):
         self.up, self.down = False, True
 
 
+class Rec(dict):
+    def save(self, **changes):
+        self.update(changes)
+
+
 class Agent:
     trial = False
+    user = None
 
     def __init__(self):
         self.settings = config.load()[0]
-        self.rec = {"topic": TOPIC, "generation": "C"}
-        self.session = "open"
-        self.reports = self.user = None
-        self.invited = Retry()
-        self.invited.after(60000)
-        self.restarting = False
-        self.due = 0
+        self.rec = Rec(topic=TOPIC, generation="C")
 
 
 class Policies:
-    def settle(agent):
+    def settle(online):
         yield
 
 
 class Broken(Exception):
-    """The backend answers, but not as wished."""
-
-    status = 500
+    """Whatever it is, nobody expects it."""
 
 
 def made():
     state = Online(Agent())
-    state.agent.link = Link()
+    state.link = Link()
+    state.session["token"] = "open"
     return state
 
 
@@ -58,12 +59,46 @@ def policy(state, number, symbol="deployFile", retained=False, payload=b"{}"):
 
 
 def begin(state):
-    """The next job, and the id of its policy if it is one."""
+    """The next job, or the id of its policy if it is one; None while there is none."""
     job = due.find(state)
-    if job and state.duty == online.POLICIES:
-        state.entry = state.inbox.next(state.ready)
-        return state.entry[inbox.ID]
-    return job
+    if state.inbox.hand:
+        return state.inbox.hand[2]
+    return None if isinstance(job, int) else job
+
+
+def at_hand(state):
+    """The duty whose job was found."""
+    return due.DUE[state.notes["due"]["duty"]]
+
+
+def over(state):
+    """The job at hand ends well."""
+    state.inbox.done(False)
+    due.ended(state, None)
+
+
+def again(state, duty):
+    """The duty that broke off is due."""
+    state.notes["due"]["waits"][due.DUE.index(duty)].after(0)
+
+
+def queued(state):
+    """Task and payload of the policies that wait."""
+    return [(task_id, payload) for _, _, task_id, payload, _, _ in state.inbox.policies]
+
+
+# What is to be done over REST: the duty, and how it comes.
+OVER_REST = (
+    (due.verify, lambda state: state.guarded.update(lock=({"lock": "now"}, 0))),
+    (due.report, lambda state: state.reports.append(("pong",))),
+    (due.user, lambda state: setattr(state.agent, "user", {"phone": "1"})),
+)
+
+
+def with_reports():
+    state = made()
+    state.reports = []
+    return state
 
 
 def test_a_policy_that_broke_off_waits_once_whatever_else_fails():
@@ -71,8 +106,8 @@ def test_a_policy_that_broke_off_waits_once_whatever_else_fails():
     policy(state, 7)
     assert begin(state) == "7"
     for _ in range(9):
-        due.failed(state, NetError("timeout", "slow"))
-    assert [entry[inbox.ID] for entry in state.inbox.policies] == ["7"]
+        due.ended(state, NetError("timeout", "slow"))
+    assert queued(state) == [("7", b"{}")]
 
 
 # A18
@@ -81,36 +116,33 @@ def test_a_policy_that_fails_for_ever_holds_up_no_other():
     for number in range(5):
         policy(state, number)
         assert begin(state) == str(number)
-        due.failed(state, Broken())
+        due.ended(state, Broken())
     policy(state, 8)
-    assert state.left() == 0 and begin(state) == "8"
-    state.entry = None
-    assert begin(state) is None and 0 < state.left() <= 1000
+    assert begin(state) == "8"
+    over(state)
+    left = due.find(state)
+    assert isinstance(left, int) and 0 < left <= 3000
 
 
 # A18
 def test_other_duties_that_fail_hold_up_no_policy():
-    for name, value in (
-        ("guarded", {"lock": ({"lock": "now"}, 0)}),
-        ("reports", [("pong",)]),
-        ("user", {"phone": "1"}),
-    ):
-        state = made()
-        setattr(state if name == "guarded" else state.agent, name, value)
-        assert begin(state), name
-        due.failed(state, Broken())
-        assert begin(state) is None, name
+    for duty, comes in OVER_REST:
+        state = with_reports()
+        comes(state)
+        assert begin(state) and at_hand(state) is duty
+        due.ended(state, Broken())
+        assert begin(state) is None, duty
         policy(state, 8)
-        assert begin(state) == "8", name
+        assert begin(state) == "8", duty
 
 
 # A18
 def test_a_policy_that_needs_no_rest_does_not_wait_for_it():
     state = made()
-    state.agent.session = None
+    state.session.clear()
     policy(state, 1)
     assert begin(state) == "1"
-    due.failed(state, NetError("connect", "nobody there"))
+    due.ended(state, NetError("connect", "nobody there"))
     policy(state, 2)
     policy(state, 3, "disableCamera")
     assert begin(state) == "3"
@@ -122,14 +154,13 @@ def test_what_failed_while_the_backend_was_away_is_tried_as_soon_as_it_is_back()
     for number in range(3):
         policy(state, number)
         assert begin(state) == str(number)
-        state.agent.session = None
-        due.failed(state, NetError("connect", "nobody there"))
-        state.retry.after(0)
-    state.agent.session = "open"
+        state.session.clear()
+        due.ended(state, NetError("connect", "nobody there"))
+        state.notes["due"]["retry"].after(0)
+    state.session["token"] = "open"
     policy(state, 3)
     assert begin(state) == "3"
-    state.entry = None
-    state.ended(None)
+    over(state)
     assert begin(state) == "0"
 
 
@@ -139,71 +170,113 @@ def test_a_newer_message_takes_the_place_of_one_that_waits():
     policy(state, 1, payload=b"{1}")
     begin(state)
     policy(state, 1, payload=b"{2}")
-    due.failed(state, Broken())
-    assert [entry[3] for entry in state.inbox.policies] == [b"{2}"]
+    due.ended(state, Broken())
+    assert queued(state) == [("1", b"{2}")]
     assert begin(state) == "1"
-    due.failed(state, Broken())
+    due.ended(state, Broken())
     policy(state, 1, payload=b"")
-    assert [entry[3] for entry in state.inbox.policies] == [b""]
+    assert queued(state) == [("1", b"")]
     assert begin(state) == "1"
 
 
 # A18
 def test_a_report_that_fails_lets_the_others_pass_and_goes_when_a_newer_one_is_there():
     state = made()
-    state.agent.reports = [("task", "1", "received"), ("inventory",), ("task", "1", "done")]
+    state.reports = [("task", "1", "received"), ("inventory",), ("task", "1", "done")]
     assert begin(state)
-    due.failed(state, Broken())
-    assert state.agent.reports == [("inventory",), ("task", "1", "done")]
-    state.wait(online.REPORTS).after(0)
+    due.ended(state, Broken())
+    assert state.reports == [("inventory",), ("task", "1", "done")]
+    again(state, due.report)
     assert begin(state)
-    due.failed(state, Broken())
-    assert state.agent.reports == [("task", "1", "done"), ("inventory",)]
+    due.ended(state, Broken())
+    assert state.reports == [("task", "1", "done"), ("inventory",)]
 
 
 def test_the_policy_of_a_job_that_was_given_up_is_not_lost():
     state = made()
     policy(state, 7)
     assert begin(state) == "7"
-    state.agent.link.connects = 0
-    assert state.job()
-    assert [entry[inbox.ID] for entry in state.inbox.policies] == ["7"]
+    state.guarded["lock"] = {"lock": "now"}, 0
+    assert due.find(state)  # the duties before it
+    assert queued(state) == [("7", b"{}")]
 
 
 def test_each_job_over_rest_goes_on_without_the_link_when_that_needs_its_memory():
-    for name, value in (
-        ("guarded", {"lock": ({"lock": "now"}, 0)}),
-        ("reports", [("pong",)]),
-        ("user", {"phone": "1"}),
-    ):
-        state = made()
-        setattr(state if name == "guarded" else state.agent, name, value)
-        assert due.find(state)
-        due.failed(state, NetError("memory", "no memory for another TLS connection"))
-        assert state.agent.link.down and state.alone
-        assert due.find(state), name
+    for duty, comes in OVER_REST:
+        state = with_reports()
+        comes(state)
+        assert begin(state)
+        state.ended(NetError("memory", "no memory for another TLS connection"))
+        assert state.link.down and state.alone
+        assert begin(state) and at_hand(state) is duty
 
 
 def test_the_link_comes_back_when_nothing_can_be_done_without_it():
-    agent = Agent()
-    agent.session = None
-    online = Online(agent)
-    online.alone = True
-    assert online.job() is None
-    assert not online.alone
+    state = made()
+    state.session.clear()
+    state.link.close()
+    state.alone = True
+    assert state.job() is None
+    assert not state.alone
 
 
 def test_an_update_whose_settlement_broke_off_is_settled_again():
     state = made()
-    state.update = True
+    board.nvs_set_int("update", 1)
     jobs.policies = Policies
     try:
         job = due.find(state)
         next(job)
         job.close()
+        assert at_hand(state) is due.settle
+        due.ended(state, MemoryError())
+        state.link = Link()
+        assert begin(state) and at_hand(state) is due.settle
     finally:
         del jobs.policies
-    due.failed(state, MemoryError())
-    state.agent.link = Link()
-    state.wait(online.UPDATE).after(0)
-    assert state.update and due.find(state)
+        board.nvs_set_int("update", 0)
+
+
+# A22
+def test_only_what_was_kept_and_is_unknown_is_strange():
+    state = made()
+    state.inbox.known.put("1", 7, SILENT)
+    for number, payload, retained, strange in (
+        (1, b'{"x":2}', True, False),
+        (2, b"{}", True, True),
+        (3, b"{}", False, False),
+        (4, b'{"x":"default"}', True, False),
+        (5, b"", True, False),
+    ):
+        policy(state, number, payload=payload, retained=retained)
+        assert due._strange(state, state.inbox.policies[-1]) == strange, number
+    state.rec["generation"] = "B"
+    assert not due._strange(state, state.inbox.policies[1])
+
+
+def test_a_duty_whose_job_cannot_be_imported_has_failed():
+    class Broke:
+        def __getattr__(self, name):
+            raise MemoryError
+
+    state = with_reports()
+    state.reports.append(("pong",))
+    jobs.report = Broke()
+    try:
+        job = due.find(state)
+        try:
+            next(job)
+        except MemoryError as e:
+            due.ended(state, e)
+        assert begin(state) is None and state.reports
+    finally:
+        del jobs.report
+
+
+def test_nothing_is_looked_for_until_something_happens_or_the_time_has_come():
+    state = made()
+    state.session.clear()
+    assert state.job() is None and 50000 < state.left() <= 60000
+    state.app_failed("x", "y")
+    assert state.left() == 0
+    assert state.job() and at_hand(state) is due.failed_app

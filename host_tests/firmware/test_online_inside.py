@@ -9,8 +9,7 @@ log.sink = lambda line: None
 
 
 class Agent:
-    trial = False
-    session = user = None
+    user = None
 
     def __init__(self):
         self.settings = config.load()[0]
@@ -23,7 +22,8 @@ class Agent:
         self.failures.append(failure)
 
 
-def obey(agent, name, message, retained):
+def obey(state, name, message, retained):
+    agent = state.agent
     if agent.failure:
         raise agent.failure("oops")
     agent.ran.append(name)
@@ -36,7 +36,7 @@ online._obey = obey
 def waiting(name):
     agent = Agent()
     state = Online(agent)
-    agent.link.due = lambda: 1000
+    state.link.due = lambda: 1000
     state.inbox.sort(
         "76/agent/SN1",
         None,

@@ -71,13 +71,13 @@ if machine.reset_cause() == 1:
         except OSError:
             size //= 4
         count += 1
-    from flyve.jobs import config, leaving
-    leaving.begin_wipe()
-    print('begun', leaving.wiping())
-    leaving.wipe(config.load()[0])
+    from flyve.jobs import config, erasing
+    erasing.begin_wipe()
+    print('begun', erasing.wiping())
+    erasing.wipe(config.load()[0])
 from flyve import board
-from flyve.jobs import leaving
-print('again', leaving.wiping(), leaving.settle())
+from flyve.jobs import erasing
+print('again', erasing.wiping(), erasing.settle())
 print('left', sorted(n for n in os.listdir('/') if 'flyve' not in n))
 print('kept', board.nvs_get_int('update'), board.nvs_get('wifi'), board.nvs_get('rec.a'))
 """

@@ -16,7 +16,7 @@ def task(number, status="done"):
 
 OLD = [task(n) for n in range(60)]
 NEW = [*OLD[:7], *OLD[8:], task(7, "failed")]
-PUT = f"from flyve.jobs import tasks\ntasks.put({task(7, 'failed')!r})"
+PUT = f"from flyve.jobs import tasks\ntasks.put(tasks.make(*{task(7, 'failed')!r}))"
 
 
 def stored(board):

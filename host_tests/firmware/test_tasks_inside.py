@@ -9,7 +9,7 @@ BOARD = True  # the file is at the root
 
 
 def task(number, status="done", value="x"):
-    return [number, "deployfile", "agent", 1234, status, value]
+    return tasks.make(number, "deployfile", "agent", 1234, status, value)
 
 
 def blank(*known):
@@ -25,20 +25,20 @@ def blank(*known):
 def test_without_a_file_there_are_no_tasks():
     blank()
     assert list(tasks.tasks()) == []
-    assert tasks.task(0, 1) is None
+    assert tasks.find(id=1) is None
 
 
 def test_what_was_put_is_found_again():
     blank(task(1), task("2", value='a"b\n'))
-    assert tasks.task(0, 1) == task(1)
-    assert tasks.task(0, "2") == task("2", value='a"b\n')
+    assert tasks.find(id=1) == task(1)
+    assert tasks.find(id="2") == task("2", value='a"b\n')
 
 
 def test_the_oldest_task_with_all_wanted_values_is_found():
     blank(task(1, "failed"), task(2), task(3))
-    assert tasks.task(1, "deployfile", 4, "done") == task(2)
-    assert tasks.task(4, "done", 0, 3) == task(3)
-    assert tasks.task(4, "failed", 0, 3) is None
+    assert tasks.find(symbol="deployfile", status="done") == task(2)
+    assert tasks.find(status="done", id=3) == task(3)
+    assert tasks.find(status="failed", id=3) is None
 
 
 def test_a_task_takes_the_place_of_one_with_its_id():
@@ -72,10 +72,10 @@ def test_bytes_that_are_no_text_are_passed_over():
 # A27
 def test_there_is_room_for_any_number_of_tasks():
     blank(*(task(n) for n in range(300)))
-    assert [one[0] for one in tasks.tasks()] == list(range(300))
+    assert [one["id"] for one in tasks.tasks()] == list(range(300))
     tasks.put(task(7, "failed"))
     tasks.rewrite([299])
-    ids = [one[0] for one in tasks.tasks()]
+    ids = [one["id"] for one in tasks.tasks()]
     assert ids == list(range(7)) + list(range(8, 299)) + [7]
 
 
@@ -97,7 +97,7 @@ def test_a_flash_that_is_full_keeps_the_tasks_that_it_has():
         try:
             tasks.put(task(7, "failed"))
         except OSError:
-            assert [one[0] for one in tasks.tasks()] == list(range(120))
+            assert [one["id"] for one in tasks.tasks()] == list(range(120))
             assert paths.size("/tasks.new") < 0
         else:
             raise AssertionError("it took a task without room")
@@ -109,32 +109,32 @@ def test_a_flash_that_is_full_keeps_the_tasks_that_it_has():
 
 # A30
 def test_the_tasks_of_another_enrollment_are_none_of_ours():
-    registry.owner = 5
+    registry.belong(5)
     try:
         blank(task(1), task(2))
-        registry.owner = 6
-        assert list(tasks.tasks()) == [] and tasks.task(0, 1) is None
+        registry.belong(6)
+        assert list(tasks.tasks()) == [] and tasks.find(id=1) is None
         assert len(tasks.known(None)) == 0 and tasks.some(0) == ([], None)
         tasks.put(task(3))
         assert list(tasks.tasks()) == [task(3)]
-        registry.owner = 5
+        registry.belong(5)
         assert list(tasks.tasks()) == []
     finally:
-        registry.owner = None
+        registry.belong(None)
 
 
 # A30
 def test_a_file_of_an_older_agent_is_taken_over():
     blank(task(1), task(2))
-    registry.owner = 5
+    registry.belong(5)
     try:
         assert list(tasks.tasks()) == [task(1), task(2)]
         tasks.put(task(3))
         tasks.put(task(1, "failed"))
-        registry.owner = 6
+        registry.belong(6)
         assert list(tasks.tasks()) == []
     finally:
-        registry.owner = None
+        registry.belong(None)
 
 
 def test_the_tasks_are_read_some_at_a_time():
@@ -157,7 +157,7 @@ def test_a_search_leaves_no_file_open():
 
     tasks.open = spy
     try:
-        assert tasks.task(0, 1) == task(1)
+        assert tasks.find(id=1) == task(1)
     finally:
         del tasks.open
     try:
@@ -190,7 +190,7 @@ def test_a_line_of_brackets_or_without_an_end_takes_no_memory():
             known = tasks.known(None)
             assert len(known) == 1, (len(junk), len(known))
             tasks.put(task(9))
-            assert tasks.task(0, 9) == task(9) and tasks.task(0, "1")
+            assert tasks.find(id=9) == task(9) and tasks.find(id="1")
 
 
 # A27
@@ -198,7 +198,7 @@ def test_a_task_that_could_not_be_read_again_does_not_make_the_file_grow():
     blank(task(1))
     size = paths.size(tasks.PATH)
     for symbol in ("x" * 4000, "[" * 300):
-        tasks.put(["7", symbol, "agent", 1, "incompatible", 0])
+        tasks.put(tasks.make("7", symbol, "agent", 1, "incompatible", 0))
     assert paths.size(tasks.PATH) == size
 
 

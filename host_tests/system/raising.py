@@ -7,7 +7,13 @@ import ast
 from flyve_mdm import ROOT
 from flyve_mdm.build import firmware
 
-_NOT = ("restart", "_outlive", "run", "watch")  # the end of the loop, and what is around it
+_NOT = (
+    "restart",
+    "_outlive",
+    "begin_anew",
+    "run",
+    "watch",
+)  # the end of the loop, what is around it
 
 _MAIN = """\
 import builtins, network, os, sys, time
@@ -31,13 +37,13 @@ def fault(n, f):
     now = time.ticks_ms()
     if n == 0:
         turns += 1
-        if a.link and a.link.down:
-            a.link._next = 0
+        if a.online and a.online.link.down:
+            a.online.link._next = 0
         for retry in (a.invited, a.clock):
             if 50 < retry.left() < 20000:
                 retry.after(50)
     if raised is not None:
-        up = a.link and a.link.up or a.rec.get("state") not in ("enrolled", "leaving")
+        up = a.online and a.online.link.up or a.rec.get("state") not in ("enrolled", "leaving")
         if up and turns > 2:
             print("online again after", raised)
             raised, quiet = None, now
@@ -54,7 +60,7 @@ def fault(n, f):
         quiet = now
         if not a.rec.get("state"):
             os.rename("/later", "/deeplink")
-        elif a.link and a.link.up and a.job is None:
+        elif a.online and a.online.link.up and a.job is None:
             provoke(a)
     return f
 
@@ -81,8 +87,8 @@ def provoke(a):
     elif one > 5:
         a.job, a.area = boom(KINDS[at % 4](23)), "online" if at % 2 else "clock"
     else:
-        a.link.drop(transport.NetError("network", "gone"))
-        a.online = a.link = a.job = None
+        a.online.link.drop(transport.NetError("network", "gone"))
+        a.online = a.job = None
 
 wait = Link.wait
 Link.wait = lambda self, ms: wait(self, min(ms, 10))

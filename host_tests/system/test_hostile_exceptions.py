@@ -10,8 +10,11 @@ from host_tests.system import raising
 pytestmark = pytest.mark.virtual
 
 APP = b"def start(agent):\n    while True:\n        yield\n"
-# What comes only once in minutes, at the end, or when somebody asks at the console.
-RARE = re.compile("restart|console|stable|on_trial|'update'|stop|'record'")
+# What comes only once in minutes, at the end, with another deeplink, or when somebody asks at the
+# console.
+RARE = re.compile(
+    r"restart|commands|stable|on_trial|'update'|look\(\)|stop|'record'|link.close|begin_anew"
+)
 SETTINGS = {"reconnect_spread": 0, "stable": 300}
 
 

@@ -21,7 +21,7 @@ from flyve import registry
 from flyve.agent import main
 
 def apply(agent, value, message, task):
-    if agent.link.up:
+    if agent.online.link.up:
         raise MemoryError
     yield
 

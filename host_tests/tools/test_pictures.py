@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import ROOT, demo
+from flyve_mdm.measure import house
 
 DOCS = ROOT / "docs"
-MODULES = {path.stem: path for path in (ROOT / "firmware" / "flyve").rglob("[!_]*.py")}
+FLYVE = ROOT / "firmware" / "flyve"
+MODULES = {path.stem: path for path in FLYVE.rglob("[!_]*.py")}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -23,18 +25,6 @@ def _source(name):
 
 def _texts(path):
     return sorted("".join(t.itertext()) for t in ElementTree.parse(path).iter(f"{SVG}text"))
-
-
-def _floors():
-    """The floor of each module in the picture; 0 is the highest."""
-    found, floor = {}, -1
-    for line in _source("architecture").splitlines():
-        if re.fullmatch(r" +class: floor", line):
-            floor += 1
-        module = re.fullmatch(r' +"?(\w+)"?\.class: (?:module|\[module; stays\])', line)
-        if module:
-            found[module[1]] = floor
-    return found
 
 
 def _imported(path):
@@ -53,7 +43,7 @@ def _states():
                 yield from _strings(node.value)
             elif isinstance(node, ast.Compare) and "'state'" in ast.dump(node.left):
                 yield from (text for other in node.comparators for text in _strings(other))
-            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "end":
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_end":
                 yield from (text for arg in node.args for text in _strings(arg))
 
 
@@ -62,13 +52,16 @@ def _strings(node):
     return [value for value in found if isinstance(value, str)]
 
 
-def test_each_module_has_a_floor_in_the_architecture():
-    assert _floors().keys() == MODULES.keys()
+def test_each_module_has_a_floor_in_the_house():
+    placed = [module for floor in house.floors() for module in floor.modules]
+    assert sorted(placed) == sorted(
+        "flyve." + ".".join(path.relative_to(FLYVE).with_suffix("").parts)
+        for path in MODULES.values()
+    )
 
 
-def test_the_picture_tells_what_stays_in_memory():
-    dark = re.findall(r'^ +"?(\w+)"?\.class: \[module; stays\]', _source("architecture"), re.M)
-    assert set(dark) == {name for name, path in MODULES.items() if path.parent.name == "flyve"}
+def test_the_picture_shows_the_house_as_it_is():
+    assert (DOCS / "pictures" / "house.d2").read_text() == house.text(), "make pictures"
 
 
 def test_what_stays_imports_a_job_only_inside_a_function():
@@ -82,15 +75,61 @@ def test_what_stays_imports_a_job_only_inside_a_function():
     assert not early
 
 
-def test_imports_never_point_to_a_higher_floor():
-    floors = _floors()
-    upwards = [
-        f"{name} imports {other}"
-        for name, path in MODULES.items()
-        for other in _imported(path)
-        if floors.get(other, 99) < floors[name]
+def test_no_imports_make_a_circle():
+    imports = {name: set(_imported(path)) & MODULES.keys() for name, path in MODULES.items()}
+    while leaves := [name for name, others in imports.items() if not others]:
+        for leaf in leaves:
+            del imports[leaf]
+        imports = {name: others.difference(leaves) for name, others in imports.items()}
+    assert not imports
+
+
+def _assigned(tree):
+    """The attributes that are assigned, as (object, attribute, line)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            yield ast.unparse(node.value), node.attr, node.lineno
+
+
+def _own(tree):
+    """The attributes of the classes in a module."""
+    for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        yield from (attribute for it, attribute, _ in _assigned(cls) if it == "self")
+        for node in cls.body:
+            if isinstance(node, ast.Assign):
+                yield from (target.id for target in node.targets)
+
+
+def _made(tree, name, line):
+    """Whether the function at that line makes the object of that name itself, of a class of
+    MicroPython's."""
+    micropython = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return any(
+        ast.unparse(node.targets[0]) == name
+        and ast.unparse(node.value).split(".")[0] in micropython
+        for function in functions
+        if function.lineno <= line <= function.end_lineno
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+    )
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_an_attribute_is_assigned_only_in_the_module_of_its_class(name):
+    tree = ast.parse(MODULES[name].read_text())
+    own = set(_own(tree))
+    foreign = [
+        f"{it}.{attribute} in line {line}"
+        for it, attribute, line in _assigned(tree)
+        if it != "self" and attribute not in own and not _made(tree, it, line)
     ]
-    assert not upwards
+    assert not foreign
 
 
 def test_the_states_in_the_picture_are_those_of_the_record():

@@ -3,16 +3,19 @@
 Nobody signs NTP's answers. A time that is no surprise is taken from the first server: within a
 year after the floor or, when the clock is `sure`, within a day of the clock. Any other needs a
 second server that agrees; if only one is set it is believed, but the clock is not sure then.
-The floor (`time` in the record) rises from what keep() is told: a sure time, under which a
-certificate was verified. A leap back lowers it, but not below the build date.
+The floor (`time` in the record) rises by keep(), to a sure time under which a certificate was
+verified. A leap back lowers it, but not below the build date.
 """
 
+import select
+import socket
 import struct
 import time
 
 from micropython import const
 
-from flyve import BUILD, log, transport
+from flyve import BUILD, board, log, transport
+from flyve.jobs import net_connect
 
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 _WAIT_MS = const(2000)
@@ -28,9 +31,7 @@ def _ask(host, port):
     packet[0] = 0x23  # version 4, client
     struct.pack_into("!I", packet, 40, time.ticks_us())
     reply = bytearray(48)
-    from flyve.jobs import net_connect
-
-    n = net_connect.datagram(host, int(port or 123), packet, reply, _WAIT_MS)
+    n = datagram(host, int(port or 123), packet, reply, _WAIT_MS)
     spread = struct.unpack_from("!H", reply, 8)[0]  # root dispersion, in seconds
     seconds = struct.unpack_from("!I", reply, 40)[0]
     # The server repeats our transmit time stamp: anything else answers somebody else.
@@ -46,6 +47,44 @@ def _ask(host, port):
             return seconds
         host += " tells a time in the past"
     raise transport.NetError("clock", host)
+
+
+def datagram(host, port, data, reply, ms):
+    """Sends data by UDP and waits ms milliseconds for an answer into the buffer reply; returns
+    its length. Raises NetError."""
+    board.feed()
+    doubted = transport.doubted
+    s = None
+    try:
+        found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
+        address = net_connect.order(found, doubted)[0][-1]
+        net_connect.doubt(address, doubted)
+    except (OSError, IndexError):
+        raise transport.NetError("dns", "no address for %s" % host) from None
+    try:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.setblocking(False)
+        s.sendto(data, address)
+        poll = select.poll()
+        poll.register(s, select.POLLIN)
+        until = log.uptime() + ms
+        while True:
+            left = until - log.uptime()
+            for _ in poll.ipoll(max(0, min(100, left))):
+                size = s.readinto(reply) or 0
+                if address in doubted:
+                    doubted.remove(address)
+                return size
+            if left <= 0:
+                raise transport.NetError("timeout", "%s did not answer in time" % host)
+            transport.slice_done()
+    except OSError as e:
+        if isinstance(e, transport.NetError):
+            raise
+        raise transport.NetError("connect", "no way to " + host) from None
+    finally:
+        if s:
+            s.close()
 
 
 def _expected(seconds):
@@ -98,18 +137,18 @@ def _set(agent, seconds, sure, server):
 
     board_facts.set_clock(time.gmtime(seconds)[:6])
     log.info("clock", "set to %s by %s", _text(seconds), server)
-    transport.sure = sure
     if sure:
         agent.clock.after(_DAY * 1000)
     else:
         agent.clock.after(1000 * (_LATER_S if abs(now - seconds) < _DAY else _AGAIN_S))
     if now < transport.floor:
         # What the clock was in the way of need not wait any longer.
-        for waiting in (agent.link, agent.invited):
-            if waiting:
-                waiting.now()
-    if seconds < transport.floor:
-        transport.proven = 0
+        agent.invited.now()
+        if agent.online:
+            agent.online.link.now()
+    wrong = seconds < transport.floor
+    transport.date(sure, transport.floor)
+    if wrong:
         log.warn("clock", "the last known time was wrong")
         _floor(agent.rec, seconds)
     keep(agent.rec)
@@ -118,11 +157,11 @@ def _set(agent, seconds, sure, server):
 def keep(rec):
     """Lets the floor follow the time at which a certificate was verified, not more often than
     daily: also for the next start."""
-    if transport.proven > transport.floor + 2 * _DAY:
+    if transport.floor_is_old():
         _floor(rec, transport.proven)
 
 
 def _floor(rec, seconds):
     # A day below: no clock is exact, and no certificate that short.
-    transport.floor = max(BUILD, seconds - _DAY)
+    transport.date(transport.sure, max(BUILD, seconds - _DAY))
     rec.save(time=transport.floor)

@@ -1,16 +1,18 @@
-"""Commands of the backend: each a job that answers on the agent's Status topics."""
+"""Commands of the backend: each a job that answers on the agent's Status topics. And the console's
+one."""
 
 import json
 import time
 
 from micropython import const
 
-from flyve import log, registry
+from flyve import BUILD, log, memory, registry, transport
 
+_FRESH_S = const(3600)
 _UNIX = const(946684800)  # seconds from 1970 to the board's epoch
 
 
-def run(agent, name, message, retained):
+def run(online, name, message, retained):
     """A job: carries out the command called name (in lower case); message: its JSON object."""
     command = registry.commands.get(name)
     names = ["geolocate", "inventory", "subscribe", "lock", "wipe", "unenroll"]
@@ -18,15 +20,16 @@ def run(agent, name, message, retained):
         log.warn("commands", "%s is unknown: ignored", name)
         return
     log.info("commands", "%s", name)
+    agent = online.agent
     word = str(message.get(name)).lower()
     if command:
         yield from command(agent, message, retained)
     elif name == "geolocate":
-        _geolocate(agent)
+        _geolocate(online)
     elif name == "inventory":
-        yield from _inventory(agent)
+        yield from _inventory(online)
     elif name == "subscribe":
-        yield from _subscribe(agent, message)
+        yield from _subscribe(online, message)
     elif name == "lock":
         # The state outlives a restart.
         if word in ["now", "unlock"]:
@@ -41,41 +44,42 @@ def run(agent, name, message, retained):
     elif word == "now":
         if name == "wipe":
             # All but the firmware goes, at the next start, which has the memory for it.
-            from flyve.jobs import leaving
+            from flyve.jobs import erasing
 
-            leaving.begin_wipe()
+            erasing.begin_wipe()
             agent.restart("to be wiped", True)
         else:
             agent.rec.save(state="leaving")  # leaving.py goes on
 
 
-def _geolocate(agent):
+def _geolocate(online):
     """Tells the position: the board's own if somebody provides one, else the configured one."""
-    find = agent.position or registry.position
+    settings = online.settings
+    find = online.agent.position or registry.position
     position = find() if find else None
     if position is None:
-        position = agent.settings["latitude"], agent.settings["longitude"]
+        position = settings["latitude"], settings["longitude"]
     answer = {"datetime": int(time.time()) + _UNIX}
     if None in position:
         answer["gps"] = "off"
     else:
         answer["latitude"], answer["longitude"] = position
-    agent.answer("Geolocation", json.dumps(answer).encode(), "geolocation", answer)
+    online.answer("Geolocation", json.dumps(answer).encode(), "geolocation", answer)
 
 
-def _inventory(agent):
+def _inventory(online):
     """Sends the inventory's XML, made piece by piece."""
     body = None
-    if agent.by_mqtt:
+    if online.by_mqtt:
         from flyve.jobs import inventory
 
         yield
-        body = inventory.Body(agent.settings, agent)
+        body = inventory.Body(online.settings, online)
         yield
-    agent.answer("Inventory", body, "inventory")
+    online.answer("Inventory", body, "inventory")
 
 
-def _subscribe(agent, message):
+def _subscribe(online, message):
     """Moves to another fleet, or (null) to none: the old one's policies end."""
     try:
         fleet = message["subscribe"][0]["topic"]
@@ -86,7 +90,7 @@ def _subscribe(agent, message):
         log.warn("commands", "subscribe to a strange topic: ignored")
         return
     fleet = fleet.rstrip("/") if fleet else None
-    rec = agent.rec
+    rec = online.rec
     old = rec.get("fleet")
     if fleet != old:
         # `moving`: the old one's policies have still to end, also after a power cut.
@@ -97,10 +101,84 @@ def _subscribe(agent, message):
         yield
         from flyve.jobs import policies
 
-        yield from policies.forget_fleet(agent)
+        yield from policies.forget_fleet(online)
         rec.save(moving=None)
     # Not before: of the new one's policies none must be taken for one of the old one's.
     if fleet != old:
-        agent.link.move(old, fleet)
+        online.link.move(old, fleet)
     elif moving:
-        agent.link.refresh()
+        online.link.refresh()
+
+
+def verify(online, name):
+    """A job: carries out the retained command of that name in `guarded`, or forgets it: it may be
+    stale, even one for a device that had our serial before, for the backend forgets to clear
+    them. So it is checked against the agent's record there. Raises NetError while that cannot
+    be done."""
+    entry = online.guarded[name]
+    message, since = entry
+    if name == "lock":
+        unlock = str(message.get("lock")).lower() == "unlock"
+        if unlock != bool(online.rec.get("lock")):
+            del online.guarded[name]  # it is so already
+            return
+    yield
+    obey = _obeyed(online, name, message, since)
+    if not obey:
+        log.warn("commands", "retained %s is stale: ignored", name)
+    if obey and online.guarded.get(name) is entry:
+        memory.drop("rest")
+        yield from run(online, name, message, False)
+    # Not before: what breaks off is tried again.
+    if online.guarded.get(name) is entry:
+        del online.guarded[name]
+
+
+def _fresh(online):
+    """Whether the agent may have been enrolled less than an hour ago."""
+    since = online.rec.get("since") or 0
+    # A stamp from before this firmware may come from a clock that was not set.
+    if transport.sure and since >= BUILD and time.time() - since >= _FRESH_S:
+        return False
+    return log.uptime() - online.begun < _FRESH_S * 1000
+
+
+def _obeyed(online, name, message, since):
+    """Whether the retained command is to be obeyed. since: uptime in ms when it came."""
+    from flyve.jobs import rest
+
+    try:
+        item = "PluginFlyvemdmAgent/" + online.rec.get("agent_id")
+        found = rest.resume(online).pick("GET", item, ["id", "wipe", "lock", "enroll_status"])
+        if found.get("id") is None:
+            raise rest.RestError(200, "NOT_GLPI", "the answer is not GLPI's")
+        if name == "unenroll":
+            return found.get("enroll_status") == "unenrolling"
+        on = str(found.get(name) or 0) != "0"
+        return on != (name == "lock" and str(message.get("lock")).lower() == "unlock")
+    except transport.NetError as e:
+        if rest.is_gone(e):
+            return name == "unenroll"
+        after = online.settings["wipe_unverified_after"]
+        late = after and log.uptime() - since > after * 1000
+        if name == "wipe" and late and not _fresh(online):
+            return True
+        raise
+
+
+def tell(agent):
+    """Logs one line for who is at the console: the state, since when it is online or why it is
+    not, the newest trouble."""
+    link = agent.online and agent.online.link
+    wifi = agent.wifi
+    if wifi is None or not wifi.up:
+        where = "no Wi-Fi"
+    elif link is None:
+        where = wifi.address()[0]
+    elif link.up:
+        where = "%s, online for %d s" % (wifi.address()[0], link.age() // 1000)
+    else:
+        where = "%s, offline: %s" % (wifi.address()[0], link.reason or "connecting")
+    text = "%s; %s; up %d s; last trouble: %s"
+    state = agent.rec.get("state") or "blank"
+    log.info("console", text, state, where, log.uptime() // 1000, log.last_error or "none")

@@ -1,202 +1,339 @@
-"""The jobs of an enrolled agent besides its commands: which is due, and what if it breaks off.
+"""What an enrolled agent has to do besides its commands, and what follows when it breaks off.
 
-`state` is the Online object. Retained commands may be stale, even those for a device that had our
-serial before: the backend forgets to clear them. So they are checked against the agent's record
-there.
+DUE has the duties in their order. Each is a function of the Online object that returns a job, or
+the milliseconds until there may be one, or None. online.py has us look when something has
+happened, or the time has come.
 """
-
-import time
 
 from micropython import const
 
-from flyve import BUILD, VERSION, log, memory, online, transport
+from flyve import VERSION, board, log, memory, transport
+from flyve.backoff import Retry
+from flyve.inbox import HEARD, SILENT
 
-_FRESH_S = const(3600)
-_KEEP_S = const(172800)  # as clock.keep(), which is loaded for nothing else
+_LONGEST = const(60000)  # until the next look
+_ROOM_MS = const(100)  # until there may be room for more answers
+_QUIET_MS = const(5000)  # without a message: all that the broker has kept has come
+_SESSION_MS = const(30000)  # after which an idle REST session is ended
+_CHECKS = const(2)  # tries, after which a task is run that cannot be asked for
 _MANY = const(16)  # reports, before the oldest go
 # Of a NetError: there is no way to the backend at all.
 _AWAY = const(("dns", "connect", "clock", "network"))
 
 
-def find(state):
-    """The next job, the most urgent first."""
-    for duty in _order(state):
-        left = state.due(duty)
-        if left is not None and left <= 0:
-            state.duty = duty
-            job = _job(state, duty)
-            memory.drop("due")  # most jobs have no use for it
-            return job
+def _notes(online):
+    """What is to be known at the next look."""
+    if "due" not in online.notes:
+        online.notes["due"] = {
+            "duty": None,  # the place in DUE of the one at hand
+            "waits": {},  # place in DUE -> Retry, of those that failed
+            "retry": Retry(),  # of the backend's REST API as a whole
+            "away": False,  # it cannot be reached
+            "refusal": None,  # the newest one of the broker that was looked into
+            "connects": 0,  # of the link, when it was greeted last
+            "located": log.uptime(),  # when the position was told last
+            "used": log.uptime(),  # when the last job ended
+        }
+    return online.notes["due"]
 
 
-def _order(state):
-    reports = state.agent.reports
-    if reports and len(reports) >= _MANY:
-        return online.DUTIES[:4] + (online.REPORTS,) + online.DUTIES[4:]
-    return online.DUTIES
+def settle(online):
+    """An update of the agent or of the firmware has ended, which is to be told."""
+    if online.agent.trial or "settled" in online.notes:
+        return None
+    try:
+        update = board.nvs_get_int("update")
+    except OSError:
+        update = None
+    if not update:
+        online.notes["settled"] = True
+        return None
+    from flyve.jobs import policies
+
+    return policies.settle(online)
 
 
-def _job(state, duty):
-    agent = state.agent
-    if duty == online.UPDATE:
-        return _settle(state)
-    if duty == online.APPS:
-        return _app_failed(state)
-    if duty == online.DOUBT:
-        state.refusal = agent.link.reason
-        from flyve.jobs import leaving
+def failed_app(online):
+    """An application was stopped."""
+    if not online.failed:
+        return None
+    from flyve.jobs import policies
 
-        return leaving.doubt(agent)
-    if duty == online.GUARDED:
-        return _verify(state, list(state.guarded)[0])
-    if duty == online.POLICIES:
-        from flyve.jobs import applying
+    return policies.app_failed(online)
 
-        return applying.run(agent, state)
-    if duty in (online.REPORTS, online.USER):
-        from flyve.jobs import report
 
-        return report.user(agent) if duty == online.USER else report.send(agent, agent.reports[0])
+def doubt(online):
+    """The broker refuses us: does the backend, too?"""
+    reason = online.link.reason
+    notes = _notes(online)
+    if not online.link.down or reason is notes["refusal"] or reason.code not in (4, 5):
+        return None
+    notes["refusal"] = reason
+    from flyve.jobs import leaving
+
+    return leaving.doubt(online)
+
+
+def verify(online):
+    """Retained commands may be stale."""
+    if not online.guarded:
+        return None
+    from flyve.jobs import commands
+
+    return commands.verify(online, list(online.guarded)[0])
+
+
+def policy(online):
+    """The oldest policy that may be tried."""
+    inbox = online.inbox
+    left = _policy_left(online)
+    if left != 0:
+        return left
+    entry = inbox.next(lambda entry: _ready(online, *entry))
+    fleet, symbol, task_id, payload, _, number = entry
+    again = inbox.tries(number)
+    ask = None
+    if _strange(online, entry):
+        ask = again < _CHECKS or "deploy" in symbol.lower()
+    from flyve.jobs import applying
+
+    return applying.run(online, ask, again, fleet, symbol, task_id, payload)
+
+
+def _policy_left(online):
+    """Milliseconds until a policy may be tried, or None."""
+    return online.inbox.left(lambda entry: _ready(online, *entry))
+
+
+def _strange(online, entry):
+    """True when the broker has kept a policy of which we know nothing, and the backend can be
+    asked whether it is for us."""
+    _, _, task_id, payload, retained, _ = entry
+    return (
+        retained
+        and online.rec.get("generation") == "C"
+        and payload != b""
+        and b'"default"' not in (payload or b"")
+        and online.inbox.known.task(task_id) < 0
+    )
+
+
+def _ready(online, *entry):
+    """True unless the policy needs the backend's REST API, and that cannot be reached."""
+    notes = _notes(online)
+    if not notes["away"] or notes["retry"].left() <= 0:
+        return True
+    _, symbol, _, _, _, number = entry
+    if "deploy" in symbol.lower():
+        return False
+    return online.inbox.tries(number) >= _CHECKS or not _strange(online, entry)
+
+
+def answer(online):
+    """The broker has brought tasks again that were dealt with."""
+    if not online.inbox.known.any(HEARD):
+        return None
     from flyve.jobs import settled
 
-    return (settled.answer if duty == online.ANSWERS else settled.missing)(agent, state)
+    return settled.answer(online) if settled.room(online) else _ROOM_MS
 
 
-def failed(state, failure):
-    """A job broke off: it comes again later, or at once without the link beside it. Each duty
-    waits for itself, and each policy, but for the backend as a whole."""
-    agent, link = state.agent, state.agent.link
-    was_alone, state.alone = state.alone, False
-    entry, state.entry = state.entry, None
-    if _no_memory(failure) and link.up and not was_alone:
-        if entry:
-            state.inbox.back(entry, True)
+def report(online):
+    """What is to be told over REST."""
+    if not online.reports:
+        return None
+    from flyve.jobs import report as job
+
+    return job.send(online)
+
+
+def user(online):
+    """The user's data in GLPI."""
+    wanted = online.agent.user
+    if not wanted or online.notes.get("user") is wanted:
+        return None
+    from flyve.jobs import report as job
+
+    return job.user(online)
+
+
+def missing(online):
+    """A task was perhaps taken back while we were away."""
+    inbox = online.inbox
+    if not inbox.known.any(SILENT) or online.rec.get("generation") != "C":
+        return None
+    left = inbox.heard + _QUIET_MS - log.uptime()
+    if left > 0:
+        return left
+    from flyve.jobs import settled
+
+    return settled.missing(online)
+
+
+def session(online):
+    """The REST session has been idle."""
+    if "token" not in online.session:
+        return None
+    left = _notes(online)["used"] + _SESSION_MS - log.uptime()
+    if left > 0:
+        return left
+    from flyve.jobs import rest
+
+    return rest.end(online)
+
+
+DUE = (settle, failed_app, doubt, verify, policy, answer, report, user, missing, session)
+_OVER_REST = (verify, policy, report, user, missing)
+_WITHOUT_LINK = (doubt, session)
+
+
+def find(online):
+    """The next job, the most urgent first, or the milliseconds until there may be one."""
+    notes = _notes(online)
+    notes["duty"] = None
+    if online.inbox.hand:
+        online.inbox.back()  # the job with it was given up
+    if online.rec.get("state") == "leaving":
+        from flyve.jobs import leaving
+
+        return leaving.run(online)
+    least = _look_after(online) if online.link.up else _LONGEST
+    for duty in _order(online):
+        over_rest = duty in _OVER_REST
+        if not (online.link.up or duty in _WITHOUT_LINK or over_rest and online.alone):
+            continue
+        place = DUE.index(duty)
+        left = notes["waits"][place].left() if place in notes["waits"] else 0
+        if over_rest and duty is not policy:
+            left = max(left, notes["retry"].left())
+        if left <= 0:
+            notes["duty"] = place
+            try:
+                left = duty(online)
+            except Exception as e:
+                left = _broken(e)  # it could not be imported: as if the job had failed
+            if left is None:
+                continue
+            if not isinstance(left, int):
+                return left
+        least = min(least, left)
+    notes["duty"] = None
+    return least
+
+
+def _order(online):
+    if online.reports and len(online.reports) >= _MANY:
+        return DUE[:4] + (report,) + DUE[4:]
+    return DUE
+
+
+def _broken(e):
+    raise e
+    yield
+
+
+def ended(online, failure):
+    """A job has ended, with an exception or None: then it comes again later. Each duty waits for
+    itself, and each policy, but for the backend as a whole. Returns True when what comes next
+    needs the memory of the link, which is closed then."""
+    inbox, notes = online.inbox, _notes(online)
+    duty, notes["duty"] = notes["duty"], None
+    over_rest = duty is not None and DUE[duty] in _OVER_REST
+    notes["used"] = log.uptime()
+    if not failure:
+        notes["waits"].pop(duty, None)
+        if notes["away"] and over_rest and "token" in online.session:
+            notes["away"] = False
+            notes["retry"].after(0)
+            inbox.pardon()
+        return False
+    net = isinstance(failure, transport.NetError)
+    if _no_memory(failure) and online.link.up and not online.alone:
+        if inbox.hand:
+            inbox.back(True)
         log.info("online", "the link makes room")
-        link.close()
-        state.alone = True
-        return
-    kind = getattr(failure, "kind", None)
-    net = kind or hasattr(failure, "status")
-    away = net and (agent.session is None or kind in _AWAY)
-    if away and state.duty in online.OVER_REST:
-        state.away = True
-        log.info("online", "next try in %d ms", state.retry.failed(failure))
-    if entry:  # not the task's own failure but trouble on the way
-        delay = state.inbox.failed(entry, failure)
-        log.info("online", "next try of task %s in %d ms", entry[2], delay)
-        return
-    if state.duty is None or away and state.duty in online.OVER_REST:
-        return
-    reports = agent.reports
-    if state.duty == online.REPORTS and reports:
-        _behind(reports)
-    log.info("online", "next try in %d ms", state.wait(state.duty).failed(failure))
+        online.link.close()
+        return True
+    away = net and over_rest and ("token" not in online.session or failure.kind in _AWAY)
+    if away:
+        notes["away"] = True
+        log.info("online", "next try in %d ms", notes["retry"].failed(failure))
+    if inbox.hand:  # not the task's own failure but trouble on the way
+        task_id, delay = inbox.failed(failure)
+        log.info("online", "next try of task %s in %d ms", task_id, delay)
+    elif duty is not None and not away:
+        if DUE[duty] is report and online.reports:
+            _behind(online.reports)
+        wait = notes["waits"].setdefault(duty, Retry())
+        log.info("online", "next try in %d ms", wait.failed(failure))
+    return False
 
 
 def _behind(reports):
     """Puts the report that failed behind the others, unless a newer one has made it needless."""
-    first = reports.pop(0)
-    for other in reports:
-        if other[0] == first[0] and (first[0] != "task" or other[1] == first[1]):
+    kind, *facts = first = reports.pop(0)
+    for other, *others in reports:
+        if other == kind and (kind != "task" or others[:1] == facts[:1]):
             return
     reports.append(first)
 
 
 def _no_memory(e):
-    if isinstance(e, MemoryError) or getattr(e, "kind", None) == "memory":
-        return True
-    return isinstance(e, OSError) and e.errno in [12, 105]
+    if isinstance(e, transport.NetError):
+        return e.kind == "memory"
+    return isinstance(e, MemoryError) or isinstance(e, OSError) and e.errno in [12, 105]
 
 
-def greet(agent):
+def _look_after(online):
+    """What else there is to do while the link is up; the milliseconds until there may be more."""
+    inbox, notes = online.inbox, _notes(online)
+    now = log.uptime()
+    if notes["connects"] != online.link.connects:
+        notes["connects"] = online.link.connects
+        _greet(online)
+    least = inbox.stale()
+    if least == 0:
+        inbox.asked()
+        online.link.refresh()
+    least = least or _LONGEST
+    every = online.rec.get("locate")
+    if every:
+        if now - notes["located"] >= every * 1000:
+            notes["located"] = now
+            inbox.commands.append(("geolocate", {}, False))
+        least = min(least, notes["located"] + every * 1000 - now)
+    due = online.notes.get("inventory")
+    if due and now < due:
+        least = min(least, due - now)
+    elif due and _policy_left(online) != 0:
+        from flyve.jobs import failures
+
+        failures.sent(online)
+        failures = None
+        memory.drop("failures")
+        inbox.commands.append(("inventory", {}, False))
+    return least
+
+
+def _greet(online):
     """What follows on a new connection."""
-    agent.tell("online")
-    agent.refusals = 0
-    agent.spent.pop("doubt_s", None)
-    agent.rec.save(doubt_s=None)
-    if transport.proven > transport.floor + _KEEP_S:
+    rec = online.rec
+    online.tell("online")
+    for name in ("refusals", "doubt_s"):
+        online.notes.pop(name, None)
+    rec.save(doubt_s=None)
+    if transport.floor_is_old():
         from flyve.jobs import clock
 
-        clock.keep(agent.rec)
+        clock.keep(rec)
         clock = None
-        memory.drop("clock")
-    if agent.rec.get("generation") == "A":
+        memory.drop("clock", "net_connect")
+    if rec.get("generation") == "A":
         # It takes digits and dots only, where Android sends JSON.
         version = ""
-        for c in agent.settings["version"] or VERSION:
+        for c in online.settings["version"] or VERSION:
             if c.isdigit() or c == ".":
                 version += c
             elif version:
                 break
-        agent.link.say(agent.link.topic + "/FlyvemdmManifest/Status/Version", version)
-    memory.drop("due")
-
-
-def _settle(state):
-    from flyve.jobs import policies
-
-    yield from policies.settle(state.agent)
-    state.update = False
-
-
-def _app_failed(state):
-    from flyve.jobs import policies
-
-    yield from policies.app_failed(state.agent, *state.failed[0])
-    state.failed.pop(0)
-
-
-def _verify(state, name):
-    agent = state.agent
-    entry = state.guarded[name]
-    message, since = entry
-    if name == "lock":
-        unlock = str(message.get("lock")).lower() == "unlock"
-        if unlock != bool(agent.rec.get("lock")):
-            del state.guarded[name]  # it is so already
-            return
-    yield
-    obey = _obeyed(state, name, message, since)
-    if not obey:
-        log.warn("commands", "retained %s is stale: ignored", name)
-    if obey and state.guarded.get(name) is entry:
-        memory.drop("rest")
-        from flyve.jobs import commands
-
-        yield from commands.run(agent, name, message, False)
-    # Not before: what breaks off is tried again.
-    if state.guarded.get(name) is entry:
-        del state.guarded[name]
-
-
-def _fresh(state):
-    """Whether the agent may have been enrolled less than an hour ago."""
-    since = state.agent.rec.get("since") or 0
-    # A stamp from before this firmware may come from a clock that was not set.
-    if transport.sure and since >= BUILD and time.time() - since >= _FRESH_S:
-        return False
-    return log.uptime() - state.begun < _FRESH_S * 1000
-
-
-def _obeyed(state, name, message, since):
-    """Whether the retained command is to be obeyed. since: uptime in ms when it came. Raises
-    NetError and RestError while that cannot be known."""
-    agent = state.agent
-    from flyve.jobs import rest
-
-    try:
-        item = "PluginFlyvemdmAgent/" + agent.rec.get("agent_id")
-        found = rest.resume(agent).pick("GET", item, ["id", "wipe", "lock", "enroll_status"])
-        if found.get("id") is None:
-            raise rest.RestError(200, "NOT_GLPI", "the answer is not GLPI's")
-        if name == "unenroll":
-            return found.get("enroll_status") == "unenrolling"
-        on = str(found.get(name) or 0) != "0"
-        return on != (name == "lock" and str(message.get("lock")).lower() == "unlock")
-    except (OSError, rest.RestError) as e:
-        if rest.is_gone(e):
-            return name == "unenroll"
-        after = agent.settings["wipe_unverified_after"]
-        if name == "wipe" and after and not _fresh(state) and log.uptime() - since > after * 1000:
-            return True
-        raise
+        online.link.say(online.link.topic + "/FlyvemdmManifest/Status/Version", version)

@@ -1,221 +1,158 @@
-"""From a deeplink to credentials: the steps of enrollment, each durable before the next.
+"""From a deeplink to credentials, each step durable before the next.
 
 Record keys: state (invited, created, enrolled or refused), link (which deeplink it is about),
 posting (the POST may have reached the backend), agent_id, and with `enrolled` the credentials.
 """
 
-import json
-import time
-
 from micropython import const
 
-from flyve import VERSION, log, memory, transport
-from flyve.jobs import board_facts, rest
+from flyve import board, log, memory
+from flyve.jobs import invitation
+from flyve.transport import NetError
 
-_POST_MS = const(120000)  # the server lifts its own time limit for this request
-_SESSION_MS = const(120000)  # a big site's full session: some 100 KB
-
-_PROFILE = const("glpiactiveprofile.id")
-_GUEST = const("plugin_flyvemdm_guest_profiles_id")
+_LOOK_MS = const(5000)  # how often to look for a deeplink
+_AGAIN_MS = const(300000)  # the old enrollment is in force so long before another is tried again
 
 
-def _final(e, text, *statuses):
-    """Marks a RestError as final, with what to do, if GLPI refuses for good: with one of the
-    statuses, if any is given."""
-    if e.refused(*statuses):
-        e.final = "%s %s%s" % (e.code, e.message, text)
-    return e
-
-
-def _profile(api):
-    """Makes the guest profile the active one; returns what the session says of the user."""
-    wanted = [_PROFILE, _GUEST, "glpiname", "glpifirstname", "glpirealname", "glpiID"]
-    found = api.pick("GET", "getFullSession", wanted, ms=_SESSION_MS, top=("session",))
-    guest = found.get(_GUEST)
-    if not guest:
-        raise rest.RestError(
-            200, "NO_GUEST_PROFILE", "set the guest profile in the plugin's settings in GLPI"
-        )
-    if str(found.get(_PROFILE)) != str(guest):
-        try:
-            api.request("POST", "changeActiveProfile", "profiles_id=%s" % guest)
-        except rest.RestError as e:
-            raise _final(e, ": the account has no guest profile", 400, 404)
-    return found
-
-
-def opened(api, invited):
-    """Opens the invitation's session under the guest profile; what it says of the user."""
+def run(agent):
+    """A job: enrolls by the deeplink on the flash; returns True when there is none. Raises
+    NetError when it is worth trying again; the record then stands where it can go on."""
+    rec = agent.rec
+    if rec.get("state") == "enrolled":
+        yield from _replace(agent)
+        return False
+    if not invitation.waiting():
+        agent.invited.after(_LOOK_MS)
+        if not agent.told:
+            if rec.get("state") in ["invited", "created"]:
+                log.error("enrollment", "the deeplink is gone: provision it again")
+            log.info("agent", "waiting for a deeplink")
+        return True
     try:
-        api.open(invited.user_token)
-    except rest.RestError as e:
-        raise _final(e, ": ask for a new invitation", 401)
-    return _profile(api)
+        # Before there is the rest of the enrollment: it takes as much memory as a long deeplink.
+        invited, mark = invitation.read()
+        yield from _enroll(agent, invited, mark)
+    except invitation.Refusal as e:
+        invitation.refuse(rec, str(e))
+    agent.invited.after(0)
+    return False
 
 
-def create(api, rec, settings, invited, user):
-    """Makes the agent in GLPI, by a JSON into which the inventory is streamed."""
-    values = {
-        "_email": settings["email"] or user.get("glpiname") or invited.email,
-        "_invitation_token": invited.invitation_token,
-        "_serial": settings["serial"] or board_facts.serial(),
-        "_uuid": settings["uuid"] or board_facts.uuid(),
-        "csr": "",
-        # Both names are overwritten by what is sent, so what the account has is sent back.
-        "firstname": settings["firstname"] or user.get("glpifirstname") or "",
-        "lastname": settings["lastname"] or user.get("glpirealname") or "",
-        "version": settings["version"] or VERSION,
-        "type": settings["type"],
-        "notification_type": "mqtt",
-        "notification_token": "",
-        "has_system_permission": 0,
-    }
-    head = b'{"input":' + json.dumps(values)[:-1].encode() + b',"inventory":"'
-    tag = "invitation_" + invited.invitation_token
-    from flyve.jobs import inventory
+def _begin(agent, invited, mark):
+    """Makes it durable that an enrollment by this deeplink has begun, or goes on."""
+    rec = agent.rec
+    if rec.get("link") == mark and rec.get("state") in ["invited", "created"]:
+        return
+    agent.invited.reset()
+    # The record may have been lost without them.
+    from flyve.jobs import erasing
 
-    body = inventory.Body(settings, None, head, tag)
-    again = rec.get("posting")
-    rec.save(posting=True)
-    try:
-        answer = api.request("POST", "PluginFlyvemdmAgent", data=body, ms=_POST_MS, keep=True)
-    except rest.RestError as e:
-        text = ""
-        if again:
-            text = (
-                "; an earlier attempt lost its answer and may have used up the invitation: "
-                "delete the device's agent in GLPI, if there is one, and invite again"
-            )
-        elif e.message == "Enrollment failed":
-            text = "; the plugin's option `debug enrolment` tells why"
-        raise _final(e, text)
-    # Created it is, and the invitation used up, whatever becomes of the rest of the answer.
-    status = answer.status_code
-    agent_id = answer.headers.get("location", "").split("/")[-1]
-    try:
-        found = api.picked(answer, ("id",)).get("id")
-        if found is not None:
-            agent_id = str(found)
-    except (OSError, rest.RestError) as e:
-        if not agent_id.isdigit() and status != 201:
-            raise
-        log.warn("enrollment", "the answer to the POST is damaged: %s", e)
-    if not agent_id.isdigit():
-        e = rest.RestError(status, "NO_ID", "the backend created an agent without telling its id")
-        if status == 201:
-            e.final = "%s %s: delete it in GLPI, and invite again" % (e.code, e.message)
-        raise e
-    rec.save(state="created", agent_id=agent_id, posting=None)
-
-
-def _broker(found, settings):
-    """(name, port, tls) of the broker that the backend names; what the settings have instead is
-    not looked at. Raises RestError."""
-    broker = str(found.get("broker") or "").strip()
-    code = None
-    if not settings["broker"]:
-        if not broker:
-            code = "NO_BROKER"
-        for c in broker:
-            if not (c.isalpha() or c.isdigit() or c in ".-_"):
-                code = "BAD_BROKER"
-    if code:
-        text = "set the MQTT broker in the plugin's settings: a host's name alone, without a port"
-        raise rest.RestError(200, code, text)
-    try:
-        port = int(found.get("port") or 0)
-    except (ValueError, TypeError, OverflowError):
-        port = -1
-    if not settings["port"] and not 0 <= port < 65536:
-        text = "set the MQTT port in the plugin's settings: a number of 1 to 65535"
-        raise rest.RestError(200, "BAD_PORT", text)
-    return broker or None, port, int(str(found.get("tls")) not in ("0", "", "None", "False"))
-
-
-def _credentials(api, rec, settings, invited, mark, user):
-    """Reads the agent's settings; each such GET renews the MQTT password, so the last wins."""
-    agent_id = rec.get("agent_id")
-    wanted = [
-        "topic", "mqttpasswd", "broker", "port", "tls", "api_token",
-        "notification_type", "computers_id",
-    ]  # fmt: skip
-    try:
-        found = api.pick("GET", "PluginFlyvemdmAgent/" + agent_id, wanted)
-    except rest.RestError as e:
-        raise _final(e, ": the agent was deleted in GLPI: ask for a new invitation", 404)
-    for name in ["topic", "mqttpasswd", "api_token"]:
-        if not found.get(name):
-            raise rest.RestError(
-                200, "WRONG_PROFILE", "no %s for the guest: check the guest profile in GLPI" % name
-            )
-    if not isinstance(found["mqttpasswd"], str):
-        # 1e5 has become 100000, 007 is 7: which it was, nobody can tell.
-        text = "GLPI made a number of the MQTT password: the next try brings another one"
-        raise rest.RestError(200, "NUMERIC_PASSWORD", text)
-    broker, port, tls = _broker(found, settings)
-    topic = str(found["topic"])
-    if topic.startswith("/"):
-        generation = "A"
-    else:
-        generation = "C" if "notification_type" in found else "B"
-    log.secret("mqtt", str(found["mqttpasswd"]))
+    erasing.leftovers()
+    erasing = None
+    memory.drop("erasing", "paths")
     rec.save(
-        scrub=True,
-        state="enrolled",
+        state="invited",
         link=mark,
-        url=invited.url,
-        api_token=str(found["api_token"]),
-        mqttpasswd=str(found["mqttpasswd"]),
-        topic=topic[:-1] if topic.endswith("/") else topic,
-        broker=broker,
-        port=port,
-        tls=tls,
-        generation=generation,
-        computer=found.get("computers_id"),
-        user_id=user.get("glpiID"),
-        since=int(time.time()) if transport.sure else None,
+        agent_id=None,
+        posting=None,
+        helpdesk=invited.name,
         error=None,
     )
+    log.info("enrollment", "invited to %s", invited.url)
 
 
-def run(rec, settings, invited, mark, retry):
-    """A job: enrolls by an Invitation and its mark; yields between its steps. retry: the Retry
-    that counts the failures, for another deeplink begins anew.
-
-    Raises an exception with the text `final` when only a new deeplink helps; NetError and
-    RestError when it is worth trying again; the record then stands where it can go on."""
-    log.secret("user", invited.user_token)
-    log.secret("invitation", invited.invitation_token)
-    if rec.get("link") != mark or rec.get("state") not in ["invited", "created"]:
-        if retry:
-            retry.reset()
-        # The record may have been lost without them.
-        from flyve.jobs import leaving
-
-        leaving.leftovers()
-        leaving = None
-        memory.drop("leaving")
-        rec.save(
-            state="invited",
-            link=mark,
-            agent_id=None,
-            posting=None,
-            helpdesk=invited.name,
-            error=None,
-        )
-        log.info("enrollment", "invited to %s", invited.url)
+def _enroll(agent, invited, mark):
+    rec, settings = agent.rec, agent.settings
+    _know(invited)
+    _begin(agent, invited, mark)
     yield
+    from flyve.jobs import enrollment_steps as steps
+    from flyve.jobs import rest
+
     api = rest.Rest(invited.url, settings)
     try:
-        user = opened(api, invited)
+        user = steps.opened(api, invited)
         yield
         if rec.get("state") == "invited":
-            create(api, rec, settings, invited, user)
+            steps.create(api, rec, settings, invited, user)
             memory.drop("inventory", "board_facts")
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield
-        _credentials(api, rec, settings, invited, mark, user)
+        steps.credentials(api, rec, settings, invited, mark, user)
     finally:
         api.close()
-    log.secret("user", None)
-    log.secret("invitation", None)
+    _know(None)
+    invitation.discard()
+    log.info("enrollment", "enrolled id=%s", rec.get("agent_id"))
+
+
+def _know(invited):
+    """Keeps the tokens of an invitation out of the log; None: they are of no use any more."""
+    log.secret("user", invited and invited.user_token)
+    log.secret("invitation", invited and invited.invitation_token)
+
+
+class _Aside:
+    """Takes the place of the record while the old enrollment is in force."""
+
+    def __init__(self, rec):
+        self.values = {"posting": rec.get("posting")}
+        self._rec = rec
+
+    def get(self, key, default=None):
+        return self.values.get(key, default)
+
+    def save(self, **changes):
+        self.values.update(changes)
+        if changes.get("posting"):
+            self._rec.save(posting=True)  # a cut may come before the answer
+
+
+def _replace(agent):
+    """A job: another deeplink has come to an enrolled agent, which is not online meanwhile: there
+    is the memory for one enrollment. Only when the other one has created a new agent is the old
+    one given up; when it is refused, the old one goes on."""
+    rec = agent.rec
+    aside = _Aside(rec)
+    try:
+        invited, mark = invitation.read()
+        _know(invited)
+        from flyve.jobs import enrollment_steps as steps
+        from flyve.jobs import rest
+
+        same = invited.url == rec.get("url")
+        api = rest.Rest(invited.url, agent.settings)
+        yield
+        try:
+            user = steps.opened(api, invited)
+            yield
+            steps.create(api, aside, agent.settings, invited, user)
+            state = "enrolled" if same else "leaving"
+            rec.save(renewed=[mark, aside.get("agent_id")], state=state, posting=None)
+        finally:
+            api.close()
+            steps = api = None
+    except invitation.Refusal as e:
+        log.error("enrollment", "refused %s", e)
+        log.error("agent", "the other deeplink is discarded, the old enrollment goes on")
+        invitation.discard()
+        rec.save(posting=None)
+        return
+    except MemoryError:
+        raise
+    except Exception as e:
+        if isinstance(e, NetError) and e.kind == "memory":
+            raise
+        agent.report("enrollment", e)
+        log.info("enrollment", "next try in %d ms", _AGAIN_MS)
+        agent.invited.after(_AGAIN_MS)
+        return
+    finally:
+        _know(None)
+    log.info("enrollment", "created id=%s", aside.get("agent_id"))
+    if same:
+        from flyve.jobs import erasing
+
+        erasing.end(agent)
+        board.reset(True)
+    log.info("agent", "another deeplink: leaving first")

@@ -25,51 +25,62 @@ def _owner(rec):
     return "%s %s" % (rec.get("agent_id"), rec.get("link"))
 
 
-def read(agent):
+def read(rec):
     """The rows of this enrollment."""
     try:
         owner, rows = loads(read_file(PATH, 8192))
-        if owner == _owner(agent.rec):
+        if owner == _owner(rec):
             return [[str(cell) for cell in row] for row in rows if len(row) == 4]
     except (OSError, ValueError, TypeError, MemoryError):
         pass  # there is none, or it is of no use
     return []
 
 
-def note(agent, task, status, reason):
+def _short(cell, size):
+    return cut(plain(log.redact(str(cell))), size)
+
+
+def note(online, task, status, reason):
     """Keeps why a task (see tasks.py) failed, and makes an inventory due: at once for a task of
-    the agent's own; a fleet's agents do not send theirs all at once."""
-    row = [plain(log.redact(str(cell))) for cell in (task[0], task[1], status, reason)]
-    row = [cut(cell, _LONGEST if i == 3 else _SHORT) for i, cell in enumerate(row)]
-    rows = [other for other in read(agent) if other[0] != row[0]]
-    _write(agent, rows[1 - _TASKS :] + [row])
-    if not agent.due:
-        spread = agent.settings["reconnect_spread"] * 1000 if task[2] == "fleet" else 0
-        agent.due = max(log.uptime() + uniform(0, spread), agent.rested, 1)
+    the agent's own; a fleet's agents do not send theirs all at once. In the notes: "inventory" is
+    the uptime at which it is due, "rested" that before which none is, for as long as "pause"."""
+    task_id = _short(task["id"], _SHORT)
+    row = [task_id, _short(task["symbol"], _SHORT), status, _short(reason, _LONGEST)]
+    rows = [other for other in read(online.rec) if other[0] != task_id]
+    _write(online.rec, rows[1 - _TASKS :] + [row])
+    notes = online.notes
+    if not notes.get("inventory"):
+        fleet = task["origin"] == "fleet"
+        spread = online.settings["reconnect_spread"] * 1000 if fleet else 0
+        due = log.uptime() + uniform(0, spread)
+        notes["inventory"] = max(due, notes.get("rested", 1))
 
 
-def sent(agent):
+def sent(online):
     """The inventory goes out that note() has made due."""
+    notes = online.notes
     now = log.uptime()
-    calm = now >= agent.rested + _LONGEST_MS
-    agent.pause = _PAUSE_MS if calm else min(_LONGEST_MS, max(_PAUSE_MS, 4 * agent.pause))
-    agent.due = 0
-    agent.rested = now + agent.pause
+    pause = min(_LONGEST_MS, max(_PAUSE_MS, 4 * notes.get("pause", 0)))
+    if now >= notes.get("rested", 0) + _LONGEST_MS:
+        pause = _PAUSE_MS  # it has been calm
+    notes["pause"] = pause
+    notes["inventory"] = 0
+    notes["rested"] = now + pause
 
 
-def forget(agent, gone):
+def forget(rec, gone):
     """Drops the tasks whose ids are in gone: done after all, or taken back."""
     gone = [cut(str(one), _SHORT) for one in gone]
-    rows = read(agent)
+    rows = read(rec)
     kept = [row for row in rows if row[0] not in gone]
     if len(kept) < len(rows):
-        _write(agent, kept)
+        _write(rec, kept)
 
 
-def _write(agent, rows):
+def _write(rec, rows):
     try:
         with open(PATH, "w") as f:
-            json.dump([_owner(agent.rec), rows], f)
+            json.dump([_owner(rec), rows], f)
     except (OSError, MemoryError) as e:
         log.debug("policies", "the reason is not kept: %s", e)
         try:

@@ -45,13 +45,13 @@ def _applications():
 
 class Body:
     """The inventory as a body that is sent piece by piece; with a head (bytes) as the last member
-    of `input` in JSON that begins so. settings: of config.load(); agent: the one that is enrolled;
-    tag: FusionInventory's TAG, which assigns the entity (`invitation_<invitation token>` at
-    enrollment)."""
+    of `input` in JSON that begins so. settings: of config.load(); online: the Online object, once
+    enrolled; tag: FusionInventory's TAG, which assigns the entity (`invitation_<invitation token>`
+    at enrollment)."""
 
-    def __init__(self, settings, agent=None, head=None, tag=None):
+    def __init__(self, settings, online=None, head=None, tag=None):
         self._head = head
-        self._made = self._sections(settings, agent, tag)
+        self._made = self._sections(settings, online, tag)
         self._size = 0
         for piece in self.pieces():
             self._size += len(piece)
@@ -68,7 +68,7 @@ class Body:
         yield from base64(self._made)
         yield b'"}}'
 
-    def _sections(self, settings, agent, tag):
+    def _sections(self, settings, online, tag):
         serial = settings["serial"] or board_facts.serial()
         model = board_facts.model()
         mac = board_facts.mac()
@@ -86,11 +86,12 @@ class Body:
             log.uptime() // 1000, board_facts.reset_cause(), free // 1024, heap,
             log.last_error[:120] or "none",
         )  # fmt: skip
-        if agent:
+        if online:
+            agent = online.agent
             network = agent.wifi.address()[:3]
             text += "crashes %d, error %s, lowest heap %d, reconnects %d" % (
                 agent.crashes, agent.rec.get("error", ""), memory.low,
-                max(0, agent.link.connects - 1),
+                max(0, online.link.connects - 1),
             )  # fmt: skip
         made = [
             b'<?xml version="1.0" encoding="UTF-8"?>\n<REQUEST>\n<QUERY>INVENTORY</QUERY>\n',
@@ -119,10 +120,10 @@ class Body:
             made.append(_section("ACCOUNTINFO KEYNAME KEYVALUE", "TAG", tag))
         for found in _applications():
             made.append(_section("SOFTWARES NAME VERSION", *found))
-        if agent:
+        if online:
             from flyve.jobs import failures
 
-            for found in failures.read(agent):
+            for found in failures.read(online.rec):
                 made.append(_section("FAILEDTASKS TASKID SYMBOL STATUS REASON", *found))
             failures = None
             memory.drop("failures")

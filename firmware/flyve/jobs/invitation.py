@@ -7,113 +7,16 @@ import os
 
 from micropython import const
 
-from flyve import board, log, memory
+from flyve import log, memory
 from flyve.text import cut
 from flyve.text import read as read_file
 
 PATH = const("/deeplink")
 _HELPDESK = const(324)  # bytes of it in the record
-_LOOK_MS = const(5000)  # how often to look for a deeplink
-_AGAIN_MS = const(300000)  # the old enrollment is in force so long before another is tried again
 
 
-def job(agent):
-    """The job for the deeplink on the flash."""
-    return replace(agent) if agent.rec.get("state") == "enrolled" else run(agent)
-
-
-def run(agent):
-    """A job: enrolls by the deeplink on the flash, or waits for one."""
-    rec = agent.rec
-    if not waiting():
-        agent.invited.after(_LOOK_MS)
-        if not agent.told:
-            agent.told = True
-            if rec.get("state") in ["invited", "created"]:
-                log.error("enrollment", "the deeplink is gone: provision it again")
-            log.info("agent", "waiting for a deeplink")
-        return
-    agent.told = False
-    try:
-        # Before there is the rest of the enrollment: it takes as much memory as a long deeplink.
-        invited, mark = read()
-        from flyve.jobs import enrollment
-
-        yield from enrollment.run(rec, agent.settings, invited, mark, agent.invited)
-        discard()
-        log.info("enrollment", "enrolled id=%s", rec.get("agent_id"))
-    except Exception as e:
-        if not hasattr(e, "final"):
-            raise
-        refuse(rec, e.final)
-    agent.invited.after(0)
-
-
-class _Aside:
-    """Takes the place of the record while the old enrollment is in force."""
-
-    def __init__(self, rec):
-        self.values = {"posting": rec.get("posting")}
-        self._rec = rec
-
-    def get(self, key, default=None):
-        return self.values.get(key, default)
-
-    def save(self, **changes):
-        self.values.update(changes)
-        if changes.get("posting"):
-            self._rec.save(posting=True)  # a cut may come before the answer
-
-
-def replace(agent):
-    """A job: another deeplink has come to an enrolled agent, which is not online meanwhile: there
-    is the memory for one enrollment. Only when the other one has created a new agent is the old
-    one given up; when it is refused, the old one goes on."""
-    rec = agent.rec
-    aside = _Aside(rec)
-    try:
-        invited, mark = read()
-        log.secret("user", invited.user_token)
-        log.secret("invitation", invited.invitation_token)
-        from flyve.jobs import enrollment
-
-        same = invited.url == rec.get("url")
-        from flyve.jobs import rest
-
-        api = rest.Rest(invited.url, agent.settings)
-        yield
-        try:
-            user = enrollment.opened(api, invited)
-            yield
-            enrollment.create(api, aside, agent.settings, invited, user)
-            state = "enrolled" if same else "leaving"
-            rec.save(renewed=[mark, aside.get("agent_id")], state=state, posting=None)
-        finally:
-            api.close()
-            enrollment = api = None
-    except Exception as e:
-        if isinstance(e, MemoryError) or getattr(e, "kind", 0) == "memory":
-            raise
-        if hasattr(e, "final"):
-            log.error("enrollment", "refused %s", e.final)
-            log.error("agent", "the other deeplink is discarded, the old enrollment goes on")
-            discard()
-            rec.save(posting=None)
-        else:
-            agent.report("enrollment", e)
-            log.info("enrollment", "next try in %d ms", _AGAIN_MS)
-            agent.invited.after(_AGAIN_MS)
-        return
-    finally:
-        log.secret("user", None)
-        log.secret("invitation", None)
-    log.info("enrollment", "created id=%s", aside.get("agent_id"))
-    if same:
-        from flyve.jobs import leaving
-
-        leaving.end(agent)
-        board.reset(True)
-    log.info("agent", "another deeplink: leaving first")
+class Refusal(Exception):
+    """Only a new deeplink helps; the text begins with a code, and says what to do."""
 
 
 def waiting():
@@ -135,7 +38,7 @@ def discard():
 def read():
     """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
     secret. The helpdesk's texts, which may have a KB each, come in short as its name. Raises
-    DeeplinkError, with `final`, when the deeplink cannot be used."""
+    Refusal when the deeplink cannot be used, OSError when there is none."""
     from flyve.jobs import deeplink
 
     limit = deeplink.LIMIT
@@ -149,8 +52,7 @@ def read():
         found = found[:3] + (helpdesk, "", "", found.email[:128])
         return deeplink.Invitation(*found), mark
     except deeplink.DeeplinkError as e:
-        e.final = "DEEPLINK " + str(e)
-        raise
+        raise Refusal("DEEPLINK " + str(e))
     finally:
         deeplink = None
         memory.drop("deeplink", "mailed")
@@ -165,7 +67,7 @@ def settle(rec):
     if waiting():
         try:
             used = read()[1] == link
-        except ValueError:
+        except Refusal:
             used = True
         if used:
             discard()
@@ -182,7 +84,7 @@ def refuse(rec, why):
     error = cut(why, 200)
     try:
         mark = read()[1]
-    except (ValueError, OSError):
+    except (Refusal, OSError):
         mark = "-"
     rec.save(scrub=True, state="refused", link=mark, posting=None, agent_id=None, error=error)
     discard()

@@ -1,24 +1,10 @@
-"""The end of an enrollment: unenrolled by the backend, deleted there without a word, or wiped; and
-what goes from the flash then."""
-
-import json
-import os
+"""The end of an enrollment: unenrolled by the backend, or deleted there without a word."""
 
 from micropython import const
 
 from flyve import board, log
 from flyve.backoff import Retry
 from flyve.record import RecordError
-
-_WIPING = const("/wiping")  # a wipe was begun: nothing else happens before it is done
-_WIPE = const("wipe")  # the same in NVS, where the flash was too full for a file
-_KEPT = const("/keep.json")  # what of NVS outlives a wipe
-_LONGEST = const(4096)  # characters of that
-_BRACKETS = const(256)
-_INTEGERS = const(("update", "base"))  # of these; update.py has them
-# What a wipe leaves, but for the two above.
-_FIRMWARE = const(("boot.py", "main.py", "flyve", "flyve.a", "flyve.b", "lib"))
-_SETTINGS = const("config.json")  # tells whether the networks are kept
 
 _WAIT_MS = const(200)
 _REPLACED_S = const(600)  # somebody has provisioned another deeplink, and waits beside the board
@@ -28,12 +14,12 @@ _KEEP_S = const(60)  # how much of a time spent a restart may lose
 _ACK = const(b'{"unenroll":"unenrolled"}')
 
 
-def _gone(agent):
+def _gone(online):
     """True when the backend has deleted the agent. Raises NetError and RestError."""
     from flyve.jobs import rest
 
     try:
-        rest.resume(agent).request("GET", "PluginFlyvemdmAgent/" + agent.rec.get("agent_id"))
+        rest.resume(online).request("GET", "PluginFlyvemdmAgent/" + online.rec.get("agent_id"))
         return False
     except rest.RestError as e:
         if rest.is_gone(e):
@@ -41,34 +27,34 @@ def _gone(agent):
         raise
 
 
-def _spent(agent, key):
+def _spent(online, key):
     """Seconds of being on since the first call of this name, restarts included: the clock may be
     unset, or leap, meanwhile. key: the record's, under which what was spent before is kept."""
     now = log.uptime() // 1000
-    if key not in agent.spent:
-        agent.spent[key] = [now - agent.rec.get(key, 0), now]
-    began, kept = agent.spent[key]
+    if key not in online.notes:
+        online.notes[key] = [now - online.rec.get(key, 0), now]
+    began, kept = online.notes[key]
     if now - kept >= _KEEP_S:
-        agent.spent[key][1] = now
+        online.notes[key][1] = now
         try:
-            agent.rec.save(**{key: now - began})
+            online.rec.save(**{key: now - began})
         except (OSError, RecordError) as e:
             log.error("record", "%s", e)
     return now - began
 
 
-def run(agent):
+def run(online):
     """A job: acknowledges the unenrollment until the backend has deleted the agent, or for
     `unenroll_wait` seconds; then erases the enrollment and restarts the board."""
-    link = agent.link
-    wait = agent.settings["unenroll_wait"]
+    link = online.link
+    wait = online.settings["unenroll_wait"]
     from flyve.jobs import invitation
 
     if invitation.waiting():
         wait = min(wait, _REPLACED_S)
     retry = Retry()
     while True:
-        if not link.up and getattr(link.reason, "code", 0) not in [4, 5]:
+        if not link.up and not (link.reason and link.reason.code in [4, 5]):
             yield _WAIT_MS
         elif retry.left() > 0:
             yield min(_WAIT_MS, retry.left())
@@ -85,7 +71,7 @@ def run(agent):
                 yield heard.left()
             failure = None
             try:
-                if _gone(agent):
+                if _gone(online):
                     break
                 log.info("agent", "the backend has not deleted us yet")
             except Exception as e:
@@ -94,216 +80,41 @@ def run(agent):
                 log.warn("agent", "unenrolling: %s", e)
                 failure = e
             retry.failed(failure)
-        if _spent(agent, "left_s") > wait:
+        if _spent(online, "left_s") > wait:
             log.warn("agent", "the backend did not confirm the unenrollment")
             break
-    end(agent)
+    _end(online)
     log.info("agent", "unenrolled")
     board.reset(True)
 
 
-def doubt(agent):
+def doubt(online):
     """A job: the broker refuses us; does the backend, too? After `orphan_after` seconds of that
     the agent is orphaned: its secrets go, and it waits for another deeplink."""
-    rec = agent.rec
+    rec = online.rec
     from flyve.jobs import rest
 
     yield
     try:
-        rest.resume(agent).open(rec.get("api_token"))
-        agent.refusals = 0
-        agent.spent.pop("doubt_s", None)
+        rest.resume(online).open(rec.get("api_token"))
+        online.notes.pop("refusals", None)
+        online.notes.pop("doubt_s", None)
         rec.save(doubt_s=None)
         return
     except rest.RestError as e:
         if not rest.is_gone(e):
             raise
-    agent.refusals += 1
-    if agent.refusals == 1:
+    refusals = online.notes["refusals"] = online.notes.get("refusals", 0) + 1
+    if refusals == 1:
         log.warn("agent", "broker and backend refuse us: was the agent deleted?")
-    spent = _spent(agent, "doubt_s")
-    if agent.refusals >= _REFUSALS and spent >= agent.settings["orphan_after"]:
-        end(agent, "orphaned")
+    spent = _spent(online, "doubt_s")
+    if refusals >= _REFUSALS and spent >= online.settings["orphan_after"]:
+        _end(online, "orphaned")
         log.error("agent", "orphaned")
         board.reset(True)
 
 
-def end(agent, state=None):
-    """The enrollment is over: offline, erased, and the state is what the record holds."""
-    if agent.link and agent.link.up:
-        agent.link.close()
-    enrollment(agent.rec, agent.settings, state)
+def _end(online, state=None):
+    from flyve.jobs import erasing
 
-
-def delete(path):
-    """Removes the file or the folder, with all in it; it need not exist."""
-    board.feed()
-    try:
-        if os.stat(path)[0] & 0x4000:
-            for name in os.listdir(path):
-                delete(path + "/" + name)
-            os.rmdir(path)
-        else:
-            os.remove(path)
-    except OSError as e:
-        if e.errno != 2:  # ENOENT
-            raise
-
-
-def enrollment(rec, settings, state=None):
-    """Erases what enrollment brought: credentials, tasks, and files if the settings say so. The
-    record then holds nothing but the state, and what another deeplink has created meanwhile. A cut
-    is made good at the next start."""
-    try:
-        rec.save(state="erasing", next=state)
-    except (OSError, RecordError) as e:
-        # NVS takes nothing more, but what is there can go.
-        log.error("record", "erased as a whole: %s", e)
-        rec.erase()
-    if settings["erase_on_unenroll"]:
-        from flyve.jobs import paths
-
-        for root in (settings["roots"] or paths.ROOTS).values():
-            _try_to_delete(root)
-        _try_to_delete("/apps")
-    leftovers()
-    kept = {"state": state}
-    renewed = rec.get("renewed")
-    if renewed:
-        kept = {"state": "created", "link": renewed[0], "agent_id": renewed[1]}
-    try:
-        rec.save(scrub=True, **dict(dict.fromkeys(rec.values), **kept))
-    except (OSError, RecordError):
-        rec.erase()
-
-
-def leftovers():
-    """Removes what belongs to an enrollment: the next one's tasks may have the same numbers."""
-    for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
-                 "apps.new", "deploy.part"):  # fmt: skip
-        _try_to_delete("/" + name)
-
-
-def _try_to_delete(path):
-    try:
-        delete(path)
-    except OSError as e:
-        log.error("flash", "%s cannot be erased: %s", path, e)
-
-
-def _size(path):
-    """The bytes of a file; -1 when there is none."""
-    try:
-        found = os.stat(path)
-        return found[6] if found[0] & 0x8000 else -1
-    except OSError:
-        return -1
-
-
-def begin_wipe():
-    """Makes it durable that all is to be wiped, on a full flash, too."""
-    try:
-        open(_WIPING, "w").close()
-    except OSError:
-        try:
-            board.nvs_set_int(_WIPE, 1)
-        except OSError:
-            _clear([_SETTINGS])  # no room in either: it begins at once
-            open(_WIPING, "w").close()
-
-
-def wiping():
-    """True when a wipe was begun and is not done."""
-    try:
-        return _size(_WIPING) >= 0 or board.nvs_get_int(_WIPE) == 1
-    except OSError:
-        return False
-
-
-def _clear(but):
-    for name in os.listdir("/"):
-        if name not in _FIRMWARE and name not in but and "/" + name not in [_WIPING, _KEPT]:
-            _try_to_delete("/" + name)
-
-
-def _keep(settings):
-    """Writes what is to outlive the wipe; what it would take is still there."""
-    kept = {}
-    for key in _INTEGERS:
-        try:
-            kept[key] = board.nvs_get_int(key)
-        except OSError as e:
-            log.error("nvs", "%s is lost: %s", key, e)
-    if settings["keep_wifi"]:
-        try:
-            kept["wifi"] = (board.nvs_get("wifi") or b"[]").decode()
-        except (OSError, ValueError) as e:
-            log.error("nvs", "the networks are lost: %r", e)
-    with open(_KEPT, "w") as f:
-        json.dump(kept, f)
-
-
-def wipe(settings):
-    """Erases all but the firmware, and what was erased before; restarts the board.
-
-    The flash may be full: so it deletes before it writes. Until what is kept is in its file, the
-    settings that tell so and NVS are left as they are."""
-    log.warn("agent", "wiping: all but the firmware goes")
-    for path in (_WIPING, _KEPT):
-        if _size(path) < 0:
-            _try_to_delete(path)  # a folder
-    if _size(_KEPT) <= 0:  # else a cut came after this, and the settings may be gone
-        _clear([_SETTINGS])
-        try:
-            open(_WIPING, "w").close()  # NVS will not remember it to the end
-            _keep(settings)
-        except OSError as e:
-            log.error("flash", "nothing is kept: %s", e)
-    _clear([])
-    # littlefs is to write over what it has freed: small files lie in the blocks of their folder,
-    # which are rewritten when they are full of changes; all other free blocks take one file.
-    try:
-        for _ in range(256):
-            board.feed()
-            with open("/fill", "w") as f:
-                f.write("0" * 48)
-            os.remove("/fill")
-        zeros = bytes(4096)
-        with open("/fill", "wb") as f:
-            while True:
-                board.feed()
-                f.write(zeros)
-    except OSError:
-        pass  # the flash is full
-    _try_to_delete("/fill")
-    try:
-        from flyve.jobs import board_facts
-
-        board_facts.erase_nvs()
-    except OSError as e:
-        log.error("nvs", "cannot be erased: %s", e)
-    _try_to_delete(_WIPING)
-    board.reset()
-
-
-def settle():
-    """Brings back what a wipe has kept; true when that needs another start, for another slot."""
-    if _size(_KEPT) < 0:
-        return False
-    kept = {}
-    try:
-        with open(_KEPT) as f:
-            text = f.read(_LONGEST)
-        if text.count("[") + text.count("{") < _BRACKETS:  # each takes a lot of memory
-            kept = json.loads(text)
-    except (OSError, ValueError):
-        pass
-    if not isinstance(kept, dict):
-        kept = {}
-    if isinstance(kept.get("wifi"), str):
-        board.nvs_set("wifi", kept["wifi"].encode())
-    for key in _INTEGERS:
-        if isinstance(kept.get(key), int) and 0 < abs(kept[key]) < 1 << 31:
-            board.nvs_set_int(key, kept[key])
-    delete(_KEPT)
-    return bool((board.nvs_get_int("update") or 0) & 15)
+    erasing.end(online.agent, state)

@@ -6,7 +6,7 @@ again, so that a fault of every turn neither spins nor floods the log.
 
 from micropython import const
 
-from flyve import log, memory, transport
+from flyve import log
 from flyve.backoff import Retry
 from flyve.mqtt import LinkError
 
@@ -27,60 +27,29 @@ def mend(agent, e):
     log.error("agent", "%s: %r: it begins anew in %d ms", part, e, delay)
     if part in ["wait", "board", "update", "button", "console"]:
         return
-    if part == "apps":
-        _stop(agent)
-    elif part == "wifi":
-        agent.wifi = None
-    elif part == "clock":
-        agent.asking = None
-    elif part == "job" or not again:
-        _give_up(agent, part, e)
+    online = agent.online
+    if part in ["apps", "wifi", "clock", "job"]:
+        agent.begin_anew(part)
+    elif again:
+        # The link with all that knows it; what is retained or durable comes again.
+        agent.begin_anew("online")
+        if online:
+            online.link.drop(LinkError(repr(e)))
+    elif part == "link":
+        online.link.drop(LinkError(repr(e)))
     else:
-        _rebuild(agent, e)
+        agent.begin_anew("job")
 
 
 def blank(agent):
     """Back to blank, without the backend; returns only when that fails, with the exception."""
-    transport.watch = None  # what is left to be done must not be broken off
-    agent.part = "button"
-    agent.job = None
-    if agent.online:
-        agent.online.idle()
-    memory.drop()
     try:
         from flyve.jobs import invitation
 
         invitation.discard()
-        from flyve.jobs import leaving
+        from flyve.jobs import erasing
 
-        leaving.end(agent)
+        erasing.end(agent)
         agent.restart("reset by its button", True)
     except Exception as e:
         return e
-
-
-def _stop(agent):
-    apps, agent.apps = agent.apps, None
-    agent.refresh = True
-    if apps:
-        apps.end()
-
-
-def _give_up(agent, part, e):
-    """The job or the command at hand, or the connection."""
-    if part == "link":
-        agent.link.drop(LinkError(repr(e)))
-        return
-    agent.job = None
-    memory.drop()
-    if agent.online:
-        agent.online.idle()
-
-
-def _rebuild(agent, e):
-    """The link with all that knows it; what is retained or durable comes again."""
-    link, agent.link = agent.link, None
-    agent.online = agent.job = None
-    memory.drop()
-    if link:
-        link.drop(LinkError(repr(e)))

@@ -35,12 +35,12 @@ def filters(rec):
     return wanted + [fleet + "/#"] if fleet else wanted
 
 
-def connect(rec, settings, status, ms):
-    """Connects within ms milliseconds and subscribes. status: the topic of the presence.
-    Returns the mqtt.Client, what was asked for (packet id -> topic filter, None for the one that
-    may be refused) and presence(). Raises LinkError and NetError."""
+def connect(rec, settings, status, ms, *handlers):
+    """Connects within ms milliseconds and subscribes. status: the topic of the presence; handlers:
+    as mqtt.Client has them. Returns the client, what was asked for (packet id -> topic filter,
+    None for the one that may be refused) and presence(). Raises NetError."""
     told = presence(rec.get("generation"), settings["online_payload"])
-    client = connection(rec, settings, (status, told[1]), ms)
+    client = connection(rec, settings, (status, told[1]), ms, *handlers)
     try:
         asked = {client.ask(topic): topic for topic in filters(rec)}
         asked[client.ask(status, 0)] = None
@@ -50,9 +50,9 @@ def connect(rec, settings, status, ms):
         raise
 
 
-def connection(rec, settings, will, ms):
+def connection(rec, settings, will, ms, *handlers):
     """A new MQTT connection, an mqtt.Client. will: (topic, payload), retained and of QoS 1.
-    Raises LinkError and NetError."""
+    Raises NetError."""
     tls = settings["tls"] if settings["tls"] is not None else bool(rec.get("tls"))
     port = settings["port"] or rec.get("port") or (8883 if tls else 1883)
     host = settings["broker"] or rec.get("broker")
@@ -69,7 +69,7 @@ def connection(rec, settings, will, ms):
         client.set_last_will(will[0].encode(), will[1], retain=True, qos=1)
         with transport.Exchange(host, ms) as x:
             client.connect()
-            return Client(x.detach())
+            return Client(x.detach(), *handlers)
     except simple.MQTTException as e:
         code = e.args[0]
         raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None

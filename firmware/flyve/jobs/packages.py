@@ -53,16 +53,6 @@ def _exists(path):
         return False
 
 
-def _delete(path):
-    if os.stat(path)[0] & 0x4000:
-        for name in os.listdir(path):
-            yield from _delete(path + "/" + name)
-        os.rmdir(path)
-    else:
-        os.remove(path)
-    yield
-
-
 def installed():
     """Yields (name, folder) of each application; the folder's name is its version, and maybe a
     "~"."""
@@ -86,7 +76,7 @@ def reclaim(bare=None):
             keep = keep[:1]
         for entry in os.listdir(base):
             if entry not in keep and not (keep and entry == ".current"):
-                yield from _delete(base + "/" + entry)
+                yield from paths.delete(base + "/" + entry)
         if not keep:
             os.rmdir(base)
 
@@ -121,7 +111,7 @@ def install(path, name, version, task=None):
         restart = image or name == AGENT
         if restart and task:
             # A cut after the installation must find out how it has ended.
-            task[4] = "trial"
+            task["status"] = "trial"
             from flyve.jobs import tasks
 
             tasks.put(task)
@@ -219,8 +209,7 @@ def _unpack(path, target, bare, wanted=None):
     with open(path, "rb") as f:
         need = yield from bundle.check(f, buf, wanted)
         yield from reclaim(bare)
-        if _exists(target):
-            yield from _delete(target)
+        yield from paths.delete(target)
         if need > _free():
             yield from reclaim(True)
             if need > _free():

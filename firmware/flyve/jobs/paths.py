@@ -68,6 +68,21 @@ def mkdirs(path):
         at = path.find("/", at + 1)
 
 
+def delete(path):
+    """A job: removes the file or the folder, with all in it; it need not exist."""
+    try:
+        if os.stat(path)[0] & 0x4000:
+            for name in os.listdir(path):
+                yield from delete(path + "/" + name)
+            os.rmdir(path)
+        else:
+            os.remove(path)
+    except OSError as e:
+        if e.errno != 2:  # ENOENT
+            raise
+    yield
+
+
 def free():
     """(bytes of a block of the flash, how many of them are free)."""
     st = os.statvfs("/")

@@ -13,12 +13,6 @@ from flyve.text import loads
 
 LIMIT = const(4096)  # bytes of a policy's message
 
-_ID = const(0)  # in a task, see tasks.py
-_SYMBOL = const(1)
-_ORIGIN = const(2)
-_STATUS = const(4)
-_VALUE = const(5)
-
 _BEATEN = const("overriden")
 _FELL = const("it crashed or did not come online: the one before it is back")
 
@@ -29,20 +23,20 @@ def _many(symbol):
     return symbol in ["deployfile", "removefile", "deployapp", "removeapp"]
 
 
-def tell(agent, task_id, status, durable=False):
+def tell(online, task_id, status, durable=False):
     """A job: queues the task's status; waits for room in the outbox. Not durable is what comes
     again with the retained message."""
     log.info("policies", "task %s %s", task_id, status)
-    agent.tell("task", task_id, status)
-    if not agent.by_mqtt:
+    online.tell("task", task_id, status)
+    if not online.by_mqtt:
         return
-    if agent.rec.get("generation") == "A":
+    if online.rec.get("generation") == "A":
         topic = "/Status/Task"
         text = json.dumps({"updateStatus": [{"taskId": task_id, "status": status}]})
     else:
         topic = "/Status/Task/%s" % task_id
         text = json.dumps({"status": status})
-    while not agent.link.publish(agent.link.topic + topic, text.encode(), durable=durable):
+    while not online.link.publish(online.link.topic + topic, text.encode(), durable=durable):
         yield 50
 
 
@@ -61,24 +55,27 @@ def _parse(payload):
     raise Failed("no symbol in the message")
 
 
-def begin(agent, again, fleet, symbol, task_id, payload):
+def begin(online, again, fleet, symbol, task_id, payload):
     """A job: takes one message on a task's topic. again: it was begun before, and broke off;
     fleet: the topic of the fleet it is for, or None; payload: bytes, empty to remove the policy,
     None when it was too long to be received.
 
     Returns None when that was all, else (task, plan): the task that finish() is for, and what
     applying.py is to do, see _built_in()."""
-    if fleet and fleet != agent.rec.get("fleet"):
+    if fleet and fleet != online.rec.get("fleet"):
         return None
-    known = tasks.task(_ID, task_id)
+    known = tasks.find(id=task_id)
     if payload == b"":
-        yield from remove(agent, known)
+        yield from remove(online, known)
         return None
     symbol = symbol.lower()
-    task = [task_id, symbol, "fleet" if fleet else "agent", binascii.crc32(payload or b""), "", 0]
-    if known and known[:_STATUS] == task[:_STATUS]:
-        if known[_STATUS] != "trial":
-            yield from tell(agent, task_id, known[_STATUS])
+    origin = "fleet" if fleet else "agent"
+    digest = binascii.crc32(payload or b"")
+    task = tasks.make(task_id, symbol, origin, digest, "", 0)
+    same = symbol, origin, digest
+    if known and (known["symbol"], known["origin"], known["digest"]) == same:
+        if known["status"] != "trial":
+            yield from tell(online, task_id, known["status"])
             return None
         from flyve.jobs import update
 
@@ -91,18 +88,18 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         if named.lower() != symbol:
             raise Failed("message about another symbol than its topic")
         if value == "default":
-            yield from remove(agent, known)
+            yield from remove(online, known)
             return None
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
-            task[_VALUE] = value
+            task["value"] = value
         # What makes room goes on all the same.
         if symbol[:6] != "remove" and not tasks.room():
             raise Failed("no space for one more task: remove files or applications")
         if not again:
-            yield from tell(agent, task_id, "received")
+            yield from tell(online, task_id, "received")
             if _many(symbol):
-                yield from tell(agent, task_id, "waiting")
-        status = yield from _apply(agent, task, value, message)
+                yield from tell(online, task_id, "waiting")
+        status = yield from _apply(online, task, value, message)
         if isinstance(status, tuple):
             return task, status
     except (OSError, MemoryError):
@@ -111,150 +108,154 @@ def begin(agent, again, fleet, symbol, task_id, payload):
         if not isinstance(e, (Failed, Incompatible)):
             e = Failed(repr(e))
         status = e
-    yield from finish(agent, task, status or "done")
+    yield from finish(online, task, status or "done")
 
 
-def finish(agent, task, status):
+def finish(online, task, status):
     """A job: makes the task's status durable and tells it; status: or the Failed or Incompatible
     with which it ended."""
     if not isinstance(status, str):
         failed = isinstance(status, Failed)
         write = log.error if failed else log.warn
-        write("policies", "task %s %s: %s", task[_ID], task[_SYMBOL], status)
+        write("policies", "task %s %s: %s", task["id"], task["symbol"], status)
         reason = status
         status = "failed" if failed else "incompatible"
         from flyve.jobs import failures
 
-        failures.note(agent, task, status, reason)
+        failures.note(online, task, status, reason)
         failures = None
         memory.drop("failures")
     else:
-        _forget(agent, [task[_ID]])
-    task[_STATUS] = status
+        _forget(online, [task["id"]])
+    task["status"] = status
     try:
         tasks.put(task)
     except OSError as e:
         # Better told and done again after a restart than not told at all.
-        log.error("policies", "task %s is not durable: free some flash (%s)", task[_ID], e)
+        log.error("policies", "task %s is not durable: free some flash (%s)", task["id"], e)
     if status == "trial":
-        agent.restarting = True
+        online.agent.restart("update", True)
     else:
-        yield from tell(agent, task[_ID], status, True)
+        yield from tell(online, task["id"], status, True)
 
 
-def _forget(agent, gone):
+def _forget(online, gone):
     """Why these tasks have failed is of no interest any more."""
     if paths.size("/failures.json") > 0:
         from flyve.jobs import failures
 
-        failures.forget(agent, gone)
+        failures.forget(online.rec, gone)
         failures = None
         memory.drop("failures")
 
 
-def _apply(agent, task, value, message):
+def _apply(online, task, value, message):
     """A job: puts a policy into force; returns the task's status if that is not "done", or a
     plan."""
-    symbol = task[_SYMBOL]
+    symbol = task["symbol"]
     handler = registry.policies.get(symbol)
     others = ["periodicgeolocation", "disablewifi", "disablebluetooth"]
     if not handler and not _many(symbol) and symbol not in others:
         raise Incompatible("not for this kind of device")
     if not _many(symbol):
-        by_fleet = task[_ORIGIN] == "fleet"
+        by_fleet = task["origin"] == "fleet"
         rival = "agent" if by_fleet else "fleet"
-        other = tasks.task(_SYMBOL, symbol, _STATUS, "done", _ORIGIN, rival)
+        other = tasks.find(symbol=symbol, status="done", origin=rival)
         if other and by_fleet:
             return _BEATEN
         if other:
-            yield from finish(agent, other, _BEATEN)
-    return (yield from (handler[0] if handler else _built_in)(agent, value, message, task))
+            yield from finish(online, other, _BEATEN)
+    apply = handler[0] if handler else _built_in
+    return (yield from apply(online.agent, value, message, task))
 
 
 def _revert(agent, task):
     """Takes back what the task has set."""
-    symbol = task[_SYMBOL]
+    symbol = task["symbol"]
     handler = registry.policies.get(symbol)
-    if task[_STATUS] == "done":
+    if task["status"] == "done":
         if handler:
             try:
                 if handler[1]:
-                    handler[1](agent, task[_VALUE])
+                    handler[1](agent, task["value"])
             except MemoryError:
                 raise
             except (Exception, SystemExit) as e:  # again, it would raise again
-                log.error("policies", "task %s %s: not reverted: %r", task[_ID], symbol, e)
+                log.error("policies", "task %s %s: not reverted: %r", task["id"], symbol, e)
         elif symbol == "periodicgeolocation":
             agent.rec.save(locate=None)
 
 
-def remove(agent, task):
+def remove(online, task):
     """A job: forgets a task and reverts its setting; the backend has no status for that."""
     if task is None:
         return
-    symbol = task[_SYMBOL]
-    gone = [task[_ID]]
+    gone = [task["id"]]
     for other in tasks.tasks():
-        if other[_SYMBOL] == symbol and other[_STATUS] == _BEATEN:
-            gone.append(other[_ID])
-    _revert(agent, task)
-    _forget(agent, gone)
+        if other["symbol"] == task["symbol"] and other["status"] == _BEATEN:
+            gone.append(other["id"])
+    _revert(online.agent, task)
+    _forget(online, gone)
     tasks.rewrite(gone)
     for one in gone:
-        agent.known.drop(one)
+        online.inbox.known.drop(one)
     log.info("policies", "task %s removed", gone[0])
     if len(gone) > 1:
-        agent.link.refresh()  # now the fleet's counts
+        online.link.refresh()  # now the fleet's counts
     yield
 
 
-def forget_fleet(agent):
+def forget_fleet(online):
     """A job: drops all tasks of the fleet that the agent has left."""
     place = 0
     count = 0
     while place is not None:
         found, place = tasks.some(place)
         for task in found:
-            if task[_ORIGIN] == "fleet":
-                _revert(agent, task)
-                _forget(agent, task[:1])
+            if task["origin"] == "fleet":
+                _revert(online.agent, task)
+                _forget(online, [task["id"]])
                 count += 1
-                log.info("policies", "task %s removed", task[_ID])
+                log.info("policies", "task %s removed", task["id"])
         yield
     if count:
         tasks.rewrite([], None, "fleet")
     # What was dealt with of the old one's may come again with another life in it.
-    agent.known.renew(tasks.known(agent.known))
+    known = online.inbox.known
+    known.renew(tasks.known(known))
 
 
-def settle(agent):
-    """A job: tells how an update of the agent or of the firmware has ended."""
+def settle(online):
+    """A job: tells how an update of the agent or of the firmware has ended; note "settled": that
+    is done."""
     from flyve.jobs import update
 
     update.confirm()
     ended = update.status()
-    if ended not in ["confirmed", "failed"]:
-        return
-    log.info("policies", "update %s", ended)
-    while True:
-        task = tasks.task(_STATUS, "trial")
-        if task is None:
-            break
-        yield from finish(agent, task, "done" if ended == "confirmed" else Failed(_FELL))
-    update.forget()
+    if ended in ["confirmed", "failed"]:
+        log.info("policies", "update %s", ended)
+        while True:
+            task = tasks.find(status="trial")
+            if task is None:
+                break
+            yield from finish(online, task, "done" if ended == "confirmed" else Failed(_FELL))
+        update.forget()
+    online.notes["settled"] = True
 
 
-def app_failed(agent, name, why):
-    """A job: the task that installed this application failed after all."""
-    task = tasks.task(_SYMBOL, "deployapp", _VALUE, name, _STATUS, "done")
+def app_failed(online):
+    """A job: the task that installed the first of the failed applications failed after all."""
+    name, why = online.failed[0]
+    task = tasks.find(symbol="deployapp", value=name, status="done")
     if task:
-        yield from finish(agent, task, Failed("stopped: " + why))
+        yield from finish(online, task, Failed("stopped: " + why))
+    online.failed.pop(0)
 
 
 def _built_in(agent, value, message, task):
     """A job, as registry.policies has them. What needs a download is only planned: (item, place,
     version), place being a path, or with a version the name of an application."""
-    symbol = task[_SYMBOL]
+    symbol = task["symbol"]
     text = str(value)
     yield
     if symbol.endswith("file"):

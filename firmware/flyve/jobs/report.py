@@ -17,49 +17,49 @@ _CRITERION = const(
 )
 
 
-def send(agent, report):
-    """A job: tells what agent.tell() has put into agent.reports, and takes it out there: "online",
-    "pong", "inventory", "geolocation" and the answer as over MQTT, or "task", id and status.
-    Raises NetError and RestError."""
+def send(online):
+    """A job: tells the first of what Online.tell() has put into `reports`, and takes it out there:
+    "online", "pong", "inventory", "geolocation" and the answer as over MQTT, or "task", id and
+    status. Raises NetError."""
+    report = online.reports[0]
     kind, *facts = report
-    api = rest.resume(agent)
+    api = rest.resume(online)
     yield
-    agent_id = agent.rec.get("agent_id")
+    agent_id = online.rec.get("agent_id")
     item = "PluginFlyvemdmAgent/" + agent_id
     try:
         if kind == "task":
-            number = _row(api, agent, facts[0])
+            number = _row(api, online, facts[0])
             if number is not None:
                 _tell(api, "PUT", "PluginFlyvemdmTaskstatus/%s" % number, {"status": facts[1]})
         elif kind == "geolocation":
-            position = {"_agents_id": agent_id, "computers_id": agent.rec.get("computer")}
+            position = {"_agents_id": agent_id, "computers_id": online.rec.get("computer")}
             for key, value in facts[0].items():  # datetime, gps, latitude, longitude
                 position[key if key[0] == "l" else "_" + key] = value
             _tell(api, "POST", "PluginFlyvemdmGeolocation", position)
         elif kind == "inventory":
             from flyve.jobs import inventory
 
-            body = inventory.Body(agent.settings, agent, b'{"input":{"_inventory":"')
+            body = inventory.Body(online.settings, online, b'{"input":{"_inventory":"')
             api.request("PUT", item, data=body)
         else:
             _tell(api, "PUT", item, {"is_online": 1} if kind == "online" else {"_pong": "!"})
     except rest.RestError as e:
         if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise
-        agent.report("report", e)  # the backend does not want it: trying again is no use
-    if report in agent.reports:
-        agent.reports.remove(report)
+        online.agent.report("report", e)  # the backend does not want it: trying again is no use
+    if report in online.reports:
+        online.reports.remove(report)
 
 
-def row(agent, task_id):
+def row(online, task_id):
     """The number of the row that holds the task's status at the backend; None when the backend
-    says that it has no such task for this agent. Raises NetError and RestError while that cannot
-    be known."""
-    return _row(rest.resume(agent), agent, task_id)
+    says that it has no such task for this agent. Raises NetError while that cannot be known."""
+    return _row(rest.resume(online), online, task_id)
 
 
-def _row(api, agent, task_id):
-    query = _CRITERION % (0, 5, 0, 0, agent.rec.get("agent_id"))
+def _row(api, online, task_id):
+    query = _CRITERION % (0, 5, 0, 0, online.rec.get("agent_id"))
     query += _CRITERION % (1, 6, 1, 1, task_id) + "forcedisplay=2"
     paths = ("totalcount", "data.0.2")
     found = api.pick("GET", "search/PluginFlyvemdmTaskstatus", paths, query)
@@ -73,13 +73,13 @@ def _tell(api, method, item, values):
     api.request(method, item, data=json.dumps({"input": values}))
 
 
-def user(agent):
+def user(online):
     """A job: brings the user's data in GLPI up to date with agent.user, a dict with some of
-    FIELDS. "Not permitted" is an answer. Raises NetError and RestError when it is worth a
+    FIELDS; note "user": it was. "Not permitted" is an answer. Raises NetError when it is worth a
     retry."""
-    wanted = agent.user
-    user_id = agent.rec.get("user_id")
-    sums = agent.rec.get("user", {}).copy()  # of what was sent
+    wanted = online.agent.user
+    user_id = online.rec.get("user_id")
+    sums = online.rec.get("user", {}).copy()  # of what was sent
     changed = {}
     for name in FIELDS:
         if name in wanted:
@@ -90,12 +90,11 @@ def user(agent):
     if changed and user_id:
         yield
         try:
-            _tell(rest.resume(agent), "PUT", "User/%s" % user_id, changed)
+            _tell(rest.resume(online), "PUT", "User/%s" % user_id, changed)
             log.info("user", "updated: %s", ", ".join(sorted(changed)))
         except rest.RestError as e:
             if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
                 raise
             log.warn("user", "not permitted: %s", e)
-        agent.rec.save(user=sums)
-    if agent.user is wanted:
-        agent.user = None
+        online.rec.save(user=sums)
+    online.notes["user"] = wanted

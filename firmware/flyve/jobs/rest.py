@@ -11,10 +11,10 @@ from flyve.text import plain
 sys.modules["usocket"] = sys.modules["ussl"] = transport
 import urequests  # noqa: E402
 
-# Only request() and close() are called: the rest would take memory.
+# Only request() is called: the rest would take memory.
 for _name in ("head", "get", "post", "put", "patch", "delete"):
     delattr(urequests, _name)
-for _name in ("content", "text", "json"):
+for _name in ("close", "content", "text", "json"):
     delattr(urequests.Response, _name)
 
 _KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
@@ -28,19 +28,20 @@ _INTERIM = const(4)  # interim answers that are passed over
 _SHORT = const(2048)  # bytes of initSession's answer
 
 
-class RestError(Exception):
+class RestError(transport.NetError):
     """The server answered, but not as wished. status: HTTP status; code, message: GLPI's pair, or
     what it was if it was not GLPI's; after: milliseconds for which the server asks to wait; place:
     its Content-Range; endpoint: what was asked for."""
 
-    place = endpoint = ""
+    endpoint = ""
 
-    def __init__(self, status, code, message, after=0):
-        super().__init__("%s %s (HTTP %d)" % (code, message, status))
+    def __init__(self, status, code, message, after=0, place=""):
+        super().__init__("rest", "%s %s (HTTP %d)" % (code, message, status))
         self.status = status
         self.code = code
         self.message = message
         self.after = after
+        self.place = place
 
     def refused(self, *statuses):
         """True when GLPI itself refuses, not a server before it, and not because the session is
@@ -90,18 +91,28 @@ def _deleted(how):
     return over
 
 
-def _final_head(answer):
-    """Passes over interim answers: 100, 102 and 103 come before the one that counts."""
-    for _ in range(_INTERIM):
-        if not 100 <= answer.status_code < 200 or answer.status_code == 101:
-            return
-        answer.headers.clear()
-        answer.status_code = int(answer.raw.readline().split(None, 2)[1])
-        while True:
-            line = answer.raw.readline()
-            if not line or line == b"\r\n":
-                break
-            _header(line, answer.headers)
+class Answer:
+    """The one that counts after a request, of the library's Response: interim ones (100, 102 and
+    103) are passed over. raw: the socket, on which the body follows."""
+
+    def __init__(self, response):
+        self.status_code = response.status_code
+        self.headers = response.headers
+        self.raw = response.raw
+        for _ in range(_INTERIM):
+            if not 100 <= self.status_code < 200 or self.status_code == 101:
+                return
+            self.headers.clear()
+            self.status_code = int(self.raw.readline().split(None, 2)[1])
+            while True:
+                line = self.raw.readline()
+                if not line or line == b"\r\n":
+                    break
+                _header(line, self.headers)
+
+    def close(self):
+        """Closes the socket; may be repeated."""
+        self.raw.close()
 
 
 def _error(answer, judge="judge"):
@@ -115,9 +126,8 @@ def _error(answer, judge="judge"):
         verdict = None
         memory.drop("verdict", "headers")
     if found:
-        e = RestError(answer.status_code, found[0], found[1], found[3])
-        e.place = answer.headers.get("content-range", "")
-        return e
+        place = answer.headers.get("content-range", "")
+        return RestError(answer.status_code, found[0], found[1], found[3], place)
 
 
 def _unreadable(answer, what=None):
@@ -159,24 +169,22 @@ def _session(answer):
 
 def is_gone(e):
     """True when the error says that the agent or its account was deleted."""
-    code = getattr(e, "code", None)
-    return code in ("ERROR_ITEM_NOT_FOUND", "ERROR_GLPI_LOGIN_USER_TOKEN") and e.refused(401, 404)
+    known = "ERROR_ITEM_NOT_FOUND", "ERROR_GLPI_LOGIN_USER_TOKEN"
+    return e.code in known and e.refused(401, 404)
 
 
 class Rest:
     """A client of one backend. url: its base without a trailing slash; settings: token_in
     "header" keeps tokens out of the query string, where servers log them. With the agent's own
-    API token, a session is opened when one is needed, and again when it has expired. owner: whose
-    attribute `session` the open session is, by default the client's own; `cookies`: what the
-    servers want to see again in it, for a balancer may go by them."""
+    API token, a session is opened when one is needed, and again when it has expired. session: a
+    dict that outlives the client, empty while none is open, of its `token` and `cookies`: what
+    the servers want to see again in it, for a balancer may go by them."""
 
-    session = None
-
-    def __init__(self, url, settings, token=None, owner=None):
+    def __init__(self, url, settings, token=None, session=None):
         self.url = url
         self._query = settings["token_in"] == "both"
         self._app_token = settings["app_token"]
-        self._owner = owner or self
+        self._session = {} if session is None else session
         self._token = token
         place = url.split("/", 3)[2]
         self._host, _, port = place.partition(":")
@@ -193,18 +201,19 @@ class Rest:
             sent.update(headers)
         if self._app_token:
             sent["App-Token"] = self._app_token
-        session = self._owner.session
+        session = self._session.get("token")
         if session:
             sent["Session-Token"] = session
             if self._query:
                 query += ("&" if query else "") + "session_token=" + session
-        cookies = getattr(self._owner, "cookies", None)
+        cookies = self._session.get("cookies")
         if cookies:
             sent["Cookie"] = b"; ".join([n + b"=" + cookies[n] for n in cookies])
         url = "%s/%s%s%s" % (self.url, endpoint, "?" if query else "", query)
         try:
-            answer = urequests.request(method, url, data=data, headers=sent, parse_headers=_header)
-            _final_head(answer)
+            answer = Answer(
+                urequests.request(method, url, data=data, headers=sent, parse_headers=_header)
+            )
         except (ValueError, IndexError, TypeError, AttributeError):
             raise RestError(0, "NO_HTTP", "the server's answer is not HTTP") from None
         for cookie in answer.headers.pop("set-cookie", ()):
@@ -224,9 +233,7 @@ class Rest:
         name, _, value = pair.partition(b"=")
         name = name.strip()
         value = value.strip()
-        kept = getattr(self._owner, "cookies", None)
-        if kept is None:
-            kept = self._owner.cookies = {}
+        kept = self._session.setdefault("cookies", {})
         kept.pop(name, None)
         if not name or not value or _deleted(how):
             return
@@ -241,7 +248,7 @@ class Rest:
         the response, open: its `raw` is a socket that the caller reads, extends and closes. query:
         without "?". Raises NetError (no answer) and RestError (another status, or no HTTP)."""
         for attempt in range(2):
-            if self._token and not self._owner.session and endpoint != "initSession":
+            if self._token and "token" not in self._session and endpoint != "initSession":
                 self.open(self._token)
                 attempt = 1
             with transport.Exchange(self._host, ms) as x:
@@ -256,11 +263,11 @@ class Rest:
                             raise error
                     return answer
                 except RestError as e:
-                    if attempt or e.status != 401 or not self._owner.session or not self._token:
+                    if attempt or e.status != 401 or not self._token:
                         raise
-                    if e.code[:19] != "ERROR_SESSION_TOKEN":
+                    if "token" not in self._session or e.code[:19] != "ERROR_SESSION_TOKEN":
                         raise
-                    self._owner.session = None  # expired
+                    del self._session["token"]  # expired
 
     def pick(self, method, endpoint, paths, query="", headers=None, data=None, ms=30000, top=()):
         """request(), and the values at the paths of its JSON answer, as jsonpick.pick(); top: its
@@ -288,8 +295,7 @@ class Rest:
     def open(self, user_token):
         """Opens a session (GLPI: initSession) with a user's or the agent's own API token."""
         log.secret("api", user_token)
-        self._owner.session = None
-        self._owner.cookies = None
+        self._session.clear()
         token = {"Authorization": "user_token " + user_token}
         query = "user_token=" + user_token if self._query else ""
         answer = self.request("GET", "initSession", query, token, keep=True)
@@ -298,29 +304,28 @@ class Rest:
             session = _session(answer)
         finally:
             answer.close()
-        self._owner.session = session
+        self._session["token"] = session
         log.secret("session", session)
 
     def close(self):
         """Ends the session (GLPI: killSession); a failure is logged and never raised."""
-        if self._owner.session is None:
+        if "token" not in self._session:
             return
         self._token = None  # an expired one needs no renewal
         try:
             self.request("GET", "killSession", ms=10000)
-        except (transport.NetError, RestError) as e:
+        except transport.NetError as e:
             log.debug("rest", "killSession: %s", e)
-        self._owner.session = None
-        self._owner.cookies = None
+        self._session.clear()
 
 
-def end(agent):
+def end(online):
     """A job: ends the agent's own session, which has been idle."""
     yield
-    resume(agent).close()
+    resume(online).close()
 
 
-def resume(agent):
+def resume(online):
     """A client with the agent's own session, which ends when it has been idle for a while."""
-    rec = agent.rec
-    return Rest(rec.get("url"), agent.settings, rec.get("api_token"), agent)
+    rec = online.rec
+    return Rest(rec.get("url"), online.settings, rec.get("api_token"), online.session)

@@ -4,47 +4,50 @@ from micropython import const
 
 from flyve import inbox, log, memory
 from flyve.jobs import tasks
+from flyve.transport import NetError
 
-_ID = const(0)  # in a task, see tasks.py
-_STATUS = const(4)
-
+_FEW = const(16)  # messages in the outbox, and reports, for more to be told
 _ROOM = const(24)  # messages in the outbox: the others are for what is new
-_REPORTS = const(16)
 _WAIT_MS = const(20)
 _WAITS = const(250)  # of these, for a slow broker, until others get their turn
 
 
-def _each(state, wanted):
+def room(online):
+    """True when there is room for answers."""
+    reports = online.reports
+    return len(online.link.outbox) < _FEW and not (reports and len(reports) >= _FEW)
+
+
+def _each(known, wanted):
     """Yields the tasks in the file whose message is in the wanted state, and their places; None
     after some, for the work of others."""
-    known = state.inbox.known
     place = 0
     while place is not None:
         found, place = tasks.some(place)
         for task in found:
-            number = inbox.key(task[2] == "fleet", task[1], task[0], task[3])
+            number = tasks.number(task)
             at = known.find(number)
             if at >= 0 and known.states[at] == wanted:
                 yield task, number
         yield None
 
 
-def answer(agent, state):
+def answer(online):
     """A job: tells the statuses of the tasks whose messages the broker has brought again. They
     are not durable, for the next connection asks for them again."""
-    known = state.inbox.known
+    known = online.inbox.known
     waits = told = 0
-    since = state.inbox.heard
-    for found in _each(state, inbox.HEARD):
+    since = online.inbox.heard
+    for found in _each(known, inbox.HEARD):
         if found is None:
             yield
             continue
-        while len(agent.link.outbox) >= _ROOM:
+        while len(online.link.outbox) >= _ROOM:
             waits += 1
-            if waits > _WAITS or not agent.link.up:
+            if waits > _WAITS or not online.link.up:
                 return
             yield _WAIT_MS
-        if agent.reports and len(agent.reports) >= _REPORTS:
+        if online.reports and len(online.reports) >= _FEW:
             return
         task, number = found
         at = known.find(number)
@@ -53,29 +56,29 @@ def answer(agent, state):
             told += 1
             from flyve.jobs import policies
 
-            yield from policies.tell(agent, task[_ID], task[_STATUS])
-    if not told and since == state.inbox.heard:
+            yield from policies.tell(online, task["id"], task["status"])
+    if not told and since == online.inbox.heard:
         known.all(inbox.HEARD, inbox.DEALT)  # the file does not have them any more
 
 
-def missing(agent, state):
+def missing(online):
     """A job: a policy may have been taken back while we were away: its message is gone. But a
-    message that did not come is no proof, so the backend is asked. Raises NetError and RestError
-    while that cannot be known."""
-    known = state.inbox.known
-    for found in _each(state, inbox.SILENT):
+    message that did not come is no proof, so the backend is asked. Raises NetError while that
+    cannot be known."""
+    known = online.inbox.known
+    for found in _each(known, inbox.SILENT):
         yield
         if found is None:
             continue
-        if state.busy():
+        if online.busy():
             return
         task, number = found
         try:
             from flyve.jobs import report
 
-            row = report.row(agent, task[_ID])
-        except Exception as e:
-            if not hasattr(e, "refused") or not e.refused():
+            row = report.row(online, task["id"])
+        except NetError as e:
+            if not e.refused():
                 raise
             log.debug("policies", "what was taken back cannot be asked: %s", e)
             known.all(inbox.SILENT, inbox.DEALT)
@@ -86,7 +89,7 @@ def missing(agent, state):
         if row is None:
             from flyve.jobs import policies
 
-            yield from policies.remove(agent, task)
+            yield from policies.remove(online, task)
             return  # the file has changed
         at = known.find(number)
         if at >= 0:

@@ -17,6 +17,11 @@ _FILES = ("config.json", "deeplink", "ca.der", "ca.pem", "tasks.json", "tasks.ne
           "keep.json")  # fmt: skip
 _FOLDERS = ("apps",)
 _SLOTS = ("flyve.a", "flyve.b")
+_LEFT = "/deploy.part"  # may hold a deeplink
+_LIBRARIES = ("urequests", "umqtt")
+# MicroPython looks for these on the flash first. In /lib they may be extensions by intent.
+_BUILT_IN = ("binascii", "collections", "errno", "hashlib", "json", "machine", "os", "random",
+             "select", "socket", "struct", "time")  # fmt: skip
 _ENOUGH = ("topic", "agent_id", "url", "api_token", "mqttpasswd")  # texts of an enrollment
 
 
@@ -35,7 +40,7 @@ def _attempt(what, step, *args):
         log.error("agent", "starting without %s: %r", what, e)
 
 
-def _tidy(leaving):
+def _tidy(erasing):
     """Removes folders in the place of files, and the other way round: who reads or writes there
     could do neither; and slots of agents that nothing leads to any more."""
     slots = None
@@ -48,10 +53,10 @@ def _tidy(leaving):
                 slots = update.slots()
             if name not in slots:
                 log.info("agent", "/%s is out of use: removed", name)
-                leaving.delete("/" + name)
+                erasing.delete("/" + name)
         elif name in (_FILES if folder else _FOLDERS):
             log.warn("agent", "/%s is a %s: removed", name, "folder" if folder else "file")
-            leaving.delete("/" + name)
+            erasing.delete("/" + name)
 
 
 def _record():
@@ -65,16 +70,16 @@ def _record():
         for name in _ENOUGH:
             if not isinstance(rec.get(name), str):
                 log.error("record", "no %s in it: run `flyve reset` and enroll again", name)
-                rec.values = {}
+                rec.values.clear()
                 break
     if not isinstance(rec.get("time", 0), int):
         del rec.values["time"]
     return rec
 
 
-def _look(rec, invitation, leaving, settings):
+def _look(rec, invitation, erasing, settings):
     if rec.get("renewed") and rec.get("state") == "enrolled":
-        leaving.enrollment(rec, settings)  # a cut came after the new one was created
+        erasing.enrollment(rec, settings)  # a cut came after the new one was created
     invitation.settle(rec)
     if rec.get("state") == "enrolled" and invitation.waiting():
         log.info("agent", "another deeplink: its backend is asked first")
@@ -86,40 +91,38 @@ def prepare():
     from flyve.jobs import config
 
     settings, problems = config.load()
-    log.level = ("debug", "info", "warn", "error").index(settings["log_level"])
+    log.set_level(settings["log_level"])
     log.info("agent", "flyve %s starts after %s", VERSION, board_facts.reset_cause())
     for problem in problems:
         log.warn("config", "%s", problem)
-    from flyve.jobs import strays
+    strays()
+    from flyve.jobs import erasing
 
-    strays.look()
-    from flyve.jobs import leaving
-
-    if leaving.wiping():
-        leaving.wipe(settings)
-    if _attempt("what a wipe has kept", leaving.settle):
+    if erasing.wiping():
+        erasing.wipe(settings)
+    if _attempt("what a wipe has kept", erasing.settle):
         board.reset(True)  # the agent that runs is not the one in use
-    _attempt("tidying up", _tidy, leaving)
+    _attempt("tidying up", _tidy, erasing)
     try:
         rec = _record()
     except RecordError as e:
         log.error("record", "%s", e)
         return None
     if rec.get("state") == "erasing":
-        _attempt("erasing the enrollment", leaving.enrollment, rec, settings, rec.get("next"))
-    transport.ca = settings["ca"]
+        _attempt("erasing the enrollment", erasing.enrollment, rec, settings, rec.get("next"))
+    ca = settings["ca"]
     for path in ("/ca.der", "/ca.pem"):
-        if not transport.ca and _exists(path):
-            transport.ca = path
-    transport.verify = settings["tls_verify"]
-    transport.floor = max(BUILD, rec.get("time", 0))
+        if not ca and _exists(path):
+            ca = path
+    transport.configure(ca, settings["tls_verify"])
+    transport.date(False, max(BUILD, rec.get("time", 0)))
     if settings["led"] is not None:
         board_facts.led(settings["led"], bool(rec.get("lock")))
     log.secret("app", settings["app_token"])
     log.secret("api", rec.get("api_token"))
     from flyve.jobs import invitation
 
-    _attempt("a look at the deeplink", _look, rec, invitation, leaving, settings)
+    _attempt("a look at the deeplink", _look, rec, invitation, erasing, settings)
     from flyve.jobs import update
 
     crashes = update.crashes()
@@ -127,3 +130,58 @@ def prepare():
         log.error("agent", "safe mode after %d crashes: no applications", crashes)
     trial = _attempt("a look at the update", update.on_trial)
     return settings, rec, trial, crashes, board_facts.button(settings["button"])
+
+
+def strays():
+    """Removes what a cut deployment has left, and names what hides a module: what an import would
+    find before one of the agent's. Raises nothing."""
+    try:
+        os.remove(_LEFT)
+        log.warn("agent", "%s of a cut deployment: removed", _LEFT)
+    except OSError:
+        pass
+    try:
+        for path in _hiding():
+            log.error("agent", "%s hides a module that the agent uses: remove it", path)
+    except Exception as e:
+        log.warn("agent", "the flash cannot be searched: %r", e)
+
+
+def _entries(folder):
+    """What a folder of the path has, the names of folders with a slash."""
+    try:
+        return [e[0] + "/" if e[1] & 0x4000 else e[0] for e in os.ilistdir(folder or "/")]
+    except OSError:
+        return []
+
+
+def _forms(folder, entries, stem):
+    """The paths by which that folder has the module, the one first that an import takes."""
+    return [folder + "/" + n for n in (stem + "/", stem + ".py", stem + ".mpy") if n in entries]
+
+
+def _hiding():
+    home = own = None
+    for folder in sys.path:
+        if "flyve/" in _entries(folder):
+            home = folder
+            own = home + "/lib" if "umqtt/" in _entries(home + "/lib") else home
+            break
+    for folder in sys.path:
+        if folder[:1] == ".":
+            continue
+        entries = _entries(folder)
+        for stem in _LIBRARIES:
+            found = _forms(folder, entries, stem)
+            yield from found[:-1] if folder == own else found
+        if not folder:
+            for stem in _BUILT_IN:
+                yield from _forms(folder, entries, stem)
+        if folder == own:
+            break
+    if home is not None:
+        for folder in (home + "/flyve", home + "/flyve/jobs", own + "/umqtt"):
+            entries = _entries(folder)
+            for name in entries:
+                if name[-4:] == ".mpy":
+                    yield from _forms(folder, entries, name[:-4])[:-1]

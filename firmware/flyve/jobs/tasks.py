@@ -1,9 +1,9 @@
 """The tasks that were dealt with, in a file on the flash.
 
-A line a task, so that memory does not grow. The first line names the enrollment that they belong
-to; agents before 2026-12 wrote none. A task is [id, symbol, origin, digest, status, value]: origin
-"agent" or "fleet", digest the CRC32 of its message, status its last one ("trial" for an installed
-update: the backend still has "waiting"), value what the policy set.
+A line a task, so that memory does not grow: the values of _FIELDS. The first line names the
+enrollment that they belong to; agents before 2026-12 wrote none. origin is "agent" or "fleet",
+digest the CRC32 of the message, status the last one ("trial" for an installed update: the backend
+still has "waiting"), value what the policy set.
 """
 
 import json
@@ -16,6 +16,7 @@ from flyve.jobs import paths
 from flyve.text import loads
 
 PATH = const("/tasks.json")
+_FIELDS = const(("id", "symbol", "origin", "digest", "status", "value"))
 _NEW = const("/tasks.new")
 _LONGEST = const(2048)  # bytes of a line
 _SPARED = const(8192)  # bytes of flash: blocks of littlefs, and what others write meanwhile
@@ -64,10 +65,20 @@ def tasks():
 
 def _task(line):
     try:
-        task = loads(line)
+        values = loads(line)
     except ValueError:
         return None
-    return task if isinstance(task, list) and len(task) == 6 else None
+    if isinstance(values, list) and len(values) == len(_FIELDS):
+        return dict(zip(_FIELDS, values))
+
+
+def _line(task):
+    return json.dumps([task[name] for name in _FIELDS]) + "\n"
+
+
+def make(*values):
+    """A task, with the values of its fields in their order."""
+    return dict(zip(_FIELDS, values))
 
 
 def some(place, count=8):
@@ -97,27 +108,30 @@ def known(old):
     return made
 
 
+def number(task):
+    """The inbox's key of the message that the task came with."""
+    by_fleet = task["origin"] == "fleet"
+    return inbox.key(by_fleet, task["symbol"], task["id"], task["digest"])
+
+
 def _add(made, task, old):
-    number = inbox.key(task[2] == "fleet", task[1], task[0], task[3])
+    key = number(task)
     state = inbox.SILENT
-    if task[4] == "trial":
-        number, state = 0, inbox.DEALT  # how that ends is told when it is known
+    if task["status"] == "trial":
+        key, state = 0, inbox.DEALT  # how that ends is told when it is known
     elif old:
-        at = old.find(number)
+        at = old.find(key)
         if at >= 0:
             state = old.states[at]
-    made.put(task[0], number, state)
+    made.put(task["id"], key, state)
 
 
-def task(*wanted):
-    """The oldest task that has the wanted values (an index, its value, and so on), or None."""
+def find(**wanted):
+    """The oldest task whose fields have the wanted values, or None."""
     found = None
-    for one in tasks():  # to the end: a file left open is closed by a collection, at a bad time
-        fits = found is None
-        for i in range(0, len(wanted), 2):
-            fits = fits and one[wanted[i]] == wanted[i + 1]
-        if fits:
-            found = one
+    for task in tasks():  # to the end: a file left open is closed by a collection, at a bad time
+        if found is None and not [name for name in wanted if task[name] != wanted[name]]:
+            found = task
     return found
 
 
@@ -135,11 +149,11 @@ def rewrite(gone, new=None, origin=None):
         with open(_NEW, "w") as f:
             empty = True
             for task in _and(tasks(), new):
-                if task is new or task[0] not in gone and task[2] != origin:
+                if task is new or task["id"] not in gone and task["origin"] != origin:
                     if empty and registry.owner is not None:
                         f.write(json.dumps({"owner": registry.owner}) + "\n")
                     empty = False
-                    f.write(json.dumps(task) + "\n")
+                    f.write(_line(task))
         os.rename(_NEW, PATH)
     except OSError:
         try:
@@ -158,18 +172,18 @@ def _and(some, last):
 def put(task):
     """Makes the task durable, in place of one with the same id. Raises OSError when there is no
     room."""
-    text = (json.dumps(task) + "\n").encode()
+    text = _line(task).encode()
     if len(text) > _LONGEST or not _task(text):
         return  # nobody could read it again
     line = b""
     fits = paths.size(PATH) > 0
     for line, _ in _lines():
         one = _task(line)
-        if one and one[0] == task[0]:
+        if one and one["id"] == task["id"]:
             fits = False
     if fits and line[-1:] == b"\n":
         # littlefs shows what was appended when the file is closed, all of it or nothing.
         with open(PATH, "ab") as f:
             f.write(text)
     else:
-        rewrite(task[:1], task)
+        rewrite([task["id"]], task)

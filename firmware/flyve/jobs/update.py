@@ -1,10 +1,15 @@
 """Updates of the agent and of the firmware: on trial until the agent has been online for a while.
 
-All state is the integer "update" in NVS, so that each step is one commit. Its bits: 0-1 the slot
-in use (0 /flyve, 1 /flyve.a, 2 /flyve.b), 2-3 the slot on trial, 4-5 how often that was started,
-6-7 how the last trial ended, 8-15 the subtype of the partition on trial, 16-17 one more than the
-slot to fall back to, when the one in use goes on crashing (0: none), 18 the other partition is to
-be fallen back to, 19 that has happened. boot.py changes it, too.
+All state is the integer "update" in NVS, so that each step is one commit; boot.py, which may be
+older than the agent, reads and changes it, too. Its fields, from the lowest bits on:
+slot: the one in use (0 /flyve, 1 /flyve.a, 2 /flyve.b)
+trial: the slot on trial, or 0
+tries: how often that was started
+ended: how the last trial ended (0: there was none, or it has been told)
+partition: the subtype of the OTA partition on trial, or 0
+previous: one more than the slot to fall back to when the one in use goes on crashing (0: none)
+other: 1 when the other OTA partition is to be fallen back to
+fallen: 1 when that has happened
 """
 
 import os
@@ -16,12 +21,14 @@ from flyve import board
 from flyve.jobs import board_facts
 from flyve.registry import Failed, Incompatible
 
+# Name and bits; boot.py has them, too.
+_FIELDS = const((
+    ("slot", 2), ("trial", 2), ("tries", 2), ("ended", 2), ("partition", 8), ("previous", 2),
+    ("other", 1), ("fallen", 1),
+))  # fmt: skip
+_CONFIRMED = const(1)  # of ended
+_FAILED = const(2)
 _SAFE = const(5)  # crashes in a row, after which applications are not started
-_CONFIRMED = const(64)
-_FAILED = const(128)
-_KEPT = const(0x70003)  # the slot in use, and where to fall back to
-_OTHER = const(1 << 18)
-_FALLEN = const(1 << 19)
 _BLOCK = const(4096)
 # Of esp_app_desc_t, which a boot loader and so the image of a whole flash have not.
 _DESCRIPTION = const(0xABCD5432)
@@ -29,20 +36,43 @@ _PIECE = const(512)
 
 
 def _get():
-    return board.nvs_get_int("update") or 0
+    """The fields, a dict."""
+    bits = board.nvs_get_int("update") or 0
+    state = {}
+    for name, size in _FIELDS:
+        state[name] = bits & (1 << size) - 1
+        bits >>= size
+    return state
+
+
+def _put(state, **changes):
+    """Makes the state with these changes durable."""
+    state.update(changes)
+    bits = at = 0
+    for name, size in _FIELDS:
+        bits |= state[name] << at
+        at += size
+    board.nvs_set_int("update", bits)
+
+
+def _settled(state, **changes):
+    """A copy of the state without the last trial: the slot in use, and where to fall back to."""
+    kept = dict(state, trial=0, tries=0, ended=0, partition=0, fallen=0)
+    kept.update(changes)
+    return kept
 
 
 def status():
     """How the newest update stands: "trial" while it runs unconfirmed, "confirmed" or "failed"
     from its end until forget(), else None."""
-    bits = _get()
-    if bits & _CONFIRMED:
+    state = _get()
+    if state["ended"] & _CONFIRMED:
         return "confirmed"
     # The boot loader has rolled back, or never got to know of the image.
-    image = bits >> 8 & 255
-    if bits & _FAILED or (image and board_facts.running().info()[1] != image):
+    image = state["partition"]
+    if state["ended"] or image and board_facts.running().info()[1] != image:
         return "failed"
-    return "trial" if bits & 48 or image else None
+    return "trial" if state["tries"] or image else None
 
 
 def on_trial():
@@ -52,30 +82,40 @@ def on_trial():
 
 def confirm():
     """Keeps what runs, if it is on trial; what ran before is what to fall back to."""
-    if on_trial():
-        bits = _get()
-        kept = bits & _KEPT
-        if bits >> 2 & 3:
-            kept = bits & _OTHER | (bits & 3) + 1 << 16 | bits >> 2 & 3
-        elif bits >> 8 & 255:
-            board_facts.running().mark_app_valid_cancel_rollback()
-            if not bits & _FALLEN:
-                kept |= _OTHER
-        board.nvs_set_int("update", kept | _CONFIRMED)
+    if not on_trial():
+        return
+    state = _get()
+    kept = _settled(state, ended=_CONFIRMED)
+    if state["trial"]:
+        kept.update(slot=state["trial"], previous=state["slot"] + 1)
+    elif state["partition"]:
+        board_facts.running().mark_app_valid_cancel_rollback()
+        if not state["fallen"]:
+            kept["other"] = 1
+    _put(kept)
 
 
 def forget():
     """Forgets how the last trial ended, once it has been reported."""
-    bits = _get()
-    if bits != bits & _KEPT and not on_trial():
-        board.nvs_set_int("update", bits & _KEPT)
+    state = _get()
+    if state != _settled(state) and not on_trial():
+        _put(_settled(state))
+
+
+def _folder(number):
+    return "flyve." + "?ab?"[number]
+
+
+def in_slot():
+    """True when another agent than the one beside the slots is in use, or on trial."""
+    state = _get()
+    return state["slot"] > 0 or state["trial"] > 0
 
 
 def slots():
     """The folders of the slots that are in use, on trial, or what to fall back to."""
-    bits = _get()
-    numbers = bits & 3, bits >> 2 & 3, (bits >> 16 & 3) - 1
-    return ["flyve." + "?ab?"[number] for number in numbers]
+    state = _get()
+    return [_folder(state["slot"]), _folder(state["trial"]), _folder(state["previous"] - 1)]
 
 
 def spare():
@@ -83,17 +123,17 @@ def spare():
     raises Failed while an update is on trial."""
     if on_trial():
         raise Failed("an update is on trial")
-    bits = _get()
-    number = 2 if bits & 3 == 1 else 1
-    if bits >> 16 & 3 == number + 1:
+    state = _get()
+    number = 2 if state["slot"] == 1 else 1
+    if state["previous"] == number + 1:
         # The agent beside the slots is always there.
-        board.nvs_set_int("update", bits & ~(3 << 16) | (1 << 16 if bits & 3 else 0))
-    return number, "/flyve." + "?ab"[number]
+        _put(state, previous=1 if state["slot"] else 0)
+    return number, "/" + _folder(number)
 
 
 def try_slot(number):
     """Lets the next start be the first on trial of that slot."""
-    board.nvs_set_int("update", _get() & _KEPT | number << 2)
+    _put(_settled(_get(), trial=number))
 
 
 def install_image(path):
@@ -118,9 +158,9 @@ def install_image(path):
             raise Incompatible("image for another chip")
         if size > partition.info()[3]:
             raise Failed("image too big")
-        bits = _get() & _KEPT & ~_OTHER
-        if bits != _get():
-            board.nvs_set_int("update", bits)
+        kept = _settled(_get(), other=0)
+        if kept != _get():
+            _put(kept)
         f.seek(0)
         for block in range((size + _BLOCK - 1) // _BLOCK):
             n = f.readinto(buf)
@@ -132,11 +172,11 @@ def install_image(path):
                 if back != buf[at : at + _PIECE]:
                     raise Failed("flash error")
             yield
-    board.nvs_set_int("update", bits | partition.info()[1] << 8)
+    _put(kept, partition=partition.info()[1])
     try:
         partition.set_boot()
     except OSError:
-        board.nvs_set_int("update", bits)
+        _put(kept, partition=0)
         raise Failed("damaged image")
 
 

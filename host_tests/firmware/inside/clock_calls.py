@@ -19,7 +19,7 @@ class Agent:
         self.settings = {"ntp": servers}
         self.rec = Record()
         self.clock, self.invited = Retry(), Retry()
-        self.link = None
+        self.online = None
 
 
 agent = None
@@ -30,7 +30,7 @@ def sync(servers, floor=BUILD):
     global agent
     net.start()
     board_facts.set_clock(_START)
-    transport.floor = floor
+    transport.date(False, floor)
     agent = Agent(servers)
     agent.rec.clear()
     return again()

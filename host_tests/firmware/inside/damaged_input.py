@@ -183,17 +183,16 @@ class _Link:
         pass
 
 
-class _Agent:
-    """What policies.py and inbox.py know of the agent."""
+class _Online:
+    """What policies.py knows of an enrolled agent."""
 
     def __init__(self):
+        self.agent = self
         self.link = _Link()
         self.rec = Record()
         self.settings = config.load("/nothing.json")[0]
-        self.session = None
-        self.restarting = False
-        self.known = inbox.Known()
-        self.due = 1
+        self.inbox = inbox.Inbox()
+        self.notes = {"inventory": 1}
         self.by_mqtt = True
 
     def tell(self, *_):
@@ -209,22 +208,22 @@ _FINAL = (b"done", b"failed", b"incompatible", b"overriden", b"received", b"wait
 def messages(data):
     """data: pairs of a topic and a payload, as they come from the broker; all goes the way from
     the inbox to the status."""
-    agent = _Agent()
+    online = _Online()
     for key in ("rec.a", "rec.b"):
         board.nvs_erase(key)
-    agent.rec.save(generation="C", topic="76/agent/SN1", fleet="76/fleet/1")
+    online.rec.save(generation="C", topic="76/agent/SN1", fleet="76/fleet/1")
 
     def check(message):
         topic, payload = message
         box = inbox.Inbox()
-        agent.link.said.clear()
+        online.link.said.clear()
         try:
             topic = topic.decode()
         except UnicodeError:
             return None  # mqtt.py's business
         box.sort(_Link.topic, "76/fleet/1", topic, payload, True)
         for entry in box.policies:
-            job = policies.begin(agent, False, *entry[:4])
+            job = policies.begin(online, False, *entry[:4])
             planned = None
             while True:
                 try:
@@ -239,9 +238,9 @@ def messages(data):
                     return "outside the roots: " + place
                 if plan[2] is not None and "/" in place:
                     return "no name of an application: " + place
-                for _ in policies.finish(agent, task, "failed"):
+                for _ in policies.finish(online, task, "failed"):
                     pass
-            for _, text in agent.link.said:
+            for _, text in online.link.said:
                 if not any(status in text for status in _FINAL):
                     return "a strange status: " + repr(text)
         for task in tasks.tasks():

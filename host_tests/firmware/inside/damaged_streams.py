@@ -9,7 +9,7 @@ from uctypes import addressof
 
 from flyve import board, link, log, transport
 from flyve.inbox import Inbox
-from flyve.jobs import applying, rest
+from flyve.jobs import delivery, rest
 
 _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
 _AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token")
@@ -18,7 +18,7 @@ _pins = None
 _longest = 0
 log.sink = lambda line: None
 log.level = 0
-transport.verify = False
+transport.configure(None, False)
 
 
 class _Exchange(transport.Exchange):
@@ -74,7 +74,6 @@ def comb(hole):
 
 
 def _open(api):
-    api.session = None
     api.open("user-token-0123456789")
 
 
@@ -96,10 +95,10 @@ def _agent(api):
 
 
 def _file(api):
-    agent = _Agent()
-    agent.session = api.session
-    agent.rec["url"] = api.url
-    for _ in applying.Delivery(agent, "PluginFlyvemdmFile/1", "/files/").run():
+    online = _Online()
+    online.session = api._session
+    online.rec["url"] = api.url
+    for _ in delivery.Delivery(online, "PluginFlyvemdmFile/1", "/files/").run():
         pass
 
 
@@ -107,8 +106,8 @@ _WORK = (_open, _full, _profile, _create, _agent, _file)
 _REST = {"token_in": "both", "app_token": None, "chunk": 4096}
 
 
-class _Agent:
-    """What a delivery wants of the agent."""
+class _Online:
+    """What a delivery wants of an enrolled agent."""
 
     settings = _REST
     rec = {"api_token": None}
@@ -121,14 +120,13 @@ def http(port, begin, end, ms):
     """Does all kinds of work in turn; returns [index, name of the work, what it raised] for what
     may not happen, the longest time (ms) of one exchange, and of the time without a feed."""
     global _ms
-    _ms = applying.idle_ms = ms
+    _ms = delivery.idle_ms = ms
     dog = board._wdt = _Dog()
     wrong = []
     longest = 0
     for i in range(begin, end):
         url = f"http://127.0.0.1:{port}/apirest.php"
-        api = rest.Rest(url, _REST)
-        api.session = "session-0123456789"
+        api = rest.Rest(url, _REST, None, {"token": "session-0123456789"})
         work = _WORK[i % len(_WORK)]
         before = time.ticks_ms()
         try:
@@ -164,10 +162,9 @@ class _Handler:
         inbox = self.inbox
         if inbox.sort("76/agent/SN1", "76/fleet/1", topic, payload, retained) == "ping":
             connection.say("76/agent/SN1/Status/Ping", b"!")
-        while inbox.policies:
-            inbox.take(inbox.policies)
+        inbox.policies.clear()
         while inbox.commands:
-            inbox.take(inbox.commands)
+            inbox.take()
 
 
 connection = None

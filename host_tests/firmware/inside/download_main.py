@@ -8,7 +8,7 @@ import sys
 import time
 
 from flyve import log, transport
-from flyve.jobs import applying
+from flyve.jobs import delivery
 
 with open("/params.json") as f:
     params = json.load(f)
@@ -24,23 +24,23 @@ class Counted(transport.Socket):
         return n
 
 
-class Agent:
-    # What a delivery wants of the agent.
-    session = None
+class Online:
+    # What a delivery wants of an enrolled agent.
+    session = {}
     settings = {"token_in": "both", "app_token": None, "chunk": params.get("chunk")}
     rec = {"url": params["url"], "api_token": params["token"]}
 
 
 def attempt(endpoint):
     longest = 0
-    job = applying.Delivery(agent, endpoint, path)
+    job = delivery.Delivery(online, endpoint, path)
     last = time.ticks_ms()
     try:
         for _ in job.run():
             now = time.ticks_ms()
             longest = max(longest, time.ticks_diff(now, last))
             last = now
-            pieces.append(getattr(job, "have", 0)) if params.get("pieces") else None
+            pieces.append(job.part["have"]) if params.get("pieces") else None
         print("whole", longest)
         return True
     except Exception as e:
@@ -52,8 +52,8 @@ def attempt(endpoint):
 
 
 log.level = params.get("level", 1)
-applying.idle_ms = params.get("idle_ms", 5000)
-transport.ca = params.get("ca")
+delivery.idle_ms = params.get("idle_ms", 5000)
+transport.configure(params.get("ca"), True)
 if params.get("count"):
     transport.socket = Counted
 if "clock" in params:
@@ -62,7 +62,7 @@ if "clock" in params:
     board_facts.set_clock(params["clock"])
 pieces = []
 path = params["path"]
-agent = Agent()
+online = Online()
 for endpoint in params["endpoints"]:
     for _ in range(params.get("attempts", 1)):
         if attempt(endpoint):
@@ -86,5 +86,5 @@ for endpoint in params["endpoints"]:
     gc.collect()
 from flyve.jobs import rest  # noqa: E402
 
-rest.resume(agent).close()
+rest.resume(online).close()
 print("over")

@@ -92,7 +92,6 @@ def state():
         "reason": str(link.reason),
         "due": link.due(),
         "queued": len(link.outbox),
-        "dropped": link.outbox.dropped,
         "lines": [line.split(" ", 1)[1] for line in net.lines],
         "messages": list(messages),
     }

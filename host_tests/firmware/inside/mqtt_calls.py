@@ -42,11 +42,11 @@ def _report(work):
     begin = time.ticks_ms()
     try:
         result["value"] = work()
-    except transport.NetError as e:
-        result["kind"] = e.kind
-        result["text"] = str(e)
     except mqtt.LinkError as e:
         result["code"] = e.code
+        result["text"] = str(e)
+    except transport.NetError as e:
+        result["kind"] = e.kind
         result["text"] = str(e)
     result["ms"] = time.ticks_diff(time.ticks_ms(), begin)
     result["events"] = list(events)
@@ -61,10 +61,12 @@ def connect(
 
     def work():
         global client
-        client = mqtt_connect.connection(rec, settings, will, ms)
-        client.on_message = _message
-        client.on_puback = lambda pid: _event("puback", pid)
-        client.on_suback = lambda pid, code: _event("suback", pid, code)
+        handlers = (
+            _message,
+            lambda pid: _event("puback", pid),
+            lambda pid, code: _event("suback", pid, code),
+        )
+        client = mqtt_connect.connection(rec, settings, will, ms, *handlers)
 
     return _report(work)
 

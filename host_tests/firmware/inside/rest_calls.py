@@ -14,23 +14,23 @@ api = None
 def start(url, token_in="both", app_token=None, session=None, token=None):
     global api
     net.start()
-    api = rest.Rest(url, {"token_in": token_in, "app_token": app_token}, token)
-    api.session = session
+    opened = {"token": session} if session else {}
+    api = rest.Rest(url, {"token_in": token_in, "app_token": app_token}, token, opened)
 
 
 def _report(work):
     result = {}
     try:
         result["value"] = work()
-    except transport.NetError as e:
-        result["kind"] = e.kind
-        result["text"] = str(e)
     except rest.RestError as e:
         result["status"] = e.status
         result["code"] = e.code
         result["message"] = e.message
         result["verdict"] = e.refused()
         result["after"] = e.after
+    except transport.NetError as e:
+        result["kind"] = e.kind
+        result["text"] = str(e)
     result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
     return result
 
@@ -83,7 +83,7 @@ def pieces(method, endpoint, size):
 
 
 def open_session(token):
-    return _report(lambda: api.open(token) or api.session)
+    return _report(lambda: api.open(token) or api._session.get("token"))
 
 
 def several(token):
@@ -106,7 +106,7 @@ def place(url):
 
 def close_session():
     """What close() does, whatever it meets; the session that is left."""
-    return _report(lambda: [api.close(), api.session])
+    return _report(lambda: [api.close(), api._session.get("token")])
 
 
 def base64_differs():

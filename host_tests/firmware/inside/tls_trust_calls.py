@@ -12,9 +12,8 @@ def trust(ca, clock):
     """The certificate on the board; clock: whether it is set."""
     with open("/ca.der", "wb") as f:
         f.write(ca)
-    transport.ca = "/ca.der"
-    transport.verify = True
-    transport.floor = 0 if clock else time.time() + 1000
+    transport.configure("/ca.der", True)
+    transport.date(False, 0 if clock else time.time() + 1000)
     transport._context = None
 
 
@@ -29,7 +28,7 @@ def https(host, port, secret):
     """Opens a session with a token."""
     settings = {"token_in": "both", "app_token": None}
     api = rest.Rest(f"https://{host}:{port}/apirest.php", settings)
-    return _report(lambda: api.open(secret) or api.session)
+    return _report(lambda: api.open(secret) or api._session["token"])
 
 
 def broker(host, port, secret):
@@ -37,4 +36,6 @@ def broker(host, port, secret):
     rec = {"topic": "t/SN1", "mqttpasswd": secret, "broker": host, "port": port}
     settings = {"tls": True, "port": None, "broker": None, "keepalive": 60}
     will = "76/agent/SN1/Status/Online", b"{}"
-    return _report(lambda: mqtt_connect.connection(rec, settings, will, 5000).close())
+    return _report(
+        lambda: mqtt_connect.connection(rec, settings, will, 5000, None, None, None).close()
+    )

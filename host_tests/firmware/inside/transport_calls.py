@@ -9,14 +9,14 @@ import time
 from passing import passed
 
 from flyve import board, log, transport
-from flyve.jobs import net_connect
+from flyve.jobs import clock, net_connect
 
 HOST = "glpi.example.org"
 OTHER = "other.example.org"
 
 
 class Names:
-    """Stands in for the socket module in dial: names of its own, real look-ups."""
+    """Stands in for the socket module: names of its own, real look-ups."""
 
     SOCK_DGRAM = socket.SOCK_DGRAM
     SOCK_STREAM = socket.SOCK_STREAM
@@ -56,7 +56,7 @@ _inside = False
 nested = 0
 
 
-sys.modules["socket"] = net_connect.socket = names  # dial looks names up here
+sys.modules["socket"] = net_connect.socket = clock.socket = names  # they look names up here
 
 
 def hook():
@@ -270,7 +270,7 @@ def peek(port, ms, wait):
 
 def datagram(port, ms=300, host=HOST):
     reply = bytearray(64)
-    return report(lambda: [net_connect.datagram(host, port, b"ask", reply, ms), bytes(reply)])
+    return report(lambda: [clock.datagram(host, port, b"ask", reply, ms), bytes(reply)])
 
 
 def mixed(ports, rounds):

@@ -23,7 +23,8 @@ def hasten():
     def hasty_step(self):
         nonlocal ahead, begin
         step(self)
-        if ahead > _DAY_MS or not (self.link and self.link.up) or self.job is not None:
+        up = self.online and self.online.link.up
+        if ahead > _DAY_MS or not up or self.job is not None:
             return
         if begin is None:
             begin = ticks_ms()

@@ -9,25 +9,25 @@ with open("/params.json") as f:
     params = json.load(f)
 
 
-class Agent:
-    session = None
+class Online:
+    session = {}
     settings = {"token_in": "both", "app_token": None, "chunk": None}
     rec = {"url": params["url"], "api_token": params["token"]}
 
 
 def agent():
     """The firmware's download, its JSON form included."""
-    from flyve.jobs import applying, rest
+    from flyve.jobs import delivery, rest
 
-    rest.resume(Agent).open(params["token"])
-    job = applying.Delivery(Agent, params["endpoint"], "/bench.bin")
+    rest.resume(Online).open(params["token"])
+    job = delivery.Delivery(Online, params["endpoint"], "/bench.bin")
     begin = time.ticks_us()
     for _ in job.run():
         pass
     took = time.ticks_diff(time.ticks_us(), begin)
     from flyve.jobs import rest
 
-    rest.resume(Agent).close()
+    rest.resume(Online).close()
     return took
 
 

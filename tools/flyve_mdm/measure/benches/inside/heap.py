@@ -22,7 +22,7 @@ def watch():
     def phase():
         if "flyve.jobs.applying" in sys.modules:
             return "downloading"
-        link = agent and agent.link
+        link = agent and agent.online and agent.online.link
         if not link:
             return "enrolling"
         return "idle" if link.up and agent.job is None else "busy"

@@ -12,9 +12,9 @@ _PHASES = (
     ("clock", "tls_trust"),
     ("commands", "inventory", "report"),
     ("applying", "policies", "paths"),
-    ("applying", "rest"),
-    ("applying", "jsonpick"),
-    ("applying", "download", "paths"),
+    ("applying", "delivery", "rest"),
+    ("applying", "delivery", "jsonpick"),
+    ("applying", "delivery", "download", "paths"),
     ("applying", "packages", "paths", "bundle"),
     ("update",),
 )

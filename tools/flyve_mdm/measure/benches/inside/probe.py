@@ -30,7 +30,7 @@ def install(rounds):
     def measured_step(self):
         nonlocal idle, since
         step(self)
-        link = self.link
+        link = self.online and self.online.link
         # Without a birth that is still to be repeated.
         if idle and link and link.up and link._birth is None and self.job is None:
             if since is None:
@@ -44,12 +44,13 @@ def install(rounds):
     def measured_pump(self):
         nonlocal idle, left
         pump(self)
-        if idle or not self.link.up:
+        link = self.online and self.online.link
+        if idle or not link.up:
             return
         if left:
             left -= 1
-            self.link.drop(sys.modules["flyve.mqtt"].LinkError("the bench wants it"))
-            self.link.now()  # so young a connection would wait
+            link.drop(sys.modules["flyve.mqtt"].LinkError("the bench wants it"))
+            link.now()  # so young a connection would wait
         if left % max(1, rounds // _REPORTS) == 0:
             report("between")
         idle = not left

@@ -1,7 +1,7 @@
 # When an invitation that does not get through is tried again.
 
 from flyve import backoff, log
-from flyve.jobs import config, invitation
+from flyve.jobs import config, enrollment, invitation
 from flyve.record import Record
 from flyve.transport import NetError
 
@@ -26,7 +26,7 @@ class Agent:
 def attempt(agent):
     """One attempt, as the agent makes it; the delay before the next one."""
     try:
-        for _ in invitation.run(agent):
+        for _ in enrollment.run(agent):
             pass
     except NetError as e:
         return agent.invited.failed(e)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-LOOK = "from flyve.jobs import strays\nstrays.look()\n"
+LOOK = "from flyve.jobs import startup\nstartup.strays()\n"
 SAID = re.compile(r"ERROR agent: (\S+) hides a module that the agent uses: remove it$")
 
 

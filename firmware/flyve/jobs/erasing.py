@@ -1,0 +1,192 @@
+"""What goes from the flash: an enrollment at its end, or all but the firmware in a wipe."""
+
+import json
+import os
+
+from micropython import const
+
+from flyve import board, log
+from flyve.jobs import paths
+from flyve.record import RecordError
+
+_WIPING = const("/wiping")  # a wipe was begun: nothing else happens before it is done
+_WIPE = const("wipe")  # the same in NVS, where the flash was too full for a file
+_KEPT = const("/keep.json")  # what of NVS outlives a wipe
+_LONGEST = const(4096)  # characters of that
+_BRACKETS = const(256)
+_INTEGERS = const(("update", "base"))  # of these; update.py has them
+# What a wipe leaves, but for the two above.
+_FIRMWARE = const(("boot.py", "main.py", "flyve", "flyve.a", "flyve.b", "lib"))
+_SETTINGS = const("config.json")  # tells whether the networks are kept
+
+
+def end(agent, state=None):
+    """The enrollment is over: offline, erased, and the state is what the record holds."""
+    if agent.online and agent.online.link.up:
+        agent.online.link.close()
+    enrollment(agent.rec, agent.settings, state)
+
+
+def delete(path):
+    """Removes the file or the folder at once, with all in it; it need not exist."""
+    for _ in paths.delete(path):
+        board.feed()
+
+
+def enrollment(rec, settings, state=None):
+    """Erases what enrollment brought: credentials, tasks, and files if the settings say so. The
+    record then holds nothing but the state, and what another deeplink has created meanwhile. A cut
+    is made good at the next start."""
+    try:
+        rec.save(state="erasing", next=state)
+    except (OSError, RecordError) as e:
+        # NVS takes nothing more, but what is there can go.
+        log.error("record", "erased as a whole: %s", e)
+        rec.erase()
+    if settings["erase_on_unenroll"]:
+        for root in (settings["roots"] or paths.ROOTS).values():
+            _try_to_delete(root)
+        _try_to_delete("/apps")
+    leftovers()
+    kept = {"state": state}
+    renewed = rec.get("renewed")
+    if renewed:
+        kept = {"state": "created", "link": renewed[0], "agent_id": renewed[1]}
+    try:
+        rec.save(scrub=True, **dict(dict.fromkeys(rec.values), **kept))
+    except (OSError, RecordError):
+        rec.erase()
+
+
+def leftovers():
+    """Removes what belongs to an enrollment: the next one's tasks may have the same numbers."""
+    for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
+                 "apps.new", "deploy.part"):  # fmt: skip
+        _try_to_delete("/" + name)
+
+
+def _try_to_delete(path):
+    try:
+        delete(path)
+    except OSError as e:
+        log.error("flash", "%s cannot be erased: %s", path, e)
+
+
+def _size(path):
+    """The bytes of a file; -1 when there is none."""
+    try:
+        found = os.stat(path)
+        return found[6] if found[0] & 0x8000 else -1
+    except OSError:
+        return -1
+
+
+def begin_wipe():
+    """Makes it durable that all is to be wiped, on a full flash, too."""
+    try:
+        open(_WIPING, "w").close()
+    except OSError:
+        try:
+            board.nvs_set_int(_WIPE, 1)
+        except OSError:
+            _clear([_SETTINGS])  # no room in either: it begins at once
+            open(_WIPING, "w").close()
+
+
+def wiping():
+    """True when a wipe was begun and is not done."""
+    try:
+        return _size(_WIPING) >= 0 or board.nvs_get_int(_WIPE) == 1
+    except OSError:
+        return False
+
+
+def _clear(but):
+    for name in os.listdir("/"):
+        if name not in _FIRMWARE and name not in but and "/" + name not in [_WIPING, _KEPT]:
+            _try_to_delete("/" + name)
+
+
+def _keep(settings):
+    """Writes what is to outlive the wipe; what it would take is still there."""
+    kept = {}
+    for key in _INTEGERS:
+        try:
+            kept[key] = board.nvs_get_int(key)
+        except OSError as e:
+            log.error("nvs", "%s is lost: %s", key, e)
+    if settings["keep_wifi"]:
+        try:
+            kept["wifi"] = (board.nvs_get("wifi") or b"[]").decode()
+        except (OSError, ValueError) as e:
+            log.error("nvs", "the networks are lost: %r", e)
+    with open(_KEPT, "w") as f:
+        json.dump(kept, f)
+
+
+def wipe(settings):
+    """Erases all but the firmware, and what was erased before; restarts the board.
+
+    The flash may be full: so it deletes before it writes. Until what is kept is in its file, the
+    settings that tell so and NVS are left as they are."""
+    log.warn("agent", "wiping: all but the firmware goes")
+    for path in (_WIPING, _KEPT):
+        if _size(path) < 0:
+            _try_to_delete(path)  # a folder
+    if _size(_KEPT) <= 0:  # else a cut came after this, and the settings may be gone
+        _clear([_SETTINGS])
+        try:
+            open(_WIPING, "w").close()  # NVS will not remember it to the end
+            _keep(settings)
+        except OSError as e:
+            log.error("flash", "nothing is kept: %s", e)
+    _clear([])
+    # littlefs is to write over what it has freed: small files lie in the blocks of their folder,
+    # which are rewritten when they are full of changes; all other free blocks take one file.
+    try:
+        for _ in range(256):
+            board.feed()
+            with open("/fill", "w") as f:
+                f.write("0" * 48)
+            os.remove("/fill")
+        zeros = bytes(4096)
+        with open("/fill", "wb") as f:
+            while True:
+                board.feed()
+                f.write(zeros)
+    except OSError:
+        pass  # the flash is full
+    _try_to_delete("/fill")
+    try:
+        from flyve.jobs import board_facts
+
+        board_facts.erase_nvs()
+    except OSError as e:
+        log.error("nvs", "cannot be erased: %s", e)
+    _try_to_delete(_WIPING)
+    board.reset()
+
+
+def settle():
+    """Brings back what a wipe has kept; true when that needs another start, for another slot."""
+    if _size(_KEPT) < 0:
+        return False
+    kept = {}
+    try:
+        with open(_KEPT) as f:
+            text = f.read(_LONGEST)
+        if text.count("[") + text.count("{") < _BRACKETS:  # each takes a lot of memory
+            kept = json.loads(text)
+    except (OSError, ValueError):
+        pass
+    if not isinstance(kept, dict):
+        kept = {}
+    if isinstance(kept.get("wifi"), str):
+        board.nvs_set("wifi", kept["wifi"].encode())
+    for key in _INTEGERS:
+        if isinstance(kept.get(key), int) and 0 < abs(kept[key]) < 1 << 31:
+            board.nvs_set_int(key, kept[key])
+    delete(_KEPT)
+    from flyve.jobs import update
+
+    return update.in_slot()
