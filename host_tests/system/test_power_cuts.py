@@ -67,7 +67,7 @@ PARTS = 16  # of all writes of a life, for what runs side by side
 DATA = random.Random(3).randbytes(20_000)
 
 
-class Life:
+class Story:
     """A device's life after its enrollment, in chapters: each is an order of the administrator,
     and returns what tells that the backend knows of its end."""
 
@@ -137,7 +137,7 @@ def one_life(make_device, cut=None, torn=None):
     """Lives one life with the power failing at that write; returns it, checked."""
     device = make_device(flash_size=1 << 20)
     device.provision(reconnect_spread=0)
-    life = Life(device)
+    life = Story(device)
     if life.live(**({"cut_after": cut, "torn": torn} if cut else {})):
         life.check()
         # How many writes a life takes depends a little on how the bytes arrive.

@@ -31,7 +31,7 @@ main()
 """
 
 
-class Life:
+class Months:
     """A board that is on for months."""
 
     def __init__(self, device, ntp=True):
@@ -70,7 +70,7 @@ def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
     device = make_device(ntp_answer="time" if ntp else "unsynchronised")
     device.board.write("/main.py", HUNGRY.replace("SYMBOLS", str(SYMBOLS)))
     device.go_online(unenroll_wait=30 * DAY, chunk=1024)
-    life = Life(device, ntp)
+    life = Months(device, ntp)
     backend, board = device.backend, device.board
     for days in DAYS:  # online
         life.passes(days * DAY)
@@ -121,7 +121,7 @@ def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
 # A3, A4
 def test_a_board_that_is_left_alone_for_thirty_days_of_outages_is_online_at_the_end(make_device):
     device = make_device(tls=True).go_online()
-    life = Life(device)
+    life = Months(device)
     for day in range(30):
         if day == 10:
             device.backend.options.ntp_leap = 3 * 365 * DAY  # the next answer, and no other

@@ -15,7 +15,6 @@ _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
 _AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token")
 _SESSION = ("glpiactiveprofile.id", "plugin_flyvemdm_guest_profiles_id", "glpiname", "glpiID")
 _pins = None
-_longest = 0
 log.sink = lambda line: None
 log.level = 0
 transport.configure(None, False)
