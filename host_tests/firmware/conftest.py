@@ -1,4 +1,4 @@
-"""Peers, certificates, sites to download from, and boards whose agent is a script of the test."""
+"""Peers, certificates, depots to download from, and boards whose agent is a script of the test."""
 
 import contextlib
 import shutil
@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from flyve_mdm.board.board import VirtualBoard
-from host_tests.firmware.downloads import Site, blank_board
+from host_tests.firmware.depot import Depot, blank_board
 from host_tests.firmware.recording import record
 from host_tests.firmware.scripted import Scripted
 from host_tests.kit.peers import Datagrams, Full, Peer
@@ -77,24 +77,24 @@ def downloader(tmp_path_factory):
 
 
 @pytest.fixture
-def make_site(tmp_path, downloader):
-    """Makes sites; all are closed at the end."""
+def make_depot(tmp_path, downloader):
+    """Makes depots; all are closed at the end."""
     made = []
 
     def make(**options):
-        site = Site(tmp_path / str(len(made)), downloader, **options)
-        made.append(site)
-        return site
+        depot = Depot(tmp_path / str(len(made)), downloader, **options)
+        made.append(depot)
+        return depot
 
     yield make
-    for site in made:
-        site.close()
+    for depot in made:
+        depot.close()
 
 
 @pytest.fixture
-def site(make_site):
-    """A site whose backend has the real one's quirks."""
-    return make_site()
+def depot(make_depot):
+    """A depot whose backend has the real one's quirks."""
+    return make_depot()
 
 
 @pytest.fixture(scope="session")

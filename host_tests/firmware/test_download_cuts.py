@@ -6,7 +6,7 @@ read and where the next request begins."""
 import pytest
 
 from flyve_mdm.board.life import EXIT_CUT
-from host_tests.firmware.downloads import PATH, SIZES, received, sha256, until
+from host_tests.firmware.depot import PATH, SIZES, received, sha256, until
 from host_tests.kit.sample import content, sample
 
 TWICE = 16384 + 1  # bytes that one cut may cost
@@ -37,32 +37,32 @@ def ignore(request, answer):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_connection_cut_after_a_byte_of_the_body(make_site, mode):
-    site = make_site(range=mode)
+def test_a_connection_cut_after_a_byte_of_the_body(make_depot, mode):
+    depot = make_depot(range=mode)
     for size in sample("body sizes " + mode, BODIES, 5):
         data = content(size)
-        site.offer(data)
+        depot.offer(data)
         edges = {1, size - 1, size - 2, 4095, 4096, 16383, 16384, 16385} & set(range(size))
         places = sample(f"{mode} body {size}", range(size), 1) + sample(mode + str(size), edges, 1)
         for place in places:
-            _one_cut(site, data, place)
+            _one_cut(depot, data, place)
 
 
-def _one_cut(site, data, *places):
-    site.front.requests.clear()
-    site.front.edit = edit = cut_at(*places)
-    assert site.fetch(fresh=True) == data, (len(data), places)
+def _one_cut(depot, data, *places):
+    depot.front.requests.clear()
+    depot.front.edit = edit = cut_at(*places)
+    assert depot.fetch(fresh=True) == data, (len(data), places)
     assert edit.due == []
-    sent = sum(part.sent for part in site.front.parts)
+    sent = sum(part.sent for part in depot.front.parts)
     assert sent - len(data) <= len(places), (len(data), places)
 
 
-def test_a_connection_cut_in_the_headers(site):
+def test_a_connection_cut_in_the_headers(depot):
     data = content(40000)
-    site.offer(data)
+    depot.offer(data)
     heads = []
-    site.front.edit = lambda request, answer: heads.append(len(answer.head))
-    assert site.fetch() == data
+    depot.front.edit = lambda request, answer: heads.append(len(answer.head))
+    assert depot.fetch() == data
     for place in [0, 8, 11, 12, *sample("headers", range(min(heads)), 3)]:
         cuts = [place]
 
@@ -70,16 +70,16 @@ def test_a_connection_cut_in_the_headers(site):
             if request.bytes_wanted and request.begin and cuts:
                 answer.limit = cuts.pop()
 
-        site.front.edit = edit
-        site.front.requests.clear()
-        assert site.fetch(fresh=True, chunk=16384) == data, place
+        depot.front.edit = edit
+        depot.front.requests.clear()
+        assert depot.fetch(fresh=True, chunk=16384) == data, place
         assert cuts == []
-        assert sum(part.sent for part in site.front.parts) == len(data)
+        assert sum(part.sent for part in depot.front.parts) == len(data)
 
 
-def test_a_connection_cut_in_the_json_form_is_worth_another_try(site):
+def test_a_connection_cut_in_the_json_form_is_worth_another_try(depot):
     data = content(5000)
-    site.offer(data)
+    depot.offer(data)
     for place in [0, 12, *sample("form", range(400), 3)]:
         cuts = [place]
 
@@ -87,100 +87,100 @@ def test_a_connection_cut_in_the_json_form_is_worth_another_try(site):
             if b"PluginFlyvemdmFile" in request.raw and cuts:
                 answer.limit = cuts.pop()
 
-        site.front.edit = edit
-        assert site.fetch(fresh=True, attempts=2) == data, (place, site.log)
+        depot.front.edit = edit
+        assert depot.fetch(fresh=True, attempts=2) == data, (place, depot.log)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", BY_BYTE)
-def test_a_connection_cut_after_any_byte_of_the_body(make_site, mode, size):
+def test_a_connection_cut_after_any_byte_of_the_body(make_depot, mode, size):
     """Each byte of the file is the last before a cut, in a download of at most 16 cuts."""
-    site = make_site(range=mode)
+    depot = make_depot(range=mode)
     data = content(size)
     stride = max(1, size // 16) if size > 4097 else size
     groups = [list(range(place, size, stride)) for place in range(stride)]
     for begin in range(0, len(groups), 100):
         some = groups[begin : begin + 100]
         edits = [cut_at(*group) for group in some]
-        site.front.requests.clear()
-        files = [site.offer(data) for _ in some]
+        depot.front.requests.clear()
+        files = [depot.offer(data) for _ in some]
         of = {file.id: edit for file, edit in zip(files, edits, strict=True)}
-        site.front.edit = lambda r, answer, of=of: of.get(r.item, ignore)(r, answer)
-        site.fetch_all(files, 600)
+        depot.front.edit = lambda r, answer, of=of: of.get(r.item, ignore)(r, answer)
+        depot.fetch_all(files, 600)
         assert all(e.due == [] for e in edits)
-        sent = sum(part.sent for part in site.front.parts)
+        sent = sum(part.sent for part in depot.front.parts)
         cuts = sum(len(group) for group in some)
         assert sent - size * len(some) <= cuts
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_power_fails_after_a_byte_of_the_body(make_site, mode):
-    site = make_site(range=mode)
+def test_the_power_fails_after_a_byte_of_the_body(make_depot, mode):
+    depot = make_depot(range=mode)
     for size in (4097, 16385, 32769, 65537):
         data = content(size)
-        site.offer(data)
-        site.save()
+        depot.offer(data)
+        depot.save()
         for place in sample(f"{mode} power {size}", range(1, size - 1), 1):
-            _power_cut_after(site, data, place)
-            site.restore()
+            _power_cut_after(depot, data, place)
+            depot.restore()
 
 
-def _power_cut_after(site, data, place):
+def _power_cut_after(depot, data, place):
     def edit(request, answer):
         if request.bytes_wanted and request.begin <= place < request.end:
             answer.cut_body(place - request.begin)
             answer.hold = True
 
-    site.front.edit = edit
-    site.front.requests.clear()
-    site.prepare(count=True)
-    run = site.start()
+    depot.front.edit = edit
+    depot.front.requests.clear()
+    depot.prepare(count=True)
+    run = depot.start()
     until(lambda: received(run.log) == place)
     run.kill()
-    assert site.stored() is None
-    before = len(site.front.parts)
-    site.front.edit = None
-    assert site.fetch() == data
-    begin = site.front.parts[before].begin if len(site.front.parts) > before else len(data)
+    assert depot.stored() is None
+    before = len(depot.front.parts)
+    depot.front.edit = None
+    assert depot.fetch() == data
+    begin = depot.front.parts[before].begin if len(depot.front.parts) > before else len(data)
     assert place - begin <= TWICE, (len(data), place)
-    again = sum(part.sent for part in site.front.parts) - len(data)
+    again = sum(part.sent for part in depot.front.parts) - len(data)
     assert again <= TWICE, (len(data), place)
 
 
-def power_cuts(site, size, torn, places=None, salt=0):
+def power_cuts(depot, size, torn, places=None, salt=0):
     """Cuts the power at writes of one download, each of a fresh one; `places` chooses them."""
     data, old = content(size, salt), content(300, 99)
-    site.offer(data)
-    site.board.write(PATH, old)
-    site.prepare(count=True)
-    site.save()
-    site.finish()
-    assert site.stored() == data
-    assert site.received() <= size
-    writes = site.run.flash_ops
+    depot.offer(data)
+    depot.board.write(PATH, old)
+    depot.prepare(count=True)
+    depot.save()
+    depot.finish()
+    assert depot.stored() == data
+    assert depot.received() <= size
+    writes = depot.run.flash_ops
     for place in places(writes) if places else range(1, writes + 1):
         where = f"size {size}, write {place} of {writes}, torn {torn}"
-        site.restore()
-        site.front.requests.clear()
-        site.finish(cut_after=place, torn=torn)
-        assert site.code == EXIT_CUT, where
-        assert site.stored() in (old, data), where
-        read = site.received()
-        before = len(site.front.parts)
-        site.finish()
-        assert site.code == 0, where
-        assert site.stored() == data, where
-        assert site.done()[-1][2] == sha256(data), where
-        assert site.leftovers() == [], where
-        assert read + site.received() - size <= TWICE, where
-        parts = site.front.parts[before:]
+        depot.restore()
+        depot.front.requests.clear()
+        depot.finish(cut_after=place, torn=torn)
+        assert depot.code == EXIT_CUT, where
+        assert depot.stored() in (old, data), where
+        read = depot.received()
+        before = len(depot.front.parts)
+        depot.finish()
+        assert depot.code == 0, where
+        assert depot.stored() == data, where
+        assert depot.done()[-1][2] == sha256(data), where
+        assert depot.leftovers() == [], where
+        assert read + depot.received() - size <= TWICE, where
+        parts = depot.front.parts[before:]
         assert read - (parts[0].begin if parts else size) <= TWICE, where
 
 
 @pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
-def test_the_power_fails_at_a_write(site, torn):
+def test_the_power_fails_at_a_write(depot, torn):
     for size in sample(f"sizes {torn}", (size for size in SIZES if size != 1), 4):
 
         def places(writes, name=f"write {size} {torn}"):
@@ -188,7 +188,7 @@ def test_the_power_fails_at_a_write(site, torn):
             last = range(max(1, writes - 12), writes + 1)
             return [*sample(name, range(1, writes + 1), 1), *sample(name, last, 1)]
 
-        power_cuts(site, size, torn, places)
+        power_cuts(depot, size, torn, places)
 
 
 @pytest.mark.soak
@@ -198,22 +198,22 @@ def test_the_power_fails_at_a_write(site, torn):
     ("mode", "torn"), [("quirky", None), ("strict", None), ("strict", 7)], ids=str
 )
 @pytest.mark.parametrize("size", BY_WRITE)
-def test_the_power_fails_at_any_write(make_site, size, torn, mode):
-    power_cuts(make_site(range=mode), size, torn)
+def test_the_power_fails_at_any_write(make_depot, size, torn, mode):
+    power_cuts(make_depot(range=mode), size, torn)
 
 
-def test_the_power_fails_again_and_again(site):
+def test_the_power_fails_again_and_again(depot):
     """Every life of the board ends some writes later than the one before; each gets further."""
     data = content(200_000)
-    site.offer(data)
-    site.prepare(count=True)
+    depot.offer(data)
+    depot.prepare(count=True)
     read = cuts = 0
     for place in range(150, 600, 25):
-        site.finish(cut_after=place)
-        read += site.received()
-        if site.code != EXIT_CUT:
+        depot.finish(cut_after=place)
+        read += depot.received()
+        if depot.code != EXIT_CUT:
             break
         cuts += 1
-    assert site.stored() == data
+    assert depot.stored() == data
     assert cuts >= 5
     assert read - len(data) <= cuts * TWICE

@@ -4,27 +4,27 @@ import time
 
 import pytest
 
-from host_tests.firmware.downloads import PATH, sha256
+from host_tests.firmware.depot import PATH, sha256
 from host_tests.kit.sample import content
 
 DATA = content(70_000)
 
 
 @pytest.fixture
-def offered(site):
-    """A site that offers 70,000 bytes."""
-    site.offer(DATA)
-    return site
+def offered(depot):
+    """A depot that offers 70,000 bytes."""
+    depot.offer(DATA)
+    return depot
 
 
-def whole_file(site):
+def whole_file(depot):
     """An edit by which the server ignores ranges."""
 
     def change(request, answer):
         answer.status = "200 OK"
         answer.headers.pop("content-range", None)
-        answer.headers["content-length"] = str(len(site.file.data))
-        answer.body = site.file.data
+        answer.headers["content-length"] = str(len(depot.file.data))
+        answer.body = depot.file.data
 
     return change
 
@@ -48,19 +48,19 @@ def test_200_after_a_cut_is_read_over_up_to_where_we_are(offered):
     assert [part.begin for part in offered.front.parts] == [0, 33_333]
 
 
-def test_200_whose_last_byte_is_lost(site):
+def test_200_whose_last_byte_is_lost(depot):
     data = content(16385)
-    site.offer(data)
-    whole = whole_file(site)
+    depot.offer(data)
+    whole = whole_file(depot)
 
     def change(request, answer):
         if request.begin == 0:
             whole(request, answer)
             answer.body = data[:-1]
 
-    site.edit_parts(change)
-    assert site.fetch() == data
-    assert [(p.begin, p.end) for p in site.front.parts] == [(0, 16383), (16383, 16385)]
+    depot.edit_parts(change)
+    assert depot.fetch() == data
+    assert [(p.begin, p.end) for p in depot.front.parts] == [(0, 16383), (16383, 16385)]
 
 
 def test_200_that_always_loses_the_last_byte_fails_with_the_reason(offered):
@@ -256,36 +256,36 @@ def test_a_server_that_asks_to_wait_is_asked_once(offered):
     assert len(offered.front.parts) == 1
 
 
-def test_416_of_a_file_that_became_shorter_starts_over(make_site):
-    site = make_site(range="strict")
-    site.offer(DATA)
+def test_416_of_a_file_that_became_shorter_starts_over(make_depot):
+    depot = make_depot(range="strict")
+    depot.offer(DATA)
     short = content(9_000, 5)
 
     def change(request, answer):
-        if request.begin == 0 and site.file.version == 1:
-            site.backend.tasks.update_file(site.file, short)
+        if request.begin == 0 and depot.file.version == 1:
+            depot.backend.tasks.update_file(depot.file, short)
 
-    site.edit_parts(change)
-    assert site.fetch(chunk=16384) == short
-    assert site.done()[-1][2] == sha256(short)
+    depot.edit_parts(change)
+    assert depot.fetch(chunk=16384) == short
+    assert depot.done()[-1][2] == sha256(short)
 
 
 @pytest.mark.parametrize("same_size", [True, False])
 @pytest.mark.parametrize("aged", [True, False], ids=["later", "in the same second"])
 @pytest.mark.parametrize("after", [0, 49_152])
 def test_a_file_that_changes_between_two_parts_is_never_mixed(offered, same_size, aged, after):
-    site = offered
+    depot = offered
     other = content(70_000 if same_size else 71_000, 1)
 
     def change(request, answer):
-        if request.begin == after and site.file.version == 1:
-            before = site.file.modified
-            site.backend.tasks.update_file(site.file, other)
-            site.file.modified = before + (5 if aged else 0)
+        if request.begin == after and depot.file.version == 1:
+            before = depot.file.modified
+            depot.backend.tasks.update_file(depot.file, other)
+            depot.file.modified = before + (5 if aged else 0)
 
-    site.edit_parts(change)
-    assert site.fetch(chunk=16384) == other
-    assert any("changed on the server" in line for line in site.log)
+    depot.edit_parts(change)
+    assert depot.fetch(chunk=16384) == other
+    assert any("changed on the server" in line for line in depot.log)
 
 
 def test_a_part_of_another_time_is_never_used(offered):
@@ -305,24 +305,24 @@ def test_a_part_of_another_time_is_never_used(offered):
 
 @pytest.mark.parametrize("aged", [True, False], ids=["later", "in the same second"])
 def test_a_file_that_changes_while_the_power_is_off_is_never_mixed(offered, aged):
-    site = offered
-    site.prepare()
-    site.finish(cut_after=300)
-    assert site.leftovers()
+    depot = offered
+    depot.prepare()
+    depot.finish(cut_after=300)
+    assert depot.leftovers()
     other = content(70_000, 1)
-    before = site.file.modified
-    site.backend.tasks.update_file(site.file, other)
-    site.file.modified = before + (5 if aged else 0)
-    assert site.fetch() == other
+    before = depot.file.modified
+    depot.backend.tasks.update_file(depot.file, other)
+    depot.file.modified = before + (5 if aged else 0)
+    assert depot.fetch() == other
 
 
 def test_another_file_does_not_go_on_from_this_one_s_part(offered):
-    site = offered
-    site.prepare()
-    site.finish(cut_after=300)
+    depot = offered
+    depot.prepare()
+    depot.finish(cut_after=300)
     other = content(70_000, 1)
-    site.offer(other)
-    assert site.fetch() == other
+    depot.offer(other)
+    assert depot.fetch() == other
 
 
 def test_a_file_that_changes_all_the_time_fails_with_the_reason(offered):
@@ -430,36 +430,36 @@ def test_a_json_form_without_a_usable_size_is_refused(offered, size):
 
 
 def test_a_session_that_expires_in_the_middle_is_renewed(offered):
-    site = offered
+    depot = offered
 
     def change(request, _):
         if request.begin == 16_384:
-            site.backend.expire_sessions()
+            depot.backend.expire_sessions()
 
-    site.edit_parts(change)
-    assert site.fetch(chunk=16384) == DATA
-    statuses = [r.status for r in site.backend.requests if "PluginFlyvemdmFile" in r.path]
+    depot.edit_parts(change)
+    assert depot.fetch(chunk=16384) == DATA
+    statuses = [r.status for r in depot.backend.requests if "PluginFlyvemdmFile" in r.path]
     assert statuses.count(401) == 1
-    assert site.backend.state.sessions == {}
+    assert depot.backend.state.sessions == {}
 
 
 def test_a_session_that_expires_before_each_request_is_renewed_each_time(offered):
-    site = offered
-    site.edit_parts(lambda *_: site.backend.expire_sessions())
-    assert site.fetch(chunk=16384) == DATA
+    depot = offered
+    depot.edit_parts(lambda *_: depot.backend.expire_sessions())
+    assert depot.fetch(chunk=16384) == DATA
 
 
 def test_a_dead_account_ends_the_download_with_its_code(offered):
-    site = offered
+    depot = offered
 
     def change(request, _):
         if request.begin == 16_384:
-            site.backend.expire_sessions()
-            site.backend.state.users.clear()
+            depot.backend.expire_sessions()
+            depot.backend.state.users.clear()
 
-    site.edit_parts(change)
-    assert site.fetch(chunk=16384) is None
-    assert "RestError ERROR_GLPI_LOGIN_USER_TOKEN" in site.failure()
+    depot.edit_parts(change)
+    assert depot.fetch(chunk=16384) is None
+    assert "RestError ERROR_GLPI_LOGIN_USER_TOKEN" in depot.failure()
 
 
 def test_a_server_that_fails_once_is_asked_again(offered):

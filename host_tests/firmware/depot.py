@@ -20,7 +20,7 @@ SIZES = (0, 1, 2, 4095, 4096, 4097, 16383, 16384, 16385, 16386, 32769, 65537)
 LARGE = 1_000_000
 
 
-class Site:
+class Depot:
     """A backend with an agent's account, and a board before its front."""
 
     def __init__(self, folder: Path, template: Path, **backend):
