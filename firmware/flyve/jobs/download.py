@@ -23,6 +23,7 @@ def discard():
     from flyve.jobs import paths
 
     for path in [_JOURNAL, _PART]:
+        # mutants: an empty part or journal that stays is as good as none
         if paths.size(path) >= 0:
             os.remove(path)
 
@@ -58,7 +59,7 @@ def begin(part):
     part["hash"] = hashlib.sha256()
     part["have"] = part["block"] = 0
     part["edge"] = _BLOCK
-    if size > 0:
+    if size > 0:  # mutants: nothing is read of an empty part; the JSON form is asked for once more
         log.info("download", "goes on at byte %d of %d", size, total)
         buf = memoryview(bytearray(min(_BLOCK, size)))
         with open(_PART, "rb") as f:
@@ -82,7 +83,7 @@ def _check_room(left):
     paths = None
     memory.drop("paths")
     # Each block of a file holds pointers too; directories and the journal need some.
-    if left // (size - 8) + 5 > count:
+    if left // (size - 8) + 5 > count:  # mutants: a margin of a block more or less
         raise Failed("no space: %d bytes to come, %d free" % (left, size * count))
 
 
@@ -95,6 +96,7 @@ def take(part, answer, first, length, ms):
     status, headers, sock = answer
     part["buf"] = None
     part["base"] = part["have"]
+    # mutants: the loop below moves on from a reached edge, with an empty write
     while part["have"] >= part["edge"]:
         _turn(part)
     try:
@@ -120,14 +122,16 @@ def take(part, answer, first, length, ms):
             if part["have"] == part["edge"]:
                 _write(part)
                 _turn(part)
+                # mutants: flushed as often or oftener: a cut costs no more; make bench shows it
                 if not part["block"] & 3:
                     part["file"].flush()
             yield
     finally:
-        sock.close()
+        sock.close()  # mutants: the collector closes it at once: memory.drop() runs it
+        # mutants: an empty write
         if part["buf"] and (part["base"] < part["have"] or part["total"] == 0):
             _write(part)
-        part["buf"] = None
+        part["buf"] = None  # mutants: the buffer goes a little later
 
 
 def _judge(part, status, headers, first, length):
@@ -199,10 +203,11 @@ def _turn(part):
     """Moves the edge on, to the end of the next block of littlefs: only from there it goes on
     without a copy of what was flushed. Block i begins with as many pointers as i has zero bits at
     its end, and one."""
-    part["block"] = i = part["block"] + 1
+    part["block"] = i = part["block"] + 1  # mutants: -n ends with as many zero bits as n
+    # mutants: a few bytes in the next block, which is not copied for them
     part["edge"] += _BLOCK - 4
-    while not i & 1:
-        part["edge"] -= 4
+    while not i & 1:  # mutants: blocks with many pointers are rare: hardly more writes
+        part["edge"] -= 4  # mutants: blocks with many pointers are rare: hardly more writes
         i >>= 1
 
 
