@@ -82,7 +82,7 @@ docs/pictures/house.d2: pyproject.toml tools/flyve_mdm/measure/house.py | $(READ
 	@$(BIN)/python -m flyve_mdm.measure.house > $@
 
 docs/%.svg: docs/pictures/%.d2 | $(READY_TEST)
-	@$(BIN)/d2 --layout=dagre --pad=20 $< $@
+	@$(BIN)/python -m flyve_mdm.measure.picture $< $@
 
 clean: ## Remove build/ and the caches, not .venv
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -2,21 +2,19 @@
 
 import ast
 import re
-import subprocess
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import ROOT, demo
-from flyve_mdm.measure import house
+from flyve_mdm.measure import house, picture
 
 DOCS = ROOT / "docs"
 FLYVE = ROOT / "firmware" / "flyve"
 MODULES = {path.stem: path for path in FLYVE.rglob("[!_]*.py")}
 SVG = "{http://www.w3.org/2000/svg}"
+_EMS = ((" .,:;/-'ijlIJ", 0.35), ("frt", 0.4), ("csz_", 0.54), ("mwMW", 0.98), ("", 0.64))
 
 
 def _source(name):
@@ -148,13 +146,56 @@ def test_the_states_in_the_picture_are_those_that_the_operator_reads_of():
 @pytest.mark.parametrize("name", ["architecture", "states"])
 def test_a_picture_is_drawn_from_its_text_as_it_is_now(name, tmp_path):
     now = tmp_path / "now.svg"
-    argv = [
-        Path(sys.executable).with_name("d2"),
-        "--layout=dagre",
-        DOCS / "pictures" / f"{name}.d2",
-    ]
-    subprocess.run([*argv, now], check=True, capture_output=True, timeout=30)
+    picture.draw(DOCS / "pictures" / f"{name}.d2", now)
     assert _texts(DOCS / f"{name}.svg") == _texts(now), "make pictures"
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.svg")), ids=lambda path: path.stem)
+def test_a_picture_needs_no_font_of_its_own(path):
+    assert "@font-face" not in path.read_text()
+
+
+def _width(text):
+    """The width of a text in ems, by the widest of the usual sans-serif fonts (DejaVu, Verdana)."""
+    return sum(next(em for chars, em in _EMS if c in chars or not chars) for c in text)
+
+
+def _room(group, inside):
+    """Each text of a group with its width, and that of the box or of the gap that it stands in."""
+    box = group.find(f"{SVG}g/{SVG}rect")
+    for text in group.iter(f"{SVG}text"):
+        x, y = (float(text.get(key)) for key in "xy")
+        size = float(re.search(r"font-size:([\d.]+)px", text.get("style"))[1])
+        lines = [line.text for line in text.iter(f"{SVG}tspan")] or [text.text]
+        gaps = [
+            gap for gap in inside if gap[0] < x < gap[0] + gap[2] and gap[1] < y < gap[1] + gap[3]
+        ]
+        room = float(box.get("width")) if box is not None else gaps[0][2]
+        for line in lines:
+            yield line, _width(line) * size, room
+
+
+@pytest.mark.parametrize("name", ["architecture", "states"])
+def test_each_text_has_room_in_its_box_whatever_the_font(name):
+    tree = ElementTree.parse(DOCS / f"{name}.svg")
+    gaps = [
+        [float(rect.get(key)) for key in ("x", "y", "width", "height")]
+        for rect in tree.iterfind(f".//{SVG}mask/{SVG}rect")
+    ][1:]  # the first is the whole picture
+    groups = [group for group in tree.iter(f"{SVG}g") if group.find(f"{SVG}text") is not None]
+    placed = [found for group in groups for found in _room(group, gaps)]
+    assert len({line for line, _, _ in placed}) > 15
+    assert not [found for found in placed if found[1] > found[2]]
+
+
+def test_no_line_of_the_demo_is_cut():
+    tree = ElementTree.parse(DOCS / "demo.svg")
+    clip = tree.find(f".//{SVG}clipPath[@id='demo-clip-terminal']/{SVG}rect")
+    lines = [text for text in tree.iter(f"{SVG}text") if (text.text or "").strip()]
+    ends = [float(t.get("x")) + float(t.get("textLength")) for t in lines if t.get("textLength")]
+    assert max(ends) <= float(clip.get("width")) + 1
+    hashes = re.findall(r"sha256=(\w+)", " ".join(_texts(DOCS / "demo.svg")))
+    assert [len(found) for found in hashes] == [64, 64]
 
 
 def test_the_demo_draws_the_timeline_that_it_prints(tmp_path):

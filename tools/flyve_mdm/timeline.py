@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -13,7 +14,8 @@ from rich.text import Text
 from flyve_mdm.text import printable
 
 _STYLES = {"admin": "magenta", "backend": "cyan", "board": "green", "demo": "bold"}
-_COLUMNS = 110  # of the picture; longer lines are cut there
+_COLUMNS = 110  # of the picture
+_INDENT = 19  # of what is told, behind the time and who tells it
 
 
 class Timeline:
@@ -32,8 +34,16 @@ class Timeline:
             line = Text()
             line.append(f"{time.monotonic() - self._start:7.2f} s  ", style="dim")
             line.append(f"{who:<8}", style=_STYLES[who])
-            line.append(printable(what))
+            line.append(self._broken(printable(what)))
             self.console.print(line, soft_wrap=True)
+
+    def _broken(self, what: str) -> str:
+        """The text in lines that the picture has room for; a terminal breaks them itself."""
+        if not self.console.record:
+            return what
+        return textwrap.fill(
+            what, _COLUMNS - _INDENT, break_long_words=False, break_on_hyphens=False
+        ).replace("\n", "\n" + " " * _INDENT)
 
     def draw(self, path: Path) -> None:
         """Writes all that was printed as an SVG."""

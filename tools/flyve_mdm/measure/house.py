@@ -24,7 +24,7 @@ _NAMES = (
     "Data: what is kept, read and named",
     "The seams to the network and to the chip, and what all modules use",
 )
-_WIDEST = 10  # modules in a row
+_WIDEST = 8  # modules in a row
 
 
 @dataclass(frozen=True)
