@@ -156,7 +156,7 @@ def test_a_picture_needs_no_font_of_its_own(path):
 
 
 def _width(text):
-    """The width of a text in ems, by the widest of the usual sans-serif fonts (DejaVu, Verdana)."""
+    """The width of a text in ems in DejaVu Sans, the widest of the usual fonts."""
     return sum(next(em for chars, em in _EMS if c in chars or not chars) for c in text)
 
 

@@ -15,6 +15,9 @@ from flyve_mdm.text import printable
 
 _STYLES = {"admin": "magenta", "backend": "cyan", "board": "green", "demo": "bold"}
 _COLUMNS = 110  # of the picture
+_COLUMN = 12.2  # as wide is one in it
+_BLANK = "&#160;"
+_INDENTED = re.compile(r'x="([\d.]+)"([^>]*)textLength="([\d.]+)"([^>]*)>((?:&#160;)+)(?=[^<])')
 _INDENT = 19  # of what is told, behind the time and who tells it
 
 
@@ -49,4 +52,12 @@ class Timeline:
         """Writes all that was printed as an SVG."""
         drawn = self.console.export_svg(title="make demo", unique_id="demo")
         # A picture in a page may load nothing: the font has to be one that the reader has.
-        path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
+        drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
+        path.write_text(re.sub(_INDENTED, _moved, drawn))
+
+
+def _moved(text: re.Match) -> str:
+    """A text without its leading blanks, for some viewers leave them out."""
+    room = len(text[5]) // len(_BLANK) * _COLUMN
+    x, length = (float(text[n]) for n in (1, 3))
+    return f'x="{x + room:g}"{text[2]}textLength="{length - room:g}"{text[4]}>'
