@@ -46,7 +46,8 @@ class Link:
         self._asked = {}  # packet id -> topic filter, None for the one that may be refused
         self._refused = []
         self._since = 0
-        self._birth = None  # its packet id; not None: it is to be sent once more
+        self._birth = None  # its packet id, once it was sent on this connection
+        self._again = False  # it is to be sent once more
         self._pinged = None
 
     @property
@@ -104,6 +105,7 @@ class Link:
         self.outbox.acked(self._birth, True)  # it comes after the subscriptions
         self.outbox.rewind()
         self._birth = self._pinged = None
+        self._again = False
         self._refused = []
         try:
             from flyve.jobs import mqtt_connect
@@ -129,7 +131,7 @@ class Link:
         self._state = _DOWN
         self.reason = e
         network = e.kind == "network"
-        if network or was == _UP and self._birth is None:
+        if network or was == _UP and not self._again:
             # It closes or refuses for the whole fleet at once; our own network does not.
             delay = self._backoff.first(not network)
         else:
@@ -154,7 +156,7 @@ class Link:
         if topic != self._status:
             self._on_message(topic, payload, retained)
         elif payload == self._told[1] and self.up:
-            self._birth = -1  # the will of a connection before this one
+            self._again = True  # the will of a connection before this one
 
     def _suback(self, pid, code):
         topic = self._asked.pop(pid, None)
@@ -212,12 +214,14 @@ class Link:
                 self._birth = self.publish(self._status, self._told[0], True) or None
             elif self._birth not in self.outbox:
                 self._state = _UP
+                self._again = True
                 self._since = log.uptime()
                 self.reason = None
                 log.info("link", "online topic=%s", self.topic)
-        elif self._birth and age > _REBIRTH_MS:
+        elif self._again and age > _REBIRTH_MS:
             if self.publish(self._status, self._told[0], True):
                 self._birth = None
+                self._again = False
         elif self._refused and age > _RETRY_MS:
             self._ask(self._refused)
             self._refused = []
@@ -258,6 +262,7 @@ class Link:
         """Says goodbye: an explicit offline message, acknowledged, then DISCONNECT."""
         self._state = _CLOSING
         self._birth = None  # nothing may say "online" any more
+        self._again = False
         pid = 0
         until = log.uptime() + ms
         while self._client:

@@ -8,6 +8,7 @@ life; "blocking" means waiting in poll slices until the total deadline of the ex
 
 import select
 import socket as _socket
+import sys
 import time
 
 from micropython import const
@@ -410,6 +411,8 @@ class Socket:
 
 
 socket = Socket
+# The libraries take their sockets by these names.
+sys.modules["usocket"] = sys.modules["ussl"] = sys.modules[__name__]
 
 
 def wrap_socket(sock, **_):

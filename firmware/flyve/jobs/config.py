@@ -1,7 +1,5 @@
 """/config.json: what an operator may set, its types and its defaults (design of the settings)."""
 
-import json
-
 from micropython import const
 
 from flyve.text import loads, read
@@ -20,54 +18,45 @@ _FILES = const((
     "tasks.new", "wiping",
 ))  # fmt: skip
 
-# name, type or choices, lowest, highest (of what has a length: its length), default in JSON
-_TABLE = const("""
-serial str 1 64
-uuid str 1 64
-email str 3 128
-firstname str 0 64
-lastname str 0 64
-type str 1 16 "android"
-version str 5 32
-ca str 2 64
-tls_verify bool 0 1 true
-broker str 1 128
-port int 1 65535
-tls bool 0 1
-online_payload auto|string|bool 0 0 "auto"
-keepalive int 5 3600 60
-chunk int 512 1048576
-roots dict 0 16
-latitude number -90 90
-longitude number -180 180
-ntp list 0 8 ["pool.ntp.org","time.google.com","time.cloudflare.com"]
-log_level debug|info|warn|error 0 0 "info"
-app_token str 1 64
-token_in both|header 0 0 "both"
-report mqtt|rest|both 0 0 "mqtt"
-user dict 0 8
-reconnect_spread int 0 3600 40
-orphan_after int 1 604800 3600
-unenroll_wait int 1 2592000 86400
-trial int 1 86400 600
-stable int 1 86400 300
-erase_on_unenroll bool 0 1 false
-wipe_unverified_after int 1 2592000
-keep_wifi bool 0 1 false
-led int 0 48
-button int 0 48
-""")
+_NTP = ["pool.ntp.org", "time.google.com", "time.cloudflare.com"]
 
-
-class _Keys:
-    def __init__(self):
-        for line in _TABLE[1:-1].split("\n"):
-            name, kind, low, high, default = (line + " null").split(" ")[:5]
-            # An attribute's name takes half the RAM of a string, for as long as the board is on.
-            setattr(self, name, (json.loads(default), kind, int(low), int(high)))
-
-
-KEYS = _Keys().__dict__  # name -> (default, type or choices, lowest, highest)
+# name -> (default, type or choices, lowest, highest); of what has a length, these are of it
+KEYS = {
+    "serial": (None, "str", 1, 64),
+    "uuid": (None, "str", 1, 64),
+    "email": (None, "str", 3, 128),
+    "firstname": (None, "str", 0, 64),
+    "lastname": (None, "str", 0, 64),
+    "type": ("android", "str", 1, 16),
+    "version": (None, "str", 5, 32),
+    "ca": (None, "str", 2, 64),
+    "tls_verify": (True, "bool", 0, 1),
+    "broker": (None, "str", 1, 128),
+    "port": (None, "int", 1, 65535),
+    "tls": (None, "bool", 0, 1),
+    "online_payload": ("auto", "auto|string|bool", 0, 0),
+    "keepalive": (60, "int", 5, 3600),
+    "chunk": (None, "int", 512, 1048576),
+    "roots": (None, "dict", 0, 16),
+    "latitude": (None, "number", -90, 90),
+    "longitude": (None, "number", -180, 180),
+    "ntp": (_NTP, "list", 0, 8),
+    "log_level": ("info", "debug|info|warn|error", 0, 0),
+    "app_token": (None, "str", 1, 64),
+    "token_in": ("both", "both|header", 0, 0),
+    "report": ("mqtt", "mqtt|rest|both", 0, 0),
+    "user": (None, "dict", 0, 8),
+    "reconnect_spread": (40, "int", 0, 3600),
+    "orphan_after": (3600, "int", 1, 604800),
+    "unenroll_wait": (86400, "int", 1, 2592000),
+    "trial": (600, "int", 1, 86400),
+    "stable": (300, "int", 1, 86400),
+    "erase_on_unenroll": (False, "bool", 0, 1),
+    "wipe_unverified_after": (None, "int", 1, 2592000),
+    "keep_wifi": (False, "bool", 0, 1),
+    "led": (None, "int", 0, 48),
+    "button": (None, "int", 0, 48),
+}
 
 
 def _unprintable(value, serial=False):

@@ -17,6 +17,7 @@ LIMIT = 1024  # bytes of a wanted value, as UTF-8
 _AHEAD = const(4096)  # bytes before the document that are passed over
 _SMALLEST = const(256)  # bytes of a buffer: more than a look ahead takes
 _SHOWN = const(96)  # of them, in the log
+_PAIR = const((0xD800 << 10) + 0xDC00 - 0x10000)  # what the halves of a pair have too much
 _DEPTH = const(2048)  # open brackets of a skipped part
 _QUOTE = const(0x22)
 _COMMA = const(0x2C)
@@ -180,6 +181,7 @@ class _Scanner:
             c = self.byte()
             bits = 0
             if not quoted:
+                # Digits, + - . and / among them, small letters, E.
                 if not (0x2A < c < 0x3A and c != _COMMA or 0x60 < c < 0x7B or c == 0x45):
                     if not size:
                         self.fail("no value")
@@ -191,7 +193,7 @@ class _Scanner:
                 c = self.escape()
                 if last >> 10 == 0x36 and c >> 10 == 0x37:
                     # The second half of a pair: takes the place of the first one's U+FFFD.
-                    c += (last << 10) - 0x35FDC00
+                    c += (last << 10) - _PAIR
                     size -= 3
                 last = 0  # mutants: any value that is half of no pair and no first byte of UTF-8
                 if c >> 11 == 0x1B:
@@ -217,6 +219,7 @@ class _Scanner:
                 last = c
             while size + 4 > len(text):  # mutants: the buffer grows a byte earlier
                 text.append(0)  # mutants: what is in a new byte is overwritten
+            # A lead byte begins with as many ones as there are bytes, and a zero.
             text[size] = c >> bits | (bits and 0xFF80 >> bits // 6 & 0xFF)
             size += 1
             while bits:

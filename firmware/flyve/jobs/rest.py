@@ -1,15 +1,10 @@
 """GLPI's REST API over urequests: one session, streamed answers, errors by name."""
 
-import sys
-
+import urequests
 from micropython import const
 
 from flyve import log, memory, transport
 from flyve.text import plain
-
-# The library takes its sockets by name: these are ours (transport.py).
-sys.modules["usocket"] = sys.modules["ussl"] = transport
-import urequests  # noqa: E402
 
 # Only request() is called: the rest would take memory.
 for _name in ("head", "get", "post", "put", "patch", "delete"):

@@ -25,13 +25,13 @@ _FAULTS = {
 }
 LIMIT = const(16384)  # bytes of a CA file
 _PROVISION = const(": flyve provision --ca FILE")
-# What an error's text has in it, and what it means.
+# What an error's text has in it, what it means, and whether our CA is at fault.
 _MEANINGS = const((
-    "future", "is not yet valid: check the clocks of server and board",
-    "expired", "has expired: renew it",
-    "common name", "is for another host name: correct the URL or the certificate",
-    "not correctly signed", "is not signed by our CA, or comes without an intermediate",
-    "ca_chain", "cannot be checked",
+    ("future", "is not yet valid: check the clocks of server and board", False),
+    ("expired", "has expired: renew it", False),
+    ("common name", "is for another host name: correct the URL or the certificate", False),
+    ("not correctly signed", "is not signed by our CA, or comes without an intermediate", True),
+    ("ca_chain", "cannot be checked", True),
 ))  # fmt: skip
 
 
@@ -78,10 +78,10 @@ def explain(e):
         elif len(e.args) > 1:
             text = "%s (%s)" % (e.args[1], code)
         found = "TLS failed: " + text
-        for i in range(0, 10, 2):
-            if _MEANINGS[i] in text.lower():
-                found = "the server's certificate " + _MEANINGS[i + 1]
-                if i > 5:
+        for part, meaning, ours in _MEANINGS:
+            if part in text.lower():
+                found = "the server's certificate " + meaning
+                if ours:
                     found += _PROVISION
                 break
         text = found

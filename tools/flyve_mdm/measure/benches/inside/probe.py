@@ -32,7 +32,7 @@ def install(rounds):
         step(self)
         link = self.online and self.online.link
         # Without a birth that is still to be repeated.
-        if idle and link and link.up and link._birth is None and self.job is None:
+        if idle and link and link.up and not link._again and self.job is None:
             if since is None:
                 report("idle")
                 print("bench: modules", " ".join(sorted(sys.modules)))
