@@ -12,6 +12,7 @@ from pathlib import Path
 from flyve_mdm.backend.model import DEVICE, User, token
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware
 from host_tests.kit.peers.front import Front
 
 DRIVER = Path(__file__).parent / "inside" / "download_main.py"
@@ -149,5 +150,5 @@ def blank_board(folder: Path, flash_size: int = 2 << 20) -> Path:
     """Makes a board whose main.py is the driver."""
     board = VirtualBoard.create(folder, flash_size=flash_size)
     board.deploy()
-    board.write("/main.py", DRIVER.read_bytes())
+    board.write("/main.py", firmware.follow(DRIVER.read_text()))
     return board.path

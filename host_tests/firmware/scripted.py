@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware
 from host_tests.kit.boards.bench import Bench
 
 # In front of each script: run(job) drives a job to its end, install() tells how one ended.
@@ -57,7 +58,7 @@ class Scripted(Bench):
 
     def script(self, board: VirtualBoard, script: str) -> None:
         """Replaces /main.py."""
-        board.write("/main.py", _PREAMBLE + textwrap.dedent(script))
+        board.write("/main.py", firmware.follow(_PREAMBLE + textwrap.dedent(script)))
 
     def lines(self, board: VirtualBoard, script: str | None = None, **how) -> list[str]:
         """What the board prints until its script ends."""

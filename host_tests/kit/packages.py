@@ -38,7 +38,7 @@ def mpy(source: str, name: str = "app.py") -> bytes:
     """A compiled module."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        path.write_text(textwrap.dedent(source))
+        path.write_text(firmware.follow_jobs(textwrap.dedent(source)))
         firmware.compile_file(path, path.with_suffix(".mpy"), name, 3, toolchain.check())
         return path.with_suffix(".mpy").read_bytes()
 
@@ -76,14 +76,3 @@ def entry(board: VirtualBoard, key: str) -> int:
 def boot_slot(board: VirtualBoard) -> str:
     """The label of the partition that the next start takes; it is then on trial."""
     return bootloader.Bootloader(Folder(board.path)).start().slot
-
-
-def fill_nvs(board: VirtualBoard) -> None:
-    """Fills NVS with what another program keeps there."""
-    size, count = 1900, 0
-    while size > 10:
-        try:
-            board.nvs_set("other", f"k{count}", bytes(size))
-            count += 1
-        except OSError:
-            size //= 2

@@ -1,6 +1,7 @@
 """Shorter names in the compiled firmware: what changes, and that nothing else does."""
 
 import ast
+import dis
 import types
 
 import pytest
@@ -8,34 +9,48 @@ import pytest
 from flyve_mdm import ROOT
 from flyve_mdm.build import libraries, shorten
 
-FIRMWARE = sorted((ROOT / "firmware").glob("flyve/**/*.py"))
+FOLDER = ROOT / "firmware"
+FIRMWARE = sorted(FOLDER.glob("flyve/**/*.py"))
 
 
 def _sources(paths) -> list[str]:
     return [path.read_text() for path in paths]
 
 
+def _module(path) -> str:
+    return ".".join(path.relative_to(FOLDER).with_suffix("").parts)
+
+
 @pytest.fixture(scope="module")
 def names():
     pinned = [library.source.read_text() for library in libraries.PINNED]
-    return shorten.plan(_sources(FIRMWARE), pinned)
+    jobs = {_module(path): path.read_text() for path in FIRMWARE if path.parent.name == "jobs"}
+    return shorten.plan(_sources(FIRMWARE), pinned, jobs)
 
 
 def _short(source: str, *others: str, library: str = "") -> str:
     return shorten.shorten(source, shorten.plan([source, *others], [library]))
 
 
-def _shape(code: types.CodeType, classes: dict) -> tuple:
-    """A function's code without its names: CPython refers to them by number, in order."""
-    inner = [
-        _shape(c, classes) if isinstance(c, types.CodeType) else (type(c), classes.get(c, c))
-        for c in code.co_consts
-    ]
-    sizes = [len(n) for n in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)]
-    # Only the variables of closures are numbered by their names' alphabet.
-    exact = len(code.co_freevars) + len(code.co_cellvars) < 2
-    done = code.co_code if exact else len(code.co_code)
-    return done, inner, sizes, code.co_argcount, code.co_kwonlyargcount, code.co_flags
+def _shape(code: types.CodeType) -> tuple[list, list[str]]:
+    """A function's code without its names, and its names in the order of their use."""
+    shape, names = [code.co_argcount, code.co_kwonlyargcount, code.co_flags], []
+    for one in dis.get_instructions(code):
+        value = one.argval
+        if one.opname == "EXTENDED_ARG":
+            continue
+        if isinstance(value, types.CodeType):
+            inner, more = _shape(value)
+            shape.append(inner)
+            names += more
+        elif one.opcode in (*dis.haslocal, *dis.hasfree):
+            shape.append(one.opname)
+        elif isinstance(value, str | tuple):
+            shape.append(one.opname)
+            names += value if isinstance(value, tuple) else [value]
+        else:
+            shape.append((one.opname, value))
+    return shape, names
 
 
 def _without_const(source: str) -> str:
@@ -45,12 +60,14 @@ def _without_const(source: str) -> str:
 @pytest.mark.parametrize("path", FIRMWARE, ids=lambda path: path.stem)
 def test_the_code_of_a_module_differs_in_its_names_only(path, names):
     whole = path.read_text()
-    short = shorten.shorten(whole, names)
+    short = shorten.shorten(whole, names, _module(path))
     assert short.count("\n") == whole.count("\n")
-    # The same instructions on the same numbers: no two names became one, none became two.
-    before = compile(_without_const(whole), path.name, "exec", optimize=2)
-    after = compile(short, path.name, "exec", optimize=2)
-    assert _shape(before, names.private) == _shape(after, {})  # a class's name is a text, too
+    before = _shape(compile(_without_const(whole), path.name, "exec", optimize=2))
+    after = _shape(compile(short, path.name, "exec", optimize=2))
+    assert before[0] == after[0]
+    pairs = {*names.private.items()}.union(*(public.items() for public in names.jobs.values()))
+    differing = {pair for pair in zip(before[1], after[1], strict=True) if pair[0] != pair[1]}
+    assert differing <= pairs
 
 
 def test_no_short_name_is_anybody_elses(names):
@@ -112,6 +129,57 @@ def test_a_script_follows_into_private_parts_but_keeps_its_own_names():
     short = plan.private["_held"]
     source = "_held = thing._held  # of ._held\n"
     assert shorten.follow(source, plan) == f"_held = thing.{short}  # of ._held\n"
+
+
+JOB = """
+def begin(item):
+    text = "a word"
+    return take(item), text
+
+def take(item):
+    return LIMIT, item
+
+def text():
+    pass
+
+LIMIT = 4
+"""
+USER = """
+from flyve.jobs import copy
+from flyve.jobs.copy import take
+
+def go(begin):
+    copy.begin(1)
+    begin.copy.take(copy.LIMIT, copy.text)
+
+def other(copy):
+    return copy.begin, take
+"""
+
+
+def _with_job(source):
+    job = "flyve.jobs.copy"
+    plan = shorten.plan([JOB, source], jobs={job: JOB})
+    return plan.jobs[job], shorten.shorten(JOB, plan, job), plan
+
+
+def test_a_jobs_functions_and_variables_get_letters_wherever_they_are_named():
+    short, job, plan = _with_job(USER)
+    assert short.keys() == {"begin", "take", "LIMIT"}  # `text` is a variable there, too
+    module, names = {}, dict(short)
+    exec(job, module)
+    assert module[names["begin"]](7) == ((4, 7), "a word") and "begin" not in module
+    for edit in (shorten.shorten, shorten.follow):
+        text = edit(USER, plan)
+        assert f"    copy.{short['begin']}(1)\n" in text
+        assert f"copy.take(copy.{short['LIMIT']}, copy.text)" in text
+        assert f"from flyve.jobs.copy import {short['take']} as take" in text
+        assert ".begin, take" in text  # of a variable of that name
+
+
+def test_a_module_of_jobs_that_is_passed_on_is_refused():
+    with pytest.raises(ValueError, match="line 4: the module copy is passed on"):
+        _with_job("def go():\n    from flyve.jobs import copy\n\n    return run(copy)\n")
 
 
 def test_an_assert_of_a_library_outlives_the_optimizer():

@@ -11,7 +11,7 @@ from flyve import VERSION, board, log, memory, transport
 from flyve.backoff import Retry
 from flyve.inbox import HEARD, SILENT
 
-_LONGEST = const(60000)  # until the next look
+_LONGEST = const(600000)  # until the next look
 _ROOM_MS = const(100)  # until there may be room for more answers
 _QUIET_MS = const(5000)  # without a message: all that the broker has kept has come
 _SESSION_MS = const(30000)  # after which an idle REST session is ended

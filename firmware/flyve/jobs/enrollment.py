@@ -7,7 +7,6 @@ posting (the POST may have reached the backend), agent_id, and with `enrolled` t
 from micropython import const
 
 from flyve import board, log, memory
-from flyve.jobs import invitation
 from flyve.transport import NetError
 
 _LOOK_MS = const(5000)  # how often to look for a deeplink
@@ -21,6 +20,8 @@ def run(agent):
     if rec.get("state") == "enrolled":
         yield from _replace(agent)
         return False
+    from flyve.jobs import invitation
+
     if not invitation.waiting():
         agent.invited.after(_LOOK_MS)
         if not agent.told:
@@ -28,14 +29,34 @@ def run(agent):
                 log.error("enrollment", "the deeplink is gone: provision it again")
             log.info("agent", "waiting for a deeplink")
         return True
-    try:
-        # Before there is the rest of the enrollment: it takes as much memory as a long deeplink.
-        invited, mark = invitation.read()
-        yield from _enroll(agent, invited, mark)
-    except invitation.Refusal as e:
-        invitation.refuse(rec, str(e))
+    invitation = None
+    invited, mark, refusal = _read()
+    if not refusal:
+        refusal = yield from _enroll(agent, invited, mark)
+    from flyve.jobs import invitation
+
+    if refusal:
+        invitation.refuse(rec, refusal)
+    else:
+        invitation.discard()
+        log.info("enrollment", "enrolled id=%s", rec.get("agent_id"))
     agent.invited.after(0)
     return False
+
+
+def _read():
+    """Invitation and mark of the deeplink on the flash, and None; or the third is why it is
+    refused. Before there is the rest of the enrollment, which takes as much memory as a long
+    deeplink."""
+    from flyve.jobs import invitation
+
+    try:
+        return invitation.read() + (None,)
+    except ValueError as e:
+        return None, None, "DEEPLINK " + str(e)
+    finally:
+        invitation = None
+        memory.drop("invitation")
 
 
 def _begin(agent, invited, mark):
@@ -62,6 +83,7 @@ def _begin(agent, invited, mark):
 
 
 def _enroll(agent, invited, mark):
+    """Enrolls; returns why that is refused, or None."""
     rec, settings = agent.rec, agent.settings
     _know(invited)
     _begin(agent, invited, mark)
@@ -79,11 +101,11 @@ def _enroll(agent, invited, mark):
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield
         steps.credentials(api, rec, settings, invited, mark, user)
+    except steps.Refusal as e:
+        return str(e)
     finally:
         api.close()
     _know(None)
-    invitation.discard()
-    log.info("enrollment", "enrolled id=%s", rec.get("agent_id"))
 
 
 def _know(invited):
@@ -115,29 +137,13 @@ def _replace(agent):
     rec = agent.rec
     aside = _Aside(rec)
     try:
-        invited, mark = invitation.read()
-        _know(invited)
-        from flyve.jobs import enrollment_steps as steps
-        from flyve.jobs import rest
-
-        same = invited.url == rec.get("url")
-        api = rest.Rest(invited.url, agent.settings)
-        yield
-        try:
-            user = steps.opened(api, invited)
-            yield
-            steps.create(api, aside, agent.settings, invited, user)
+        invited, mark, refusal = _read()
+        same = not refusal and invited.url == rec.get("url")
+        if not refusal:
+            refusal = yield from _create(agent, aside, invited)
+        if not refusal:
             state = "enrolled" if same else "leaving"
             rec.save(renewed=[mark, aside.get("agent_id")], state=state, posting=None)
-        finally:
-            api.close()
-            steps = api = None
-    except invitation.Refusal as e:
-        log.error("enrollment", "refused %s", e)
-        log.error("agent", "the other deeplink is discarded, the old enrollment goes on")
-        invitation.discard()
-        rec.save(posting=None)
-        return
     except MemoryError:
         raise
     except Exception as e:
@@ -149,6 +155,14 @@ def _replace(agent):
         return
     finally:
         _know(None)
+    if refusal:
+        log.error("enrollment", "refused %s", refusal)
+        log.error("agent", "the other deeplink is discarded, the old enrollment goes on")
+        from flyve.jobs import invitation
+
+        invitation.discard()
+        rec.save(posting=None)
+        return
     log.info("enrollment", "created id=%s", aside.get("agent_id"))
     if same:
         from flyve.jobs import erasing
@@ -156,3 +170,21 @@ def _replace(agent):
         erasing.end(agent)
         board.reset(True)
     log.info("agent", "another deeplink: leaving first")
+
+
+def _create(agent, aside, invited):
+    """Makes another agent in GLPI; returns why that is refused, or None."""
+    _know(invited)
+    from flyve.jobs import enrollment_steps as steps
+    from flyve.jobs import rest
+
+    api = rest.Rest(invited.url, agent.settings)
+    yield
+    try:
+        user = steps.opened(api, invited)
+        yield
+        steps.create(api, aside, agent.settings, invited, user)
+    except steps.Refusal as e:
+        return str(e)
+    finally:
+        api.close()

@@ -7,13 +7,16 @@ from micropython import const
 
 from flyve import VERSION, log, transport
 from flyve.jobs import board_facts, rest
-from flyve.jobs.invitation import Refusal
 
 _POST_MS = const(120000)  # the server lifts its own time limit for this request
 _SESSION_MS = const(120000)  # a big site's full session: some 100 KB
 
 _PROFILE = const("glpiactiveprofile.id")
 _GUEST = const("plugin_flyvemdm_guest_profiles_id")
+
+
+class Refusal(Exception):
+    """Only a new deeplink helps; the text begins with a code, and says what to do."""
 
 
 def _final(e, text, *statuses):

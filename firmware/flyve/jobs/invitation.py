@@ -15,10 +15,6 @@ PATH = const("/deeplink")
 _HELPDESK = const(324)  # bytes of it in the record
 
 
-class Refusal(Exception):
-    """Only a new deeplink helps; the text begins with a code, and says what to do."""
-
-
 def waiting():
     """True when a deeplink lies on the flash."""
     try:
@@ -38,7 +34,7 @@ def discard():
 def read():
     """(Invitation, mark) of the deeplink on flash; the mark tells deeplinks apart and is no
     secret. The helpdesk's texts, which may have a KB each, come in short as its name. Raises
-    Refusal when the deeplink cannot be used, OSError when there is none."""
+    deeplink.DeeplinkError, a ValueError, when it cannot be used, OSError when there is none."""
     from flyve.jobs import deeplink
 
     limit = deeplink.LIMIT
@@ -51,8 +47,6 @@ def read():
             helpdesk = helpdesk[: len(helpdesk) - 1 - len(helpdesk) // 16]
         found = found[:3] + (helpdesk, "", "", found.email[:128])
         return deeplink.Invitation(*found), mark
-    except deeplink.DeeplinkError as e:
-        raise Refusal("DEEPLINK " + str(e))
     finally:
         deeplink = None
         memory.drop("deeplink", "mailed")
@@ -67,7 +61,7 @@ def settle(rec):
     if waiting():
         try:
             used = read()[1] == link
-        except Refusal:
+        except ValueError:
             used = True
         if used:
             discard()
@@ -84,7 +78,7 @@ def refuse(rec, why):
     error = cut(why, 200)
     try:
         mark = read()[1]
-    except (Refusal, OSError):
+    except (ValueError, OSError):
         mark = "-"
     rec.save(scrub=True, state="refused", link=mark, posting=None, agent_id=None, error=error)
     discard()

@@ -110,13 +110,19 @@ class Answer:
         self.raw.close()
 
 
-def _error(answer, judge="judge"):
-    """The RestError of an answer that is not as wished; None when verdict.noticed() has none."""
+def _error(answer, coding=False, good=False):
+    """The RestError of an answer that is not as wished, or only by its coding; None when a good
+    one is as wished after all."""
     found = None
     from flyve.jobs import verdict
 
     try:
-        found = getattr(verdict, judge)(answer)
+        if coding:
+            found = verdict.coding(answer)
+        elif good:
+            found = verdict.noticed(answer)
+        else:
+            found = verdict.judge(answer)
     finally:
         verdict = None
         memory.drop("verdict", "headers")
@@ -135,7 +141,7 @@ def _unreadable(answer, what=None):
 
 def _check_coding(answer):
     if "content-encoding" in answer.headers or "transfer-encoding" in answer.headers:
-        error = _error(answer, "coding")
+        error = _error(answer, coding=True)
         if error:
             raise error
 
@@ -253,7 +259,7 @@ class Rest:
                         x.detach()
                     elif "json" not in answer.headers.get("content-type", "json"):
                         # Where nothing is read, a page of a gateway would pass for success.
-                        error = _error(answer, "noticed")
+                        error = _error(answer, good=True)
                         if error:
                             raise error
                     return answer

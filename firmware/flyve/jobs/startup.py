@@ -40,9 +40,11 @@ def _attempt(what, step, *args):
         log.error("agent", "starting without %s: %r", what, e)
 
 
-def _tidy(erasing):
+def _tidy():
     """Removes folders in the place of files, and the other way round: who reads or writes there
     could do neither; and slots of agents that nothing leads to any more."""
+    from flyve.jobs import erasing
+
     slots = None
     for name, kind in [entry[:2] for entry in os.ilistdir("/")]:
         folder = bool(kind & 0x4000)
@@ -77,7 +79,9 @@ def _record():
     return rec
 
 
-def _look(rec, invitation, erasing, settings):
+def _look(rec, settings):
+    from flyve.jobs import erasing, invitation
+
     if rec.get("renewed") and rec.get("state") == "enrolled":
         erasing.enrollment(rec, settings)  # a cut came after the new one was created
     invitation.settle(rec)
@@ -102,7 +106,7 @@ def prepare():
         erasing.wipe(settings)
     if _attempt("what a wipe has kept", erasing.settle):
         board.reset(True)  # the agent that runs is not the one in use
-    _attempt("tidying up", _tidy, erasing)
+    _attempt("tidying up", _tidy)
     try:
         rec = _record()
     except RecordError as e:
@@ -120,9 +124,7 @@ def prepare():
         board_facts.led(settings["led"], bool(rec.get("lock")))
     log.secret("app", settings["app_token"])
     log.secret("api", rec.get("api_token"))
-    from flyve.jobs import invitation
-
-    _attempt("a look at the deeplink", _look, rec, invitation, erasing, settings)
+    _attempt("a look at the deeplink", _look, rec, settings)
     from flyve.jobs import update
 
     crashes = update.crashes()

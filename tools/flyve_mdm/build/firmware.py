@@ -87,7 +87,8 @@ def firmware_steps() -> list[Step]:
     steps = []
     for source, base in probes.bases(ROOT / "firmware").items():
         path = source.relative_to(ROOT / "firmware")
-        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base)
+        module = ".".join(path.with_suffix("").parts)
+        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base, module)
         if len(path.parts) > 1:
             target = path.with_suffix(".mpy").as_posix()
             steps.append(Step(source, target, path.stem, level, edit))
@@ -101,38 +102,47 @@ def firmware_steps() -> list[Step]:
 
 
 def follow(source: str) -> str:
-    """The source of a script that reaches into the firmware: its private names as compiled."""
+    """The source of a script that reaches into the firmware: its names as compiled."""
     names = _names()
     return source if names is None else shorten.follow(source, names)
 
 
-def shorten_too(source: str) -> str:
+def follow_jobs(source: str) -> str:
+    """The source of a module that keeps its own names: only those of jobs are as compiled."""
+    names = _names()
+    return source if names is None else shorten.follow_jobs(source, names)
+
+
+def shorten_too(source: str, module: str = "") -> str:
     """The source of a module of the firmware that a test has changed, as it would be compiled."""
     names = _names()
-    return source if names is None else shorten.shorten(source, names)
+    return source if names is None else shorten.shorten(source, names, module)
 
 
-def _edited(names: shorten.Names | None, base: int, source: str) -> str:
+def _edited(names: shorten.Names | None, base: int, module: str, source: str) -> str:
     source = probes.instrument(source, base) if probes.wanted() else source
-    return source if names is None else shorten.shorten(source, names)
+    return source if names is None else shorten.shorten(source, names, module)
 
 
 def _names() -> shorten.Names | None:
     if os.environ.get("READABLE"):
         return None
     folder = ROOT / "firmware"
-    sources = [path.read_bytes() for path in sorted(folder.glob("flyve/**/*.py"))]
-    return _plan(*sources)
+    paths = sorted(folder.glob("flyve/**/*.py"))
+    modules = (".".join(path.relative_to(folder).with_suffix("").parts) for path in paths)
+    return _plan(*zip(modules, (path.read_bytes() for path in paths), strict=True))
 
 
 @functools.cache
-def _plan(*sources: bytes) -> shorten.Names:
-    parsed = []
-    for source in sources:
+def _plan(*sources: tuple[str, bytes]) -> shorten.Names:
+    parsed = {}
+    for module, source in sources:
         with contextlib.suppress(SyntaxError, UnicodeError):  # the compiler says it better
             ast.parse(source)
-            parsed.append(source.decode())
-    return shorten.plan(parsed, [library.source.read_text() for library in libraries.PINNED])
+            parsed[module] = source.decode()
+    jobs = {name: source for name, source in parsed.items() if name.startswith("flyve.jobs.")}
+    pinned = [library.source.read_text() for library in libraries.PINNED]
+    return shorten.plan(parsed.values(), pinned, jobs)
 
 
 def virtual_steps() -> list[Step]:
@@ -201,6 +211,8 @@ def _write_names() -> None:
     """For the reader of a board's traceback: short name -> whole name."""
     names = _names()
     whole = {short: name for name, short in names.private.items()} if names else {}
+    for module, public in names.jobs.items() if names else ():
+        whole.update({f"{module}.{short}": name for name, short in public.items()})
     text = json.dumps(whole, indent=1, sort_keys=True) + "\n"
     libraries.write(BUILD / "names.json", text.encode())
 

@@ -2,7 +2,9 @@
 
 Private names (_x) become a letter or two, each the same in all sources. Two names share one short
 name unless they meet in a source or in a class and its subclass: each distinct name costs RAM for
-as long as the board is on. So do parameters that are never passed by keyword; locals have no names
+as long as the board is on. So do the functions and variables of a job's module, which is nobody's
+interface: they are always named with their module, so each module has its letters to itself. So do
+parameters that are never passed by keyword; locals have no names
 in a .mpy. The import of const goes, for the compiler does its work. No line moves, and no text
 changes.
 """
@@ -15,23 +17,31 @@ import keyword
 import string
 import tokenize
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 # Names that the interpreter gives its own objects.
 _INTERPRETER = {"_build", "_machine", "_mpy", "_thread"}
+_JOBS = "flyve.jobs"
 
 
 @dataclass(frozen=True)
 class Names:
-    """What may be renamed: `private`, name -> short name, and no parameter in `keywords`."""
+    """What may be renamed: `private`, name -> short name; of each job's module, by its name in
+    `jobs`, public name -> short name; and no parameter in `keywords`."""
 
     private: dict[str, str]
     keywords: frozenset[str]
+    jobs: Mapping[str, dict[str, str]]
 
 
-def plan(sources: Iterable[str], libraries: Iterable[str] = ()) -> Names:
-    """Chooses the short names for all these sources; no name that a library has is touched."""
+def plan(
+    sources: Iterable[str], libraries: Iterable[str] = (), jobs: Mapping[str, str] | None = None
+) -> Names:
+    """Chooses the short names for all these sources; no name that a library has is touched. jobs:
+    module -> source of what lies in flyve/jobs, which are among the sources, too.
+
+    Raises ValueError when a job's module is used in another way than to name something in it."""
     trees = [ast.parse(source) for source in sources]
     foreign = [ast.parse(source) for source in libraries]
     counts = Counter()
@@ -52,7 +62,86 @@ def plan(sources: Iterable[str], libraries: Iterable[str] = ()) -> Names:
         for node in ast.walk(tree)
         if isinstance(node, ast.keyword)
     }
-    return Names(short, frozenset(keywords - {None}))
+    for tree in trees:
+        _check_imports(tree)
+    public = {
+        module: _public(ast.parse(source), short, kept, taken)
+        for module, source in (jobs or {}).items()
+    }
+    return Names(short, frozenset(keywords - {None}), public)
+
+
+def _public(
+    tree: ast.Module, private: dict[str, str], kept: set[str], taken: set[str]
+) -> dict[str, str]:
+    """Short names for the functions and variables of a job's module."""
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    ambiguous = {*kept, *_also_local(tree)}
+    used = {private.get(name) for name in _identifiers(tree)}
+    letters = (name for name in _short_names(taken) if name not in used)
+    wanted = [n for n in names if not n.startswith("_") and len(n) > 1 and n not in ambiguous]
+    return dict(zip(wanted, letters, strict=False))
+
+
+def _also_local(tree: ast.Module) -> Iterator[str]:
+    """The names that stand for something else in the module, too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg | ast.keyword):
+            yield node.arg or ""
+        elif isinstance(node, ast.alias):
+            yield from (node.name, node.asname or "")
+        elif isinstance(node, ast.ExceptHandler | ast.ClassDef):
+            yield node.name or ""
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+            elif node is not function and isinstance(node, ast.FunctionDef):
+                yield node.name
+
+
+def _imported(scope: ast.AST) -> dict[str, str]:
+    """The names under which a scope, without those inside it, imports modules of jobs."""
+    return {
+        alias.asname or alias.name: f"{_JOBS}.{alias.name}"
+        for node in _scope(scope)
+        if isinstance(node, ast.ImportFrom) and node.module == _JOBS
+        for alias in node.names
+    }
+
+
+def _scope(scope: ast.AST) -> Iterator[ast.AST]:
+    """All of a function or a module but for the functions in it, which come without their
+    content."""
+    for node in ast.iter_child_nodes(scope):
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.Lambda):
+            yield from _scope(node)
+
+
+def _mentions(scope: ast.AST, outer: Mapping[str, str]) -> Iterator[tuple[ast.Name, str]]:
+    """Each mention of a module of jobs, and that module."""
+    bound = {getattr(node, "arg", None) for node in ast.walk(getattr(scope, "args", ast.Pass()))}
+    for node in _scope(scope):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+    known = {name: module for name, module in outer.items() if name not in bound}
+    known.update(_imported(scope))
+    for node in _scope(scope):
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            yield from _mentions(node, known)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in known:
+            yield node, known[node.id]
+
+
+def _check_imports(tree: ast.Module) -> None:
+    named = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node, _ in _mentions(tree, {}):
+        if id(node) not in named:
+            raise ValueError(f"line {node.lineno}: the module {node.id} is passed on")
 
 
 def _rooms(trees: list[ast.Module]) -> list[set[str]]:
@@ -81,16 +170,24 @@ def _share(
     return short
 
 
-def shorten(source: str, names: Names) -> str:
-    """The source with shorter names; it has as many lines as before."""
+def shorten(source: str, names: Names, module: str = "") -> str:
+    """The source, of that module, with shorter names; it has as many lines as before."""
     source = _without_const(source)
+    source = _replace(source, _own_edits(source, names.jobs.get(module, {})))
+    source = _replace(source, _job_edits(source, names.jobs))
     source = _replace(source, _private_edits(source, names.private))
     return _replace(source, _parameter_edits(source, names.keywords))
 
 
 def follow(source: str, names: Names) -> str:
     """The source of a test, with the attributes that it takes from the firmware renamed."""
+    source = follow_jobs(source, names)
     return _replace(source, _attribute_edits(source, names.private))
+
+
+def follow_jobs(source: str, names: Names) -> str:
+    """The source of another module, with what it takes from jobs' modules renamed."""
+    return _replace(source, _job_edits(source, names.jobs))
 
 
 def spell_out_asserts(source: str) -> str:
@@ -190,6 +287,36 @@ def _private_edits(source: str, private: dict[str, str]) -> Iterator[tuple[int, 
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.NAME and token.string in private:
             yield (*token.start, token.string, private[token.string])
+
+
+def _own_edits(source: str, public: dict[str, str]) -> Iterator[tuple[int, int, str, str]]:
+    before = None
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NAME and token.string in public and before != ".":
+            yield (*token.start, token.string, public[token.string])
+        before = token.string
+
+
+def _job_edits(
+    source: str, jobs: Mapping[str, dict[str, str]]
+) -> Iterator[tuple[int, int, str, str]]:
+    """What a source takes from jobs' modules: by their names, or imported from them."""
+    tree = ast.parse(source)
+    lines = source.splitlines()
+    modules = {id(node): module for node, module in _mentions(tree, {})}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node.value) in modules:
+            short = jobs.get(modules[id(node.value)], {}).get(node.attr)
+            if short:
+                # ast counts bytes.
+                head = lines[node.end_lineno - 1].encode()[: node.end_col_offset].decode()
+                yield node.end_lineno, len(head) - len(node.attr), node.attr, short
+        elif isinstance(node, ast.ImportFrom) and node.module in jobs:
+            for alias in node.names:
+                short = jobs[node.module].get(alias.name)
+                if short:
+                    new = short if alias.asname else f"{short} as {alias.name}"
+                    yield alias.lineno, alias.col_offset, alias.name, new
 
 
 def _attribute_edits(source: str, private: dict[str, str]) -> Iterator[tuple[int, int, str, str]]:

@@ -25,7 +25,8 @@ def watch():
         link = agent and agent.online and agent.online.link
         if not link:
             return "enrolling"
-        return "idle" if link.up and agent.job is None else "busy"
+        at_work = agent.job or any("flyve.jobs." in name for name in sys.modules)
+        return "idle" if link.up and not at_work else "busy"
 
     def look():
         gc.collect()
