@@ -2,6 +2,8 @@
 
 import pytest
 
+from host_tests.kit.packages import fill_nvs
+
 pytestmark = pytest.mark.virtual
 
 FILES = ("config.json", "tasks.json", "tasks.new", "outbox.json", "keep.json", "part", "part.json",
@@ -64,21 +66,11 @@ def test_damaged_nvs_does_not_end_the_agent(make_device, damage):
     assert device.run.resets == []
 
 
-def fill(board):
-    """Fills NVS with what another program keeps there."""
-    size = 1900
-    while size > 10:
-        try:
-            board.nvs_set("other", f"k{len(board.nvs())}", bytes(size))
-        except OSError:
-            size //= 2
-
-
 # A8
 def test_an_agent_whose_nvs_is_full_comes_online(make_device):
     device = make_device().go_online()
     device.run.kill()
-    fill(device.board)
+    fill_nvs(device.board)
     device.start()
     device.online()
     assert device.backend.admin.ping(17, wait=5)
@@ -88,7 +80,7 @@ def test_an_agent_whose_nvs_is_full_comes_online(make_device):
 def test_a_board_whose_nvs_is_full_before_its_first_start_waits_and_names_it(make_device):
     device = make_device()
     device.provision()
-    fill(device.board)
+    fill_nvs(device.board)
     device.start()
     device.run.wait_log("NOT_ENOUGH_SPACE|-4357")
     device.run.wait_log("enrollment: next try in")

@@ -1,24 +1,13 @@
-"""NVS that others have filled, and a flash without a free block."""
+"""What boot.py does where others have filled NVS, and in safe mode."""
 
 import pytest
 
 from flyve_mdm.board import appimage
 from flyve_mdm.build import firmware
-from host_tests.kit.packages import entry
+from host_tests.kit.packages import entry, fill_nvs
 
 SHOW = "import sys\nprint('path:' + sys.path[0])\n"
 RESET = "import machine\nif machine.reset_cause() == 1:\n    machine.reset()\n"
-
-
-def fill(board):
-    """Fills NVS with what another program keeps there."""
-    size, count = 1900, 0
-    while size > 10:
-        try:
-            board.nvs_set("other", f"k{count}", bytes(size))
-            count += 1
-        except OSError:
-            size //= 2
 
 
 def paths(bench, made, script=SHOW, starts=1):
@@ -39,7 +28,7 @@ def paths(bench, made, script=SHOW, starts=1):
 def test_the_slot_in_use_runs_though_nvs_is_full(bench, update):
     made = bench.board()
     made.change(entries={("flyve", "update"): update})
-    fill(made)
+    fill_nvs(made)
     assert paths(bench, made, SHOW + RESET, 2) == ["/flyve." + "?ab"[update]] * 2
 
 
@@ -47,7 +36,7 @@ def test_the_slot_in_use_runs_though_nvs_is_full(bench, update):
 def test_a_trial_that_cannot_be_counted_does_not_begin(bench):
     made = bench.board()
     made.change(entries={("flyve", "update"): 1 | 2 << 2})
-    fill(made)
+    fill_nvs(made)
     assert paths(bench, made) == ["/flyve.a"]
 
 
@@ -55,77 +44,9 @@ def test_a_trial_that_cannot_be_counted_does_not_begin(bench):
 def test_a_crash_that_cannot_be_counted_brings_safe_mode(bench):
     tell = "from flyve.jobs import update\nprint('safe', update.safe_mode())\n"
     made = bench.board(RESET + tell)
-    fill(made)
+    fill_nvs(made)
     lines = bench.lines(made)
     assert "safe True" in lines
-
-
-WIPE = """
-import os, machine
-if machine.reset_cause() == 1:
-    os.mkdir('/files')
-    size, count = 65536, 0
-    while size:
-        try:
-            with open('/files/f%d' % count, 'wb') as f:
-                f.write(bytes(size))
-        except OSError:
-            size //= 4
-        count += 1
-    from flyve.jobs import config, erasing
-    erasing.begin_wipe()
-    print('begun', erasing.wiping())
-    erasing.wipe(config.load()[0])
-from flyve import board
-from flyve.jobs import erasing
-print('again', erasing.wiping(), erasing.settle())
-print('left', sorted(n for n in os.listdir('/') if 'flyve' not in n))
-print('kept', board.nvs_get_int('update'), board.nvs_get('wifi'), board.nvs_get('rec.a'))
-"""
-
-
-def full(bench):
-    made = bench.board(WIPE)
-    made.change(
-        {"/config.json": b'{"keep_wifi": true}'},
-        {("flyve", "update"): 1, ("flyve", "wifi"): b'[["net", "secret"]]',
-         ("flyve", "rec.a"): b"record"},
-    )  # fmt: skip
-    return made
-
-
-WIPED = [
-    "left ['boot.py', 'lib', 'main.py']",
-    'kept 1 b\'[["net", "secret"]]\' None',
-]
-
-
-# A25
-def test_a_wipe_of_a_flash_that_is_full_to_the_last_byte_ends(bench):
-    lines = bench.lines(full(bench))
-    assert "begun True" in lines
-    assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
-
-
-# Until not even the name of an empty file finds room in the root's block.
-ROOT_FULL = """
-    try:
-        for n in range(2000):
-            open('/%06d' % n, 'w').close()
-    except OSError:
-        print('no room')
-"""
-
-
-# A25
-def test_a_wipe_where_neither_the_flash_nor_nvs_takes_its_mark_begins_to_delete(bench):
-    made = full(bench)
-    script = WIPE.replace("    from flyve", ROOT_FULL + "    from flyve", 1)
-    made.write("/main.py", firmware.follow(script))
-    fill(made)
-    lines = bench.lines(made)
-    assert "no room" in lines and "begun True" in lines
-    assert lines[-3:-1] == WIPED or lines[-2:] == WIPED, lines
 
 
 def crashing(bench, update, whole=True):
