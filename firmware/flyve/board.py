@@ -1,5 +1,5 @@
-"""The board: the only importer of esp32, machine and network; jobs/board_facts.py has what few
-phases need."""
+"""The board: the only importer of esp32, machine and network; jobs/board_facts.py has what only
+some jobs need."""
 
 import esp32
 import machine

@@ -222,7 +222,7 @@ class Inbox:
         return len(queue) < _MESSAGES and used <= room
 
     def miss(self, left=0):
-        """A message was dropped, whose next try is left milliseconds away."""
+        """A message was dropped; its next try is left milliseconds away."""
         log.debug("inbox", "full")
         if left <= 0:
             self.overflow = True

@@ -1,4 +1,4 @@
-"""flyve.clock against NTP servers that are right, wrong, or silent."""
+"""flyve.jobs.clock against NTP servers that are right, wrong, or silent."""
 
 import calendar
 import struct

@@ -1,4 +1,4 @@
-"""flyve.rest: what is sent, and what it makes of every kind of answer."""
+"""flyve.jobs.rest: what is sent, and what it makes of every kind of answer."""
 
 import json
 

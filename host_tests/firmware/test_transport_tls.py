@@ -1,4 +1,4 @@
-"""flyve.transport and flyve.trust over TLS: CA files, peers that do not speak it, deadlines.
+"""flyve.transport and flyve.jobs.tls_trust: CA files, peers that speak no TLS, deadlines.
 
 Which certificates are trusted is in test_tls_trust.py."""
 

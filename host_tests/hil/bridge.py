@@ -1,4 +1,4 @@
-"""A virtual board behind RFC 2217: a port over the network, with the lines that a pty has not.
+"""A virtual board behind RFC 2217: a port over the network, with the lines that a pty lacks.
 
 What pyserial's client does to RTS and DTR comes to the board's EN pin, as the transistors of a
 development board have it: RTS alone pulls it down.

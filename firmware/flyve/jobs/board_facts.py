@@ -1,4 +1,4 @@
-"""What only a phase needs of the board: its identity, LED, button and clock, the partitions."""
+"""What only some jobs need of the board: its identity, LED, button and clock, the partitions."""
 
 import binascii
 import hashlib

@@ -142,7 +142,7 @@ def _set(agent, seconds, sure, server):
     else:
         agent.clock.after(1000 * (_LATER_S if abs(now - seconds) < _DAY else _AGAIN_S))
     if now < transport.floor:
-        # What the clock was in the way of need not wait any longer.
+        # What waited for the clock need not wait any longer.
         agent.invited.now()
         if agent.online:
             agent.online.link.now()

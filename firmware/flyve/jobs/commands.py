@@ -1,5 +1,5 @@
-"""Commands of the backend: each a job that answers on the agent's Status topics. And the console's
-one."""
+"""Commands of the backend: each is a job that answers on the agent's Status topics. tell() answers
+the console."""
 
 import json
 import time

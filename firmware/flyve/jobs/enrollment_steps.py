@@ -87,7 +87,7 @@ def create(api, rec, settings, invited, user):
         elif e.message == "Enrollment failed":
             text = "; the plugin's option `debug enrolment` tells why"
         raise _final(e, text)
-    # Created it is, and the invitation used up, whatever becomes of the rest of the answer.
+    # It is created, and the invitation used up, whatever comes of the rest of the answer.
     status = answer.status_code
     agent_id = answer.headers.get("location", "").split("/")[-1]
     try:
@@ -147,7 +147,7 @@ def credentials(api, rec, settings, invited, mark, user):
                 200, "WRONG_PROFILE", "no %s for the guest: check the guest profile in GLPI" % name
             )
     if not isinstance(found["mqttpasswd"], str):
-        # 1e5 has become 100000, 007 is 7: which it was, nobody can tell.
+        # 1e5 has become 100000, and 007 is 7: nobody can tell which it was.
         text = "GLPI made a number of the MQTT password: the next try brings another one"
         raise rest.RestError(200, "NUMERIC_PASSWORD", text)
     broker, port, tls = _broker(found, settings)

@@ -1,5 +1,5 @@
-"""Why the last tasks failed, on the flash, for the inventory: of a task itself the backend takes
-nothing but its status."""
+"""Why the last tasks failed, on the flash, for the inventory: the backend takes nothing of
+a task but its status."""
 
 import json
 import os
@@ -42,8 +42,9 @@ def _short(cell, size):
 
 def note(online, task, status, reason):
     """Keeps why a task (see tasks.py) failed, and makes an inventory due: at once for a task of
-    the agent's own; a fleet's agents do not send theirs all at once. In the notes: "inventory" is
-    the uptime at which it is due, "rested" that before which none is, for as long as "pause"."""
+    the agent's own; a fleet's agents do not send theirs all at once. Of the notes, "inventory"
+    is the uptime at which it is due, "rested" the one before which none is, "pause" how long one
+    rests."""
     task_id = _short(task["id"], _SHORT)
     row = [task_id, _short(task["symbol"], _SHORT), status, _short(reason, _LONGEST)]
     rows = [other for other in read(online.rec) if other[0] != task_id]
@@ -57,7 +58,7 @@ def note(online, task, status, reason):
 
 
 def sent(online):
-    """The inventory goes out that note() has made due."""
+    """The inventory that note() has made due goes out."""
     notes = online.notes
     now = log.uptime()
     pause = min(_LONGEST_MS, max(_PAUSE_MS, 4 * notes.get("pause", 0)))

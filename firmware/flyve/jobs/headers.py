@@ -111,7 +111,7 @@ def instant(text):
             return None
         if year < 100:
             year += 2000 if year < 70 else 1900
-        # From March on: so the day that some years have more is their last.
+        # A year begins in March here: a leap day is then its last.
         month = (month + 10) % 12
         year -= month > 9
         days = year * 365 + year // 4 - year // 100 + year // 400 + (month * 153 + 2) // 5 + day

@@ -44,10 +44,10 @@ def _applications():
 
 
 class Body:
-    """The inventory as a body that is sent piece by piece; with a head (bytes) as the last member
-    of `input` in JSON that begins so. settings: of config.load(); online: the Online object, once
-    enrolled; tag: FusionInventory's TAG, which assigns the entity (`invitation_<invitation token>`
-    at enrollment)."""
+    """The inventory as a body that is sent piece by piece; with a head (bytes), as the last
+    member of `input` in the JSON that the head begins. settings: of config.load(); online: the
+    Online object, once enrolled; tag: FusionInventory's TAG, which assigns the entity
+    (`invitation_<invitation token>` at enrollment)."""
 
     def __init__(self, settings, online=None, head=None, tag=None):
         self._head = head

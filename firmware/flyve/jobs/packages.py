@@ -102,8 +102,8 @@ def rollback(name):
 
 
 def install(path, name, version, task=None):
-    """A job: installs the package in the file at path, which is gone then; returns True when a
-    restart makes it current, being firmware or the agent itself: then the task is "trial" before.
+    """A job: installs the package in the file at path, which is gone then; returns True for
+    firmware and for the agent itself, which a restart makes current: the task is "trial" by then.
     Raises Failed or Incompatible, and nothing has changed."""
     try:
         head = read(path, 511)

@@ -1,4 +1,4 @@
-# Called by test_clock.py: flyve.clock against scripted NTP servers.
+# Called by test_clock.py: flyve.jobs.clock against scripted NTP servers.
 
 import time
 

@@ -1,4 +1,4 @@
-# Runs in MicroPython, for test_jsonpick.py: what pick() makes of a document.
+# Called by test_jsonpick_property.py: what pick() makes of a document.
 
 from flyve.jobs import jsonpick
 

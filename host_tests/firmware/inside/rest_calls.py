@@ -1,4 +1,4 @@
-# Called by test_rest.py: flyve.rest against a scripted server.
+# Called by test_rest.py: flyve.jobs.rest against a scripted server.
 
 import binascii
 import os

@@ -1,4 +1,4 @@
-# Called by test_interpreter.py, inside MicroPython.
+# Called by test_micropython_process.py, inside MicroPython.
 
 import os
 
