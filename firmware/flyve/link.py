@@ -38,7 +38,7 @@ class Link:
         self._on_message = on_message
         self._client = None
         self._status = self.topic + "/Status/Online"
-        self._told = None  # the payloads of the presence: online, offline
+        self._online = self._offline = None  # the payloads of the presence
         self._backoff = Backoff(settings["reconnect_spread"] * 1000, uniform)
         # All by the uptime: a link may be closed, or idle, for longer than ticks take to wrap.
         self._next = log.uptime()
@@ -120,7 +120,7 @@ class Link:
         finally:
             mqtt_connect = None
             memory.drop("mqtt_connect")
-        self._client, self._asked, self._told = made
+        self._client, self._asked, (self._online, self._offline) = made
         self._state = _OPENING
         self._since = log.uptime()
         self.connects += 1
@@ -155,7 +155,7 @@ class Link:
     def _message(self, topic, payload, retained):
         if topic != self._status:
             self._on_message(topic, payload, retained)
-        elif payload == self._told[1] and self.up:
+        elif payload == self._offline and self.up:
             self._again = True  # the will of a connection before this one
 
     def _suback(self, pid, code):
@@ -211,7 +211,7 @@ class Link:
                     raise mqtt.LinkError("the broker does not acknowledge subscriptions")
             elif self._birth is None:
                 # None again while the outbox is full.
-                self._birth = self.publish(self._status, self._told[0], True) or None
+                self._birth = self.publish(self._status, self._online, True) or None
             elif self._birth not in self.outbox:
                 self._state = _UP
                 self._again = True
@@ -219,7 +219,7 @@ class Link:
                 self.reason = None
                 log.info("link", "online topic=%s", self.topic)
         elif self._again and age > _REBIRTH_MS:
-            if self.publish(self._status, self._told[0], True):
+            if self.publish(self._status, self._online, True):
                 self._birth = None
                 self._again = False
         elif self._refused and age > _RETRY_MS:
@@ -266,7 +266,7 @@ class Link:
         pid = 0
         until = log.uptime() + ms
         while self._client:
-            pid = pid or self.publish(self._status, self._told[1], True)
+            pid = pid or self.publish(self._status, self._offline, True)
             if pid and pid not in self.outbox:
                 break
             self.pump()

@@ -153,9 +153,9 @@ def _apply(online, task, value, message):
     """A job: puts a policy into force; returns the task's status if that is not "done", or a
     plan."""
     symbol = task["symbol"]
-    handler = registry.policies.get(symbol)
+    apply, _ = registry.policies.get(symbol, (None, None))
     others = ["periodicgeolocation", "disablewifi", "disablebluetooth"]
-    if not handler and not _many(symbol) and symbol not in others:
+    if not apply and not _many(symbol) and symbol not in others:
         raise Incompatible("not for this kind of device")
     if not _many(symbol):
         by_fleet = task["origin"] == "fleet"
@@ -165,19 +165,18 @@ def _apply(online, task, value, message):
             return _BEATEN
         if other:
             yield from finish(online, other, _BEATEN)
-    apply = handler[0] if handler else _built_in
-    return (yield from apply(online.agent, value, message, task))
+    return (yield from (apply or _built_in)(online.agent, value, message, task))
 
 
 def _revert(agent, task):
     """Takes back what the task has set."""
     symbol = task["symbol"]
-    handler = registry.policies.get(symbol)
+    apply, revert = registry.policies.get(symbol, (None, None))
     if task["status"] == "done":
-        if handler:
+        if apply:
             try:
-                if handler[1]:
-                    handler[1](agent, task["value"])
+                if revert:
+                    revert(agent, task["value"])
             except MemoryError:
                 raise
             except (Exception, SystemExit) as e:  # again, it would raise again

@@ -127,8 +127,9 @@ def _error(answer, coding=False, good=False):
         verdict = None
         memory.drop("verdict", "headers")
     if found:
+        code, message, _, after = found
         place = answer.headers.get("content-range", "")
-        return RestError(answer.status_code, found[0], found[1], found[3], place)
+        return RestError(answer.status_code, code, message, after, place)
 
 
 def _unreadable(answer, what=None):
