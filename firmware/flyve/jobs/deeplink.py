@@ -19,6 +19,7 @@ _NONE = const(
     "copy the address that it leads to"
 )
 _SEGMENTS = const(32)  # of a path, with which the base64 may begin
+# mutants: pieces of any size give the same
 _PIECE = const(1024)  # symbols that are decoded at once
 
 
@@ -40,26 +41,27 @@ def _payload(link):
         end = len(link)
         for c in (b"&", b"#"):
             at = link.find(c, mark, end)
-            if at >= 0:
+            if at > mark:  # mutants: it is not the "d"
                 end = at
         yield mark + 5, end, True
     elif b"://" not in link:
         yield 0, len(link), True
     else:
         # Standard base64 may itself contain "/": drop leading segments one by one.
-        at = link.find(b"/", link.find(b"://") + 3)
+        at = link.find(b"://") + 2
         for _ in range(_SEGMENTS):
-            if at < 0:
+            at = link.find(b"/", at + 1)
+            if at < 0:  # mutants: a scheme stands before it
                 return
             head = link[at + 1 : at + 4]
             yield at + 1, len(link), head in (b"aHR", b"SFR", b"eyJ")
-            at = link.find(b"/", at + 1)
 
 
 def _decode(link, at, end):
-    """What the base64 between the two places stands for; in pieces, for it may be long."""
+    """What the base64 between the two places stands for, in the first bytes of a buffer, with a
+    zero behind; where its blanks end, and where it ends. In pieces, for it may be long."""
     for _ in range(3):
-        if link.find(b"%", at, end) >= 0:
+        if link.find(b"%", at, end) >= at:
             link = mailed.escapes(link[at:end], b"%")
             at = 0
             end = len(link)
@@ -69,31 +71,30 @@ def _decode(link, at, end):
         end -= 1
     if at == end:
         raise DeeplinkError("not base64" + _CUT)
-    data = bytearray((end - at) * 3 // 4 + 3)
+    data = bytearray(end - at)  # mutants: a longer one does as well
     size = 0
     rest = b""
-    while at < end:
-        piece = link[at : min(end, at + _PIECE)]
-        at += _PIECE
+    for start in range(at, end, _PIECE):
+        piece = link[start : min(end, start + _PIECE)]
         # A "+" of the query may have been decoded to a blank; other white space is a mail's.
         piece = piece.replace(b" ", b"+").replace(b"-", b"+").replace(b"_", b"/")
         piece = rest + b"".join(piece.split())
-        whole = len(piece) if at >= end else len(piece) & ~3
+        whole = len(piece) if start + _PIECE >= end else len(piece) & ~3
         rest = piece[whole:]
-        piece = piece[:whole]
         try:
-            part = binascii.a2b_base64(piece + b"=" * (-whole % 4))
-            # MicroPython's decoder skips what is not in the alphabet: compare with the way back.
-            # Only the last bits of the last symbol may be others.
-            same = whole - 1 if whole % 4 else whole
-            back = binascii.b2a_base64(part).strip().rstrip(b"=")
-            if len(back) != whole or back[:same] != piece[:same]:
+            part = binascii.a2b_base64(piece[:whole] + b"==")  # those too many do no harm
+            # Decoders skip what is not in the alphabet: then the way back is shorter.
+            if len(binascii.b2a_base64(part).rstrip(b"=\n")) != whole:
                 raise ValueError
         except ValueError:
             raise DeeplinkError("not base64" + _CUT) from None
+        # mutants: what stood behind the place may stay behind the part
         data[size : size + len(part)] = part
         size += len(part)
-    return data, size
+    at = 0  # mutants: the last byte is a zero, which is passed over
+    while at < size and data[at] <= 0x20:
+        at += 1
+    return data, at, size
 
 
 def _text(data):
@@ -116,35 +117,26 @@ def _json_fields(data):
         raise DeeplinkError("its JSON is malformed" + _NEW) from None
 
 
-def _fields(data, size):
-    at = 0
-    while at < size and data[at] <= 0x20:
-        at += 1
+def _fields(data, at, size):
     if data[at] == 0x7B:
         return _json_fields(bytes(memoryview(data)[at:size]))
-    escaped = data.find(b"\\;", 0, size) >= 0
+    escaped = b"\\;" in data
     mark = b"\\;" if escaped else b";"
     cuts = [at]  # where a field begins
-    while True:
-        at = data.find(mark, at, size)
-        if at < 0:
-            break
-        at += len(mark)
+    for _ in range(data.count(mark)):
+        at = data.find(mark, at) + len(mark)
         cuts.append(at)
     count = len(cuts)
     if count < 3:
         raise DeeplinkError("too few fields: %d of at least 3" % count + _NEW)
     cuts.append(size + len(mark))
     # A separator inside the helpdesk's name looks like any other.
-    if count > 7:
-        cuts[4:-4] = []
+    cuts[4:-4] = []
     parts = []
     for i in range(len(cuts) - 1):
         part = _text(memoryview(data)[cuts[i] : cuts[i + 1] - len(mark)])
         if escaped:
-            if i == 3 and count > 7:
-                part = part.replace(mark.decode(), ";")
-            part = part.replace("\\\\", "\\")
+            part = part.replace("\\;", ";").replace("\\\\", "\\")
         parts.append(part)
     return parts + [""] * (7 - len(parts))
 
@@ -183,27 +175,24 @@ def _read(link):
     decoded = None
     for at, end, sure in _payload(link):
         try:
-            found, size = _decode(link, at, end)
+            found = _decode(link, at, end)
         except DeeplinkError as e:
             if sure:
                 failure = failure or e
             continue
-        head = bytes(found[:64]).lstrip()[:4].lower()
+        data, begin, _ = found
+        head = bytes(data[begin : begin + 4]).lower()
         if head == b"http" or head[:1] == b"{":
-            decoded = found, size
+            decoded = found
             break
         if sure:
-            decoded = decoded or (found, size)
+            decoded = decoded or found
     if decoded is None:
         raise failure or DeeplinkError(_NONE)
     fields = _fields(*decoded)
     fields[0] = _address(fields[0])
     for name, value in zip(_FIELDS[1:3], fields[1:]):
-        for c in value:
-            if not " " < c < "\x7f" or c == "\\":
-                value = None
-                break
-        if not value:
+        if not value or [c for c in value if not " " < c < "\x7f" or c == "\\"]:
             raise DeeplinkError("no whole %s in it" % name + _CUT)
     return Invitation(*fields)
 
@@ -223,7 +212,7 @@ def parse(text):
     if not text.strip():
         raise DeeplinkError("empty: provision a deeplink")
     failure = None
-    for link in mailed.links(text if isinstance(text, bytes) else bytes(text)):
+    for link in mailed.links(text):
         try:
             return _read(link)
         except DeeplinkError as e:
