@@ -15,6 +15,9 @@ DOCUMENTED = (
 )
 
 
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
 def b64(text):
     return binascii.b2a_base64(text.encode())[:-1].decode()
 
@@ -388,6 +391,98 @@ def test_escaped_pairs_in_a_json_are_joined():
 def test_a_url_of_slashes_only_is_refused_by_name():
     for url in ("http://", "https://", "http:///", "http:///x", "https://////"):
         refused(b64(url + "\\;tok\\;inv"), "its URL has no host")
+
+
+def test_a_damaged_invitation_in_a_path_is_told_from_a_link_without_one():
+    text = '{"url":"http://h","user_token":"user1","invitation_token":"inv1"}'
+    for content in (real(), real().replace("http", "HTTP"), text):
+        refused("http://host/" + b64(content)[:-4] + "*aaa", "not base64")
+    refused("http://host/" + b64("htp://h;user1;inv1"), "not http(s)")
+
+
+def test_a_link_without_a_host_is_read():
+    assert fields("flyve:///" + b64("http://h;user1;inv1"))[1] == "user1"
+
+
+def test_the_base64_begins_within_32_segments():
+    assert fields("http://h" + 31 * "/a" + "/" + b64(real()))[1] == USER
+    refused("http://h" + 32 * "/a" + "/" + b64(real()), "no invitation")
+
+
+def test_an_invitation_is_escaped_three_times_at_the_most():
+    link = b64(real("H", "", "", "")).rstrip("=") + "%3D"
+    link = "flyve://register?data=" + quoted(quoted(link))
+    assert fields(link)[1] == USER
+    refused(link.replace("%", "%25"), "not base64")
+
+
+def test_the_first_character_of_the_bare_base64_may_be_escaped():
+    link = b64(real())
+    assert fields("%%%02X%s" % (ord(link[0]), link[1:]))[1] == USER
+
+
+def test_a_blank_before_the_base64_is_passed_over_and_nothing_else():
+    for blank in (" ", "  ", "%20", "%09", "%1F"):
+        assert fields("http://h/?data=" + blank + b64(real()))[1] == USER
+    refused("http://h/?data=!" + b64(real()), "not base64")
+
+
+def test_a_long_invitation_is_read_whole_wherever_a_line_ends():
+    for size in range(1330, 1350):
+        link = b64(real("n" * size, "", "", "end")).rstrip("=")
+        for line in (999, 1001, 1002, 1003):
+            wrapped = "\n".join([link[i : i + line] for i in range(0, len(link), line)])
+            found = fields("http://h/?data=" + wrapped)
+            assert found[3] == "n" * size and found[6] == "end", (size, line)
+
+
+def test_the_last_bits_of_the_base64_may_be_any():
+    for text in ("inv1", "inv12", "inv123"):
+        link = b64("http://host;user1;" + text).rstrip("=")
+        count = {2: 16, 3: 4}.get(len(link) % 4, 1)
+        at = ALPHABET.find(link[-1])
+        for i in range(count):
+            assert fields(link[:-1] + ALPHABET[at + i])[2] == text
+
+
+def test_what_is_not_utf8_in_a_json_is_refused_as_such():
+    link = binascii.b2a_base64(b'{"url":"http://h","user_token":"\xff"}').decode()
+    refused("http://h/?data=" + link, "not UTF-8")
+
+
+def test_a_json_may_have_blanks_at_its_begin():
+    text = '{ "url":"http://h","user_token":"user1","invitation_token":"inv1"}'
+    for blank in ("", " ", "\n \t", "\x1f"):
+        assert fields("http://host/a/" + b64(blank + text))[1] == "user1"
+    refused(b64("!" + text), "too few fields")
+
+
+def test_blanks_alone_are_refused():
+    for count in range(1, 9):
+        refused("http://h/?data=" + b64(" " * count), "too few fields")
+
+
+def test_a_port_is_a_number_of_1_to_65535():
+    assert fields(b64("http://h:1/a;user1;inv1"))[0] == "http://h:1/a"
+    for port in ("000080", "0000080"):
+        refused(b64("http://h:%s/a;user1;inv1" % port), "a port")
+
+
+def test_an_invisible_character_in_a_url_or_a_token_is_refused():
+    refused(b64("http://h/\x7f;user1;inv1"), "does not belong")
+    for c in " \x7f\\":
+        refused(b64("http://h;us%ser1;inv1" % c), "no whole user_token")
+        refused(b64("http://h;user1;in%sv1" % c), "no whole invitation_token")
+
+
+def test_of_several_links_the_one_that_holds_something_says_what_is_wrong():
+    link = quoted("http://flyve.org/deeplink/?data=" + b64("https://h;token"))
+    refused("https://protect.example.com/s/AbC?url=" + link, "too few fields")
+
+
+def test_bytes_that_are_no_text_are_refused_as_such():
+    for text in (b"\xff\xfe", b"http://h/\xff"):
+        refused(text, "not text")
 
 
 # Texts
