@@ -61,7 +61,8 @@ class Agent:
         self.settings = settings
         self.rec = rec
         self.position = None  # a function that returns (latitude, longitude) or None
-        self.user = settings["user"]  # the user's data in GLPI, as report.py wants it
+        self.user = settings["user"]  # the user's data in GLPI, as report.py wants it, until told
+        self.notes = {}  # what an enrolled agent's jobs are to remember, see online.Online
         self.wifi = None
         self.apps = None  # apps.py's, once there are any
         self.online = None  # online.py's, once enrolled
@@ -233,7 +234,8 @@ class Agent:
         """Picks the next job, if there is one."""
         due = self.invited.left() <= 0
         state = self.rec.get("state")
-        if state not in ("enrolled", "leaving") or state == "enrolled" and due and self._another():
+        another = state == "enrolled" and due and self._another()
+        if another or not self.online and state not in ("enrolled", "leaving"):
             if due:
                 self.job, self.area = _enroll(self), "enrollment"
             return
@@ -366,6 +368,11 @@ class Agent:
         if name:
             self.apps.stop(name)
         self.apps.refresh()
+
+    def user_told(self, data):
+        """The user's data is in GLPI; what was set meanwhile is told, too."""
+        if self.user is data:
+            self.user = None
 
     def report(self, area, failure):
         """Logs a failed job's exception and keeps its text in the record."""

@@ -16,7 +16,7 @@ from flyve.link import Link
 _TRIES = const(3)
 _LOST = const(16)
 _REPORTS = const(32)  # that wait for REST; the oldest goes
-_LATER = const(1 << 29)
+_AGAIN_MS = const(1000)  # until the next look, should this one fail
 _GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
 
 
@@ -37,7 +37,8 @@ def _obey(*command):
 
 class Online:
     """An enrolled agent's work; agent: see agent.Agent. What outlives the jobs is here: the REST
-    `session` is rest.py's, `notes` has by name what others are to remember."""
+    `session` is rest.py's, `notes` has by name what others are to remember. Both are the agent's,
+    for this object may be made anew."""
 
     def __init__(self, agent):
         rec = agent.rec
@@ -45,8 +46,9 @@ class Online:
         self.rec = rec
         self.settings = agent.settings
         self.inbox = Inbox()
-        self.session = {}
-        self.notes = {}
+        self.notes = agent.notes
+        self.notes.pop("due", None)
+        self.session = self.notes.setdefault("session", {})
         by_rest = rec.get("generation") == "C" and self.settings["report"] != "mqtt"
         self.reports = [] if by_rest else None  # what to tell over REST, if that is wanted
         self.by_mqtt = not by_rest or self.settings["report"] == "both"
@@ -112,7 +114,10 @@ class Online:
         link = self.link
         if not link.up:
             return max(0, link.due()) if link.down else 20
-        return 0 if self.inbox.commands else max(0, self._at - log.uptime())
+        if self.inbox.commands:
+            return 0
+        # While a job is at hand nobody looks.
+        return _AGAIN_MS if self.agent.job else max(0, self._at - log.uptime())
 
     def job(self):
         """The next job, or None when there is nothing to do."""
@@ -122,7 +127,7 @@ class Online:
             self.look()
         if self._at > now:
             return None
-        self._at = now + _LATER
+        self._at = now + _AGAIN_MS
         from flyve.jobs import due
 
         found = due.find(self)

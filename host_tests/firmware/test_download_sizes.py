@@ -91,6 +91,7 @@ def test_no_space_is_told_before_the_first_byte(depot):
     assert depot.leftovers() == []
 
 
+@pytest.mark.exact
 def test_space_is_what_other_files_leave_less_a_margin(depot):
     depot.board.write("/other", content(1_500_000))
     depot.offer(content(1_000_000))

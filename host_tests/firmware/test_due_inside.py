@@ -1,7 +1,7 @@
 # Which job comes next, and what follows when one breaks off.
 
 from flyve import board, jobs, log
-from flyve.inbox import SILENT
+from flyve.inbox import HEARD, SILENT
 from flyve.jobs import config, due, policies
 from flyve.online import Online
 from flyve.transport import NetError
@@ -30,9 +30,10 @@ class Rec(dict):
 
 class Agent:
     trial = False
-    user = None
+    user = job = None
 
     def __init__(self):
+        self.notes = {}
         self.settings = config.load()[0]
         self.rec = Rec(topic=TOPIC, generation="C")
 
@@ -265,6 +266,42 @@ def test_a_duty_whose_job_cannot_be_imported_has_failed():
         assert begin(state) is None and state.reports
     finally:
         del jobs.report
+
+
+def test_a_refusal_that_was_looked_into_is_forgotten_when_the_link_was_up_since():
+    state = made()
+    state.link.close()
+    state.link.reason = NetError("mqtt", "refused")
+    state.link.reason.code = 5
+    assert begin(state) and at_hand(state) is due.doubt
+    due.ended(state, None)
+    state.link.reason = None  # it was up, and has made room
+    assert due.doubt(state) is None
+
+
+def test_a_job_that_waits_does_not_keep_the_loop_awake():
+    state = made()
+    state.agent.job = iter(())
+    state.look()
+    assert state.left() == 1000
+
+
+def test_answers_wait_for_the_reports_that_they_would_become():
+    state = with_reports()
+    state.inbox.known.put("1", 7, HEARD)
+    state.reports.extend([("pong",)] * 16)
+    assert due.answer(state) is None
+    state.reports.clear()
+    assert not isinstance(due.answer(state), int)
+
+
+def test_what_is_to_be_remembered_outlives_a_new_beginning():
+    state = made()
+    state.notes["refusals"] = 2
+    due.find(state)
+    again = Online(state.agent)
+    assert again.session["token"] == "open" and again.notes["refusals"] == 2
+    assert "due" not in again.notes
 
 
 def test_nothing_is_looked_for_until_something_happens_or_the_time_has_come():

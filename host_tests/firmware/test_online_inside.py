@@ -9,9 +9,10 @@ log.sink = lambda line: None
 
 
 class Agent:
-    user = None
+    user = job = None
 
     def __init__(self):
+        self.notes = {}
         self.settings = config.load()[0]
         self.rec = {"topic": "76/agent/SN1"}
         self.failure = MemoryError

@@ -130,7 +130,14 @@ def main():
 
 BAD_SLOT = %r
 """
-UPDATES = ("agent", "image", "bad agent", "bad image", "crashing image")
+UPDATES = (
+    # Three agents fill the flash of a board with slots.
+    pytest.param("agent", marks=pytest.mark.exact),
+    "image",
+    pytest.param("bad agent", marks=pytest.mark.exact),
+    "bad image",
+    "crashing image",
+)
 
 
 def updating(bench, kind):

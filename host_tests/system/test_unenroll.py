@@ -1,6 +1,7 @@
 """Unenrollment: acknowledged first, then erased; never blank and silent."""
 
 import random
+import time
 
 import pytest
 
@@ -158,6 +159,21 @@ def test_another_backend_s_deeplink_makes_the_old_agent_leave_when_it_has_create
     device.enrolled()
     assert other.backend.wait_for(lambda: any(a.online for a in other.backend.agents), 10)
     assert device.backend.agents == []
+
+
+# A29
+def test_a_power_cut_right_after_the_other_backend_has_created_one_changes_nothing(make_device):
+    device, other = make_device().go_online(), make_device()
+    device.run.kill()
+    other.backend.fault("killSession", "delay", seconds=8, times=1)
+    device.provision(deeplink=other.backend.invite("user@example.org"))
+    device.start()
+    assert other.backend.wait_for(lambda: other.backend.agents, 30)
+    time.sleep(1)  # the answer is read
+    device.run.kill()
+    device.start().wait_log("agent: unenrolled")
+    device.enrolled()
+    assert not device.said("refused") and len(other.backend.agents) == 1
 
 
 # A29

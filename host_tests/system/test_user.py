@@ -67,3 +67,18 @@ def test_an_application_may_set_them(device):
     device.ends(device.backend.tasks.deploy_app(17, code, "one"), "done")
     assert device.backend.wait_event("user updated")
     assert puts(device) == [{"phone": "42"}]
+
+
+def test_an_application_may_set_the_same_again(device):
+    code = b"""
+def start(agent):
+    data = {'phone': '42'}
+    for phone in ('42', '43'):
+        data['phone'] = phone
+        agent.user = data
+        while agent.user:
+            yield
+"""
+    device.ends(device.backend.tasks.deploy_app(17, code, "one"), "done")
+    assert device.backend.wait_for(lambda: len(puts(device)) == 2, 10)
+    assert puts(device) == [{"phone": "42"}, {"phone": "43"}]

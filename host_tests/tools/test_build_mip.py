@@ -30,6 +30,7 @@ print("list", sorted(os.listdir("/rom")), len(os.listdir("/rom/flyve")))
 """
 
 
+@pytest.mark.exact
 def test_the_agent_runs_from_a_romfs_image(tmp_path):
     tree = firmware.build()
     board = VirtualBoard.create(tmp_path / "board")
@@ -44,6 +45,7 @@ def test_the_agent_runs_from_a_romfs_image(tmp_path):
     assert f"list ['flyve', 'lib'] {modules}" in log
 
 
+@pytest.mark.exact
 def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
     tree = firmware.build()
     board = VirtualBoard.create(tmp_path / "board")

@@ -23,6 +23,7 @@ def sized(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.exact
 def test_within_the_budgets_it_prints_and_exits_0(sized):
     result, report = sized(1 << 20, 1 << 20)
     assert result.exit_code == 0
@@ -30,6 +31,7 @@ def test_within_the_budgets_it_prints_and_exits_0(sized):
     assert set(report["modules"]["flyve/agent"]) == {"xtensawin", "rv32imc"}
 
 
+@pytest.mark.exact
 def test_over_a_budget_it_says_which_and_exits_1(sized):
     result, report = sized(1000, 1 << 20)
     assert result.exit_code == 1

@@ -5,6 +5,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 SMILE = "\N{GRINNING FACE}"
 LONG = "no space: " + "very " * 40 + "long"
 SHOW = f"""
@@ -52,6 +54,7 @@ def test_a_table_on_a_terminal_loses_nothing_either():
 
 
 # B3
+@pytest.mark.exact
 def test_size_in_a_pipe_has_whole_columns():
     code = "from flyve_mdm.cli import main; main()"
     done = subprocess.run(

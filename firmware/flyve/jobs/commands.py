@@ -156,8 +156,8 @@ def _obeyed(online, name, message, since):
             return found.get("enroll_status") == "unenrolling"
         on = str(found.get(name) or 0) != "0"
         return on != (name == "lock" and str(message.get("lock")).lower() == "unlock")
-    except transport.NetError as e:
-        if rest.is_gone(e):
+    except OSError as e:
+        if isinstance(e, transport.NetError) and rest.is_gone(e):
             return name == "unenroll"
         after = online.settings["wipe_unverified_after"]
         late = after and log.uptime() - since > after * 1000

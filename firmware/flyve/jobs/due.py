@@ -12,11 +12,11 @@ from flyve.backoff import Retry
 from flyve.inbox import HEARD, SILENT
 
 _LONGEST = const(600000)  # until the next look
-_ROOM_MS = const(100)  # until there may be room for more answers
+_ROOM_MS = const(500)  # until there may be room for more answers
 _QUIET_MS = const(5000)  # without a message: all that the broker has kept has come
 _SESSION_MS = const(30000)  # after which an idle REST session is ended
 _CHECKS = const(2)  # tries, after which a task is run that cannot be asked for
-_MANY = const(16)  # reports, before the oldest go
+_MANY = const(16)  # messages in the outbox, or reports: no answers; before the oldest reports go
 # Of a NetError: there is no way to the backend at all.
 _AWAY = const(("dns", "connect", "clock", "network"))
 
@@ -66,7 +66,9 @@ def doubt(online):
     """The broker refuses us: does the backend, too?"""
     reason = online.link.reason
     notes = _notes(online)
-    if not online.link.down or reason is notes["refusal"] or reason.code not in (4, 5):
+    if not online.link.down or not reason or reason.code not in (4, 5):
+        return None
+    if reason is notes["refusal"]:
         return None
     notes["refusal"] = reason
     from flyve.jobs import leaving
@@ -131,11 +133,13 @@ def _ready(online, *entry):
 
 def answer(online):
     """The broker has brought tasks again that were dealt with."""
-    if not online.inbox.known.any(HEARD):
-        return None
+    if not online.inbox.known.any(HEARD) or online.reports and len(online.reports) >= _MANY:
+        return None  # a report that is told makes us look again
+    if len(online.link.outbox) >= _MANY:
+        return _ROOM_MS
     from flyve.jobs import settled
 
-    return settled.answer(online) if settled.room(online) else _ROOM_MS
+    return settled.answer(online, _MANY)
 
 
 def report(online):
@@ -149,8 +153,7 @@ def report(online):
 
 def user(online):
     """The user's data in GLPI."""
-    wanted = online.agent.user
-    if not wanted or online.notes.get("user") is wanted:
+    if not online.agent.user:
         return None
     from flyve.jobs import report as job
 

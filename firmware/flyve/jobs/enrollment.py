@@ -140,10 +140,7 @@ def _replace(agent):
         invited, mark, refusal = _read()
         same = not refusal and invited.url == rec.get("url")
         if not refusal:
-            refusal = yield from _create(agent, aside, invited)
-        if not refusal:
-            state = "enrolled" if same else "leaving"
-            rec.save(renewed=[mark, aside.get("agent_id")], state=state, posting=None)
+            refusal = yield from _create(agent, aside, invited, mark, same)
     except MemoryError:
         raise
     except Exception as e:
@@ -172,8 +169,9 @@ def _replace(agent):
     log.info("agent", "another deeplink: leaving first")
 
 
-def _create(agent, aside, invited):
-    """Makes another agent in GLPI; returns why that is refused, or None."""
+def _create(agent, aside, invited, mark, same):
+    """Makes another agent in GLPI, with which the old one ends: at once at the same backend, else
+    it leaves first. Returns why that is refused, or None."""
     _know(invited)
     from flyve.jobs import enrollment_steps as steps
     from flyve.jobs import rest
@@ -184,6 +182,9 @@ def _create(agent, aside, invited):
         user = steps.opened(api, invited)
         yield
         steps.create(api, aside, agent.settings, invited, user)
+        # Before anything that takes time: the invitation is used up.
+        state = "enrolled" if same else "leaving"
+        agent.rec.save(renewed=[mark, aside.get("agent_id")], state=state, posting=None)
     except steps.Refusal as e:
         return str(e)
     finally:

@@ -3,8 +3,6 @@ and the subscriptions."""
 
 import sys
 
-from umqtt import simple
-
 from flyve import log, transport
 from flyve.mqtt import Client, LinkError
 
@@ -62,6 +60,8 @@ def connection(rec, settings, will, ms, *handlers):
     # As bytes, for the library counts characters.
     user = rec.get("topic").rsplit("/", 1)[1].encode()
     password = rec.get("mqttpasswd").encode()
+    from umqtt import simple
+
     try:
         client = simple.MQTTClient(user, host, port, user, password, settings["keepalive"], tls)
         client.set_last_will(will[0].encode(), will[1], retain=True, qos=1)

@@ -75,8 +75,7 @@ def _tell(api, method, item, values):
 
 def user(online):
     """A job: brings the user's data in GLPI up to date with agent.user, a dict with some of
-    FIELDS; note "user": it was. "Not permitted" is an answer. Raises NetError when it is worth a
-    retry."""
+    FIELDS. "Not permitted" is an answer. Raises NetError when it is worth a retry."""
     wanted = online.agent.user
     user_id = online.rec.get("user_id")
     sums = online.rec.get("user", {}).copy()  # of what was sent
@@ -97,4 +96,4 @@ def user(online):
                 raise
             log.warn("user", "not permitted: %s", e)
         online.rec.save(user=sums)
-    online.notes["user"] = wanted
+    online.agent.user_told(wanted)

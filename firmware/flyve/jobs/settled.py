@@ -6,16 +6,9 @@ from flyve import inbox, log, memory
 from flyve.jobs import tasks
 from flyve.transport import NetError
 
-_FEW = const(16)  # messages in the outbox, and reports, for more to be told
 _ROOM = const(24)  # messages in the outbox: the others are for what is new
 _WAIT_MS = const(20)
 _WAITS = const(250)  # of these, for a slow broker, until others get their turn
-
-
-def room(online):
-    """True when there is room for answers."""
-    reports = online.reports
-    return len(online.link.outbox) < _FEW and not (reports and len(reports) >= _FEW)
 
 
 def _each(known, wanted):
@@ -32,9 +25,10 @@ def _each(known, wanted):
         yield None
 
 
-def answer(online):
+def answer(online, many):
     """A job: tells the statuses of the tasks whose messages the broker has brought again. They
-    are not durable, for the next connection asks for them again."""
+    are not durable, for the next connection asks for them again. many: reports over REST, with
+    which others get their turn."""
     known = online.inbox.known
     waits = told = 0
     since = online.inbox.heard
@@ -47,7 +41,7 @@ def answer(online):
             if waits > _WAITS or not online.link.up:
                 return
             yield _WAIT_MS
-        if online.reports and len(online.reports) >= _FEW:
+        if online.reports and len(online.reports) >= many:
             return
         task, number = found
         at = known.find(number)
