@@ -436,6 +436,12 @@ def test_a_long_invitation_is_read_whole_wherever_a_line_ends():
             assert found[3] == "n" * size and found[6] == "end", (size, line)
 
 
+def test_what_ends_where_a_piece_ends_is_read_whole():
+    link = b64(real("n" * (767 - len(real("", "", "", "end"))), "", "", "end")).rstrip("=")
+    assert len(link) == 1023
+    assert fields("http://h/?data=" + link[:500] + "\n" + link[500:])[6] == "end"
+
+
 def test_the_last_bits_of_the_base64_may_be_any():
     for text in ("inv1", "inv12", "inv123"):
         link = b64("http://host;user1;" + text).rstrip("=")
