@@ -230,6 +230,7 @@ def test_a_policy_stays_whose_message_alone_is_gone(set_once):
 
 # A30
 @pytest.mark.parametrize("older", [False, True], ids=["this", "older"])
+@pytest.mark.virtual
 def test_the_tasks_of_a_lost_enrollment_are_done_by_the_next_one(make_device, older):
     first, second = make_device().go_online(), make_device()
     task = first.backend.tasks.deploy_file(17, b"x" * 9, name="f")

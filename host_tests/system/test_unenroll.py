@@ -150,6 +150,7 @@ def test_another_deeplink_of_the_same_backend_enrolls_anew(make_device):
 
 
 # A29
+@pytest.mark.virtual
 def test_another_backend_s_deeplink_makes_the_old_agent_leave_when_it_has_created_one(make_device):
     device, other = make_device().go_online(), make_device()
     device.run.kill()
@@ -162,6 +163,7 @@ def test_another_backend_s_deeplink_makes_the_old_agent_leave_when_it_has_create
 
 
 # A29
+@pytest.mark.virtual
 def test_a_power_cut_right_after_the_other_backend_has_created_one_changes_nothing(make_device):
     device, other = make_device().go_online(), make_device()
     device.run.kill()
@@ -206,6 +208,7 @@ def test_a_deeplink_that_does_not_serve_leaves_the_enrollment_as_it_is(make_devi
 
 
 # A29
+@pytest.mark.virtual
 def test_a_lost_answer_to_another_deeplink_s_post_is_told_after_a_restart(make_device):
     device, other = make_device().go_online(), make_device()
     device.run.kill()
