@@ -1,7 +1,9 @@
 """The lines of a real port, as far as RFC 2217 brings them: RTS and DTR move the EN pin."""
 
 import pytest
+import serial
 
+from flyve_mdm.board import monitor
 from flyve_mdm.board.board import VirtualBoard
 from host_tests.hil.bridge import Bridge
 from host_tests.kit.boards.lines import Uart
@@ -31,3 +33,26 @@ def test_a_board_is_changed_started_and_held_by_its_lines(wired_board):
     again.wait_log("up")
     again.kill()
     assert run.log.count("up") == again.log.count("up") == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pyserial's own
+def test_a_board_that_was_left_in_the_raw_repl_is_woken(wired_board):
+    with serial.serial_for_url(wired_board.lines.port, 115200, timeout=5) as console:
+        console.write(b"\x03\x01")
+        assert b"raw REPL" in console.read_until(b"raw REPL; CTRL-B to exit\r\n>")
+    assert wired_board.mac
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pyserial's own
+def test_monitor_shows_a_board_behind_rfc_2217(wired_board):
+    wired_board.change({"/main.py": MAIN.encode()})
+    wired_board.leave()
+    shown = []
+
+    def show(text):
+        shown.append(text)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        monitor.watch(wired_board.lines.port, monitor.Stamps(show), show)
+    assert shown

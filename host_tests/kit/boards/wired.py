@@ -159,7 +159,7 @@ class WiredBoard:
         """Lets it run. Its heap is what it is."""
         if cut_after or once or nvs != "eager":
             pytest.skip("needs a virtual board: its power")
-        self._leave()
+        self.leave()
         self._run = WiredRun(self)
         return self._run
 
@@ -185,10 +185,10 @@ class WiredBoard:
             yield self._visit
         finally:
             if running:
-                self._leave()
+                self.leave()
                 self._run.resume()
 
-    def _leave(self):
+    def leave(self):
         if self._visit:
             self._visit.close()
             self._visit = None
@@ -252,5 +252,5 @@ def _stop(port: str) -> None:
         while not said.endswith(b">>> "):
             if time.monotonic() > deadline:
                 raise BoardError(f"{port}: no prompt: is there MicroPython on the board?")
-            console.write(b"\x03")
+            console.write(b"\x03\x02")  # Ctrl-B: out of the raw REPL
             said = (said + console.read(4096))[-64:]

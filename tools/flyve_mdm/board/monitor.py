@@ -53,14 +53,14 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
     deadline = None
     while True:
         try:
-            with serial.serial_for_url(
-                port, _BAUD, timeout=0.2, write_timeout=1, exclusive=True
-            ) as console:
+            with serial.serial_for_url(port, _BAUD, timeout=0.2, exclusive=True) as console:
+                if not port.startswith(ports.URLS):
+                    console.write_timeout = 1  # pyserial's RFC 2217 has none
                 seen, deadline = True, None
                 _read(console, stamps, lambda text: tell(f"{port} {text}"))
         except serial.SerialException:
             if not seen:
-                raise BoardError(f"{port} cannot be opened: is it plugged in?") from None
+                raise BoardError(ports.why_silent(port)) from None
             stamps.end()
             if deadline is None:
                 tell(f"{port} is gone: waiting for it")

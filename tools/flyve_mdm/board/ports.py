@@ -3,11 +3,30 @@
 import errno
 import fcntl
 import os
+import urllib.parse
 from pathlib import Path
 
 from flyve_mdm.board.folder import BoardError
 
 URLS = ("socket://", "rfc2217://")
+
+
+def check_url(url: str) -> None:
+    """Raises BoardError when a port's URL does not name a host and a port."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        whole = parts.hostname and parts.port
+    except ValueError:
+        whole = False
+    if not whole:
+        scheme = url.partition(":")[0]
+        raise BoardError(f"{url}: write it as {scheme}://HOST:PORT")
+
+
+def why_silent(port: str) -> str:
+    """One line about a port that cannot be opened, for no reason that check_free() knows."""
+    asked = "does a server listen there?" if port.startswith(URLS) else "is it plugged in?"
+    return f"{port} cannot be opened: {asked}"
 
 
 def check_free(port: str) -> None:

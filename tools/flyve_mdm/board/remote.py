@@ -202,7 +202,7 @@ class SerialBoard:
                 # Native USB goes away while the chip resets.
                 if not seen or time.monotonic() > deadline:
                     ports.check_free(self.port)
-                    raise BoardError(f"{self.port} cannot be opened: is it plugged in?") from None
+                    raise BoardError(ports.why_silent(self.port)) from None
                 time.sleep(0.2)
                 continue
             transport.serial.timeout = self._answer

@@ -60,8 +60,11 @@ def find_port(name: str) -> str:
     device = name.removeprefix("port:")
     if len(device) == 2 and device[0] in _SHORT and device[1] in "0123":
         device = _SHORT[device[0]] + device[1]
+    if device.startswith(ports.URLS):
+        ports.check_url(device)
+        return device
     known = [port.device for port in list_ports.comports()]
-    if device.startswith(ports.URLS) or device in known or Path(device).is_char_device():
+    if device in known or Path(device).is_char_device():
         return device
     if Path(device).exists():
         raise BoardError(f"{name} is neither a serial port nor the folder of a virtual board")
