@@ -226,7 +226,8 @@ def find(online):
 
 def _order(online):
     if online.reports and len(online.reports) >= _MANY:
-        return DUE[:4] + (report,) + DUE[4:]
+        at = DUE.index(policy)
+        return DUE[:at] + (report,) + DUE[at:]
     return DUE
 
 

@@ -46,13 +46,6 @@ def _write(base, folders):
     os.rename(base + "/.next", base + "/.current")
 
 
-def _exists(path):
-    try:
-        return bool(os.stat(path))
-    except OSError:
-        return False
-
-
 def installed():
     """Yields (name, folder) of each application; the folder's name is its version, and maybe a
     "~"."""
@@ -86,7 +79,7 @@ def remove(name):
     if name == AGENT:
         raise Failed("the agent cannot be removed")
     current = _base(name) + "/.current"
-    if _exists(current):
+    if paths.size(current) >= 0:
         os.remove(current)
         log.info("packages", "%s removed", name)
     return reclaim()
@@ -96,7 +89,7 @@ def rollback(name):
     """Makes the version before current again; returns it, or None when it is not there."""
     folders = _read(name)
     base = _base(name)
-    if len(folders) > 1 and _exists(base + "/" + folders[1]):
+    if len(folders) > 1 and paths.size(base + "/" + folders[1]) >= 0:
         _write(base, folders[1:])
         return folders[1].rstrip("~")
 
@@ -130,7 +123,7 @@ def install(path, name, version, task=None):
         yield from reclaim()
         raise Failed("flash: %s" % log.reason(e))
     finally:
-        if _exists(path):
+        if paths.size(path) >= 0:
             os.remove(path)
     log.info("packages", "%s %s installed", name, version)
     return restart

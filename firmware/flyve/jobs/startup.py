@@ -8,7 +8,7 @@ import os
 import sys
 
 from flyve import BUILD, VERSION, board, log, transport
-from flyve.jobs import board_facts
+from flyve.jobs import board_facts, paths
 from flyve.record import Record, RecordError
 
 # What the agent writes or reads as a file at the root; it makes the last one a folder.
@@ -23,13 +23,6 @@ _LIBRARIES = ("urequests", "umqtt")
 _BUILT_IN = ("binascii", "collections", "errno", "hashlib", "json", "machine", "os", "random",
              "select", "socket", "struct", "time")  # fmt: skip
 _ENOUGH = ("topic", "agent_id", "url", "api_token", "mqttpasswd")  # texts of an enrollment
-
-
-def _exists(path):
-    try:
-        return bool(os.stat(path))
-    except OSError:
-        return False
 
 
 def _attempt(what, step, *args):
@@ -116,7 +109,7 @@ def prepare():
         _attempt("erasing the enrollment", erasing.enrollment, rec, settings, rec.get("next"))
     ca = settings["ca"]
     for path in ("/ca.der", "/ca.pem"):
-        if not ca and _exists(path):
+        if not ca and paths.size(path) >= 0:
             ca = path
     transport.configure(ca, settings["tls_verify"])
     transport.date(False, max(BUILD, rec.get("time", 0)))

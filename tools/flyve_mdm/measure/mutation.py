@@ -41,7 +41,9 @@ TESTS = {
         "host_tests/firmware/test_record_damage.py",
     ],
     "download": [
-        f"host_tests/firmware/test_download_{n}.py" for n in ("judgement", "sizes", "cuts")
+        *(f"host_tests/firmware/test_download_{n}.py" for n in ("judgement", "sizes")),
+        "host_tests/firmware/test_delivery_forms.py",
+        "host_tests/firmware/test_download_cuts.py",
     ],
 }
 

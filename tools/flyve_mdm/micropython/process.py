@@ -13,6 +13,7 @@ from pathlib import Path
 from flyve_mdm import keeper
 from flyve_mdm.build import firmware, probes, toolchain
 from flyve_mdm.micropython.child import Child, Hang, Stopped
+from flyve_mdm.micropython.runner import pack, unpack
 
 MARK = b"\x1e"
 RUNNER = Path(__file__).with_name("runner.py")
@@ -128,7 +129,7 @@ class Interpreter:
         """
         ends = time.monotonic() + (deadline or self.deadline)
         blobs: list[bytes] = []
-        request = {"module": module, "function": function, "args": _pack(args, blobs)}
+        request = {"module": module, "function": function, "args": pack(args, blobs)}
         request["blobs"] = [len(blob) for blob in blobs]
         child = self._started()
         try:
@@ -146,7 +147,7 @@ class Interpreter:
             raise Stopped(f"in {module}.{function} MicroPython {stopped}\n{self.output}") from None
         if "error" in record:
             raise RemoteError(record["error"], record["message"], output)
-        return _unpack(record["result"], blobs)
+        return unpack(record["result"], blobs)
 
     def restart(self) -> None:
         """Ends the process; the next call starts a new one with empty memory."""
@@ -204,24 +205,3 @@ def _shown(source: Path) -> str:
     with contextlib.suppress(ValueError):
         source = source.relative_to(Path.cwd())
     return source.as_posix()
-
-
-def _pack(value, blobs: list):
-    if isinstance(value, (bytes, bytearray)):
-        blobs.append(bytes(value))
-        return {"$blob": len(blobs) - 1}
-    if isinstance(value, (list, tuple)):
-        return [_pack(item, blobs) for item in value]
-    if isinstance(value, dict):
-        return {key: _pack(item, blobs) for key, item in value.items()}
-    return value
-
-
-def _unpack(value, blobs: list):
-    if isinstance(value, list):
-        return [_unpack(item, blobs) for item in value]
-    if isinstance(value, dict):
-        if "$blob" in value:
-            return blobs[value["$blob"]]
-        return {key: _unpack(item, blobs) for key, item in value.items()}
-    return value

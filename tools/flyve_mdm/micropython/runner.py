@@ -49,24 +49,26 @@ def run(name, functions):
         _say({"test": function, "outcome": outcome, "error": reason})
 
 
-def _pack(value, blobs):
+def pack(value, blobs):
+    """The value for JSON; bytes become numbers of what is appended to blobs. For both ends."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         blobs.append(value)
         return {"$blob": len(blobs) - 1}
     if isinstance(value, (list, tuple)):
-        return [_pack(item, blobs) for item in value]
+        return [pack(item, blobs) for item in value]
     if isinstance(value, dict):
-        return {key: _pack(item, blobs) for key, item in value.items()}
+        return {key: pack(item, blobs) for key, item in value.items()}
     return value
 
 
-def _unpack(value, blobs):
+def unpack(value, blobs):
+    """The value that pack() was given."""
     if isinstance(value, list):
-        return [_unpack(item, blobs) for item in value]
+        return [unpack(item, blobs) for item in value]
     if isinstance(value, dict):
         if "$blob" in value:
             return blobs[value["$blob"]]
-        return {key: _unpack(item, blobs) for key, item in value.items()}
+        return {key: unpack(item, blobs) for key, item in value.items()}
     return value
 
 
@@ -75,9 +77,9 @@ def _answer(request, source):
     module = request["module"]
     __import__(module)
     function = getattr(sys.modules[module], request["function"])
-    result = function(*_unpack(request["args"], blobs))
+    result = function(*unpack(request["args"], blobs))
     blobs = []
-    return _pack(result, blobs), blobs
+    return pack(result, blobs), blobs
 
 
 def serve():
