@@ -82,6 +82,21 @@ def test_an_untold_total_of_a_part_is_had_from_a_request_for_all(depot):
     assert [(part.begin, part.end) for part in depot.front.parts] == [(0, 16384), (0, None)]
 
 
+def test_after_a_part_without_a_place_the_next_request_is_for_all(depot):
+    silent(depot).offer(DATA)
+
+    def change(request, answer):
+        answer.headers.pop("content-range", None)
+        if request.end:
+            answer.headers.pop("content-length")
+        else:
+            answer.status = "200 OK"
+
+    depot.edit_parts(change)
+    assert depot.fetch(chunk=16384) == DATA
+    assert [(part.begin, part.end) for part in depot.front.parts] == [(0, 16384), (0, None)]
+
+
 # A35
 def test_a_size_that_nothing_tells_fails_by_name(depot):
     silent(depot).offer(DATA)
