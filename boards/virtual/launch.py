@@ -27,6 +27,7 @@ def _assemble(board):
     import time
 
     import bluetooth  # noqa: F401  # found in sys.modules once the host's files are gone
+    import collector
     import esp32
     import machine
     import network
@@ -54,6 +55,8 @@ def _assemble(board):
         inputs.get = lambda: {"aps": {}}
     sys.modules["utime"] = time
     sys.modules["umachine"] = machine
+    collector.attach(board["heap"])
+    sys.modules["gc"] = collector
     if "isig" in board:
         import console
 
@@ -79,7 +82,8 @@ def _mount(device, power):
 
 
 def _forget():
-    for name in ("launch", "flash", "inputs", "nvs_store", "ota", "console", "probes"):
+    own = "launch", "flash", "inputs", "nvs_store", "ota", "console", "collector", "probes"
+    for name in own:
         sys.modules.pop(name, None)
     sys.argv.clear()
     sys.path[:] = ["", ".frozen", "/lib"]

@@ -5,14 +5,14 @@ enrollment."""
 import gc
 import sys
 
-low = 1 << 30  # bytes of heap that were free at the tightest collection
+high = 0  # the most bytes that were in use after a collection
 
 
 def collect():
-    """Makes room, and notes how little there was."""
-    global low
+    """Makes room, and notes how much is in use."""
+    global high
     gc.collect()
-    low = min(low, gc.mem_free())
+    high = max(high, gc.mem_alloc())
 
 
 def drop(*names):

@@ -25,9 +25,9 @@ def flyve(*args):
 @pytest.mark.parametrize("heap", ["56K", "80K", "112K", "1M"])
 def test_the_heap_is_what_the_firmware_has(bench, heap):
     board = bench.board("pass")
-    board.write("/boot.py", "import gc\nprint('free', gc.mem_free())")
+    board.write("/boot.py", "import micropython\nmicropython.mem_info()")
     run = bench.start(board, heap=heap)
-    free = int(run.wait_log(r"free (\d+)")[1])
+    free = int(run.wait_log(r"GC: .* free: (\d+)")[1])
     # The line itself, compiled, takes some of it.
     assert 0 <= folder.parse_size(heap) - free < 2048
 

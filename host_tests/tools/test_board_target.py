@@ -12,7 +12,7 @@ import pytest
 import serial
 from click.testing import CliRunner
 
-from flyve_mdm.board import cli_target, monitor, target
+from flyve_mdm.board import cli_target, doctor, monitor, target
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.monitor import Stamps
@@ -333,8 +333,25 @@ def test_doctor_finds_a_board_fit_and_names_what_is_used(fitted):
 # B12
 def test_doctor_shows_the_heap_as_it_stands_and_that_of_esp_idf(fitted):
     out = fitted.flyve(cli_target.doctor)
-    assert re.search(r"heap +\d+ KiB of \d+ KiB free for Python", out)
+    assert re.search(r"heap +\d+ KiB of \d+ KiB free for Python, \d+ KiB in one piece", out)
     assert re.search(r"TLS memory +\d+ KiB free of ESP-IDF's, the largest block \d+ KiB", out)
+
+
+# Figures of an ESP32 without PSRAM and its stock image.
+def test_doctor_is_content_with_the_heap_of_a_stock_board():
+    said = (
+        "stack: 736 out of 15360\n"
+        "GC: total: 56000, used: 3552, free: 52448, max new split: 110592\n"
+        " No. of 1-blocks: 61, 2-blocks: 13, max blk sz: 32, max free sz: 3187\n"
+        "heap blocks of 16 ESP-IDF 139000 110592\n"
+    )
+    heap, tls = doctor.memory(said)
+    assert (heap.level, tls.level) == (doctor.OK, doctor.OK)
+    assert heap.text == (
+        "51 KiB of 55 KiB free for Python, 50 KiB in one piece; "
+        "108 KiB more could be taken from ESP-IDF"
+    )
+    assert tls.text == "136 KiB free of ESP-IDF's, the largest block 108 KiB"
 
 
 # B2

@@ -166,9 +166,9 @@ def test_the_watchdog_goes_on_over_a_soft_reset(bench, tmp_path):
 @pytest.mark.exact
 def test_the_heap_of_a_wired_board_is_that_of_any_other(bench, tmp_path):
     board = bench.board()
-    board.write("/boot.py", "import gc\nprint('free', gc.mem_free())")
+    board.write("/boot.py", "import micropython\nmicropython.mem_info()")
     run = bench.start(board, heap="80K", port=tmp_path / "port")
-    free = int(run.wait_log(r"free (\d+)")[1])
+    free = int(run.wait_log(r"GC: .* free: (\d+)")[1])
     assert 0 <= folder.parse_size("80K") - free < 2048
 
 

@@ -94,7 +94,8 @@ def test_nvs_and_clock_are_there():
 
 def test_the_heap_is_what_the_board_leaves():
     gc.collect()
-    assert 70_000 < gc.mem_free() < 92_160, gc.mem_free()
+    more = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+    assert 70_000 < gc.mem_free() - more < 92_160, gc.mem_free()
 
 def test_reset_ends_it():
     machine.reset()

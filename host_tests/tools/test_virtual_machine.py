@@ -234,3 +234,22 @@ def test_ticks_wrap_after_a_minute_and_differences_survive_it(bench):
         """
     )
     assert run.log[0] == "ok", run.log
+
+
+# As on an ESP32, where whoever takes it for what is free believes that the heap is far larger.
+def test_gc_counts_the_heap_of_the_firmware_and_what_esp_idf_could_still_give(bench):
+    run = bench.run(
+        """
+        import esp32, gc
+        largest = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+        gc.collect()
+        used, free = gc.mem_alloc(), gc.mem_free()
+        some = bytearray(10000)
+        print("heap", used, used + free - largest, gc.mem_alloc() - used, free - gc.mem_free())
+        """,
+        heap="80K",
+    )
+    used, size, more, less = map(int, run.log[0].split()[1:])
+    assert 0 < used < 4096
+    assert size == 80 * 1024
+    assert 10_000 <= more < 11_000 and less == more

@@ -1,6 +1,7 @@
 """What only some jobs need of the board: its identity, LED, button and clock, the partitions."""
 
 import binascii
+import gc
 import hashlib
 import sys
 
@@ -80,6 +81,16 @@ def uuid():
 def model():
     """What the board says it is, e.g. "Generic ESP32 module with ESP32"."""
     return getattr(sys.implementation, "_machine", "ESP32")
+
+
+def heap():
+    """What is in use of the heap as it stands, and its size; what is free of ESP-IDF's heap, and
+    the largest block there. In bytes."""
+    used, left = gc.mem_alloc(), gc.mem_free()
+    regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+    largest = max([region[2] for region in regions])
+    # gc.mem_free() counts that block, too: the heap could still take it.
+    return used, used + left - largest, sum([region[1] for region in regions]), largest
 
 
 def frequency():

@@ -4,7 +4,6 @@ Values go without & < > " since the backend decodes entities twice at enrollment
 """
 
 import binascii
-import gc
 import os
 import time
 
@@ -72,9 +71,8 @@ class Body:
         serial = settings["serial"] or board_facts.serial()
         model = board_facts.model()
         mac = board_facts.mac()
-        gc.collect()
-        free = gc.mem_free()
-        heap = (gc.mem_alloc() + free) // 1024
+        memory.collect()
+        used, heap, idf, largest = board_facts.heap()
         st = os.statvfs("/")
         from flyve.jobs import paths
 
@@ -82,16 +80,18 @@ class Body:
         paths = None
         memory.drop("paths")
         network = ("", "", "")
-        text = "up %d s, reset %s, heap free %d of %d KiB, last trouble %s; " % (
-            log.uptime() // 1000, board_facts.reset_cause(), free // 1024, heap,
-            log.last_error[:120] or "none",
+        text = (
+            "up %d s, reset %s, heap used %d of %d, at most %d, "
+            "ESP-IDF's free %d, largest block %d, last trouble %s; "
+        ) % (
+            log.uptime() // 1000, board_facts.reset_cause(), used, heap, memory.high,
+            idf, largest, log.last_error[:120] or "none",
         )  # fmt: skip
         if online:
             agent = online.agent
             network = agent.wifi.address()[:3]
-            text += "crashes %d, error %s, lowest heap %d, reconnects %d" % (
-                agent.crashes, agent.rec.get("error", ""), memory.low,
-                max(0, online.link.connects - 1),
+            text += "crashes %d, error %s, reconnects %d" % (
+                agent.crashes, agent.rec.get("error", ""), max(0, online.link.connects - 1),
             )  # fmt: skip
         made = [
             b'<?xml version="1.0" encoding="UTF-8"?>\n<REQUEST>\n<QUERY>INVENTORY</QUERY>\n',
@@ -103,7 +103,7 @@ class Body:
             _section(
                 "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
                 serial, settings["uuid"] or board_facts.uuid(), "MicroPython",
-                os.uname()[3] if hasattr(os, "uname") else "", max(1, heap // 1024), text,
+                os.uname()[3] if hasattr(os, "uname") else "", max(1, (heap + idf) >> 20), text,
             ),
             _section("CPUS NAME SPEED", model, board_facts.frequency()),
             _section(

@@ -3,28 +3,29 @@
 import calendar
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm.board import fit
+from flyve_mdm.board import fit, heap
 from flyve_mdm.board.remote import SerialBoard
 from flyve_mdm.build import libraries
 
 OK, WARN, BAD = "ok", "warning", "bad"
-_HEAP = 56 * 1024  # what a board without PSRAM starts with, and the agent stays inside
+_HEAP = 46_000  # what the agent has in use at its highest moment, on words of 32 bits
 _TLS = 64 * 1024  # of ESP-IDF's heap, in one piece: two TLS connections
 _FLASH = 128 * 1024  # free: the agent, its records, and a file to download
 _YEAR = 2024
 _SKEW = 300
 
 # Runs at the prompt after a soft reset; boot.py has set the search path.
-_QUERY = """
-import esp32, gc, json, machine, micropython, os, sys, time
+_QUERY = (
+    heap.SCRIPT
+    + """
+import gc, json, machine, os, time
 gc.collect()
-micropython.mem_info()
+heap_as_it_stands()
 r = {"path": sys.path}
 r["mac"] = machine.unique_id().hex(":")
 r["mhz"] = machine.freq() // 1000000
@@ -32,8 +33,6 @@ r["cause"] = machine.reset_cause()
 r["now"] = list(time.gmtime())
 s = os.statvfs("/")
 r["flash"] = [s[0] * s[3], s[0] * s[2]]
-h = esp32.idf_heap_info(esp32.HEAP_DATA)
-r["idf"] = [sum(i[1] for i in h), max(i[2] for i in h)]
 P = esp32.Partition
 parts = P.find(P.TYPE_APP) + P.find(P.TYPE_DATA)
 r["partitions"] = [list(p.info()) for p in parts]
@@ -70,6 +69,7 @@ for k in ("wifi", "rec.a", "rec.b"):
         pass
 print(json.dumps(r))
 """
+)
 _VERSIONS = {library.installed.replace("/", "."): library.version for library in libraries.PINNED}
 _MODULES = ("flyve", *_VERSIONS)
 _CAUSES = {1: "power on", 2: "reset", 3: "watchdog", 4: "deep sleep", 5: "soft reset"}
@@ -95,39 +95,29 @@ def examine(board: SerialBoard, tree: Path) -> Iterator[Finding]:
     if refusals:
         return
     yield Finding("fits", "the agent runs on this MicroPython")
-    facts = _facts(board.run(_QUERY % (_MODULES,)))
+    said, _, answer = board.run(_QUERY % (_MODULES,)).strip().rpartition("\n")
+    facts = json.loads(answer)
     yield Finding("chip", f"MAC {facts['mac']}, {facts['mhz']} MHz")
-    yield from _memory(facts)
+    yield from memory(said)
     yield from _flash(facts)
     yield _clock(facts)
     yield from _software(board, facts, tree)
     yield _state(facts)
 
 
-def _facts(answer: str) -> dict:
-    # The heap as it stands: gc.mem_free() of an ESP32 counts what MicroPython could still take
-    # from ESP-IDF, which TLS and Wi-Fi need.
-    said, _, facts = answer.strip().rpartition("\n")
-    figures = re.search(r"GC: total: (\d+), used: \d+, free: (\d+)", said)
-    more = re.search(r"max new split: (\d+)", said)
-    return {
-        **json.loads(facts),
-        "heap": [int(figures[2]), int(figures[1])],
-        "more": int(more[1]) if more else 0,
-    }
-
-
-def _memory(facts) -> Iterator[Finding]:
-    free, total = facts["heap"]
-    more = f"; {_kib(facts['more'])} more could be taken from ESP-IDF" if facts["more"] else ""
-    text = f"{_kib(free)} of {_kib(total)} free for Python{more}"
-    yield Finding("heap", text, OK if free >= _HEAP else WARN)
-    total, largest = facts["idf"]
+def memory(said: str) -> Iterator[Finding]:
+    """The heap as it stands, and what is left for TLS, by what the board said."""
+    found = next(heap.read(said))
+    more = f"; {_kib(found.more)} more could be taken from ESP-IDF" if found.more else ""
+    text = f"{_kib(found.free)} of {_kib(found.total)} free for Python"
+    text += f", {_kib(found.piece)} in one piece{more}"
+    yield Finding("heap", text, OK if found.free >= _HEAP else WARN)
+    fits = found.idf_largest >= _TLS
     yield Finding(
         "TLS memory",
-        f"{_kib(total)} free of ESP-IDF's, the largest block {_kib(largest)}"
-        + ("" if largest >= _TLS else ": only one TLS connection at a time will fit"),
-        OK if largest >= _TLS else WARN,
+        f"{_kib(found.idf_free)} free of ESP-IDF's, the largest block {_kib(found.idf_largest)}"
+        + ("" if fits else ": only one TLS connection at a time will fit"),
+        OK if fits else WARN,
     )
 
 

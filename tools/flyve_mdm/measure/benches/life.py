@@ -69,7 +69,7 @@ def _changes(rig: Rig) -> Row:
     board: VirtualBoard = rig.board()
     rig.beside(board, "phases", _CHANGES, 1)
     with board.start(heap=_HEAP) as run:
-        found = run.wait_log(r"^phases: (\d+) (\S+) (\d+)", 120)
+        found = run.wait_log(r"^phases: (\d+) (\S+)", 120)
     failed = int(found[1])
     where = f", in {found[2]}" if failed else ""
     return Row(
