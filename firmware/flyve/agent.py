@@ -279,7 +279,7 @@ class Agent:
             self.report("clock", e)
             log.info("clock", "next try in %d ms", self.clock.failed())
         self.asking = None
-        memory.drop("clock", "net_connect", "board_facts")
+        memory.drop("clock", "board_facts")
         return False
 
     def _advance(self):
@@ -352,6 +352,8 @@ class Agent:
             from flyve.jobs import update
 
             update.stable()
+            update = None
+            memory.drop("update")
 
     def refresh_apps(self, name=None):
         """Starts the applications that are installed and ends those that are not, or are another

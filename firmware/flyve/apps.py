@@ -7,7 +7,7 @@ import sys
 
 from micropython import const
 
-from flyve import board, log
+from flyve import board, log, memory
 
 _RAISES = const(3)  # after which an application is stopped
 _NOTE = const("app")  # in NVS: in whose code the board is, see _mark(); 0 in none
@@ -39,7 +39,10 @@ def _mark(path):
 def _installed():
     from flyve.jobs import packages
 
-    return dict(packages.installed())
+    found = dict(packages.installed())
+    packages = None
+    memory.drop("packages")
+    return found
 
 
 class Apps:
@@ -67,6 +70,8 @@ class Apps:
             self._guilty = 0
         self.pause(agent.rec.get("lock"))
         self.safe = update.safe_mode()
+        update = None
+        memory.drop("update")
 
     def refresh(self):
         """Starts what is installed and does not run, stops what runs and is not installed."""

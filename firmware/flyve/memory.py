@@ -16,32 +16,40 @@ def collect():
 
 
 def drop(*names):
-    """Forgets these jobs, or all. Nothing of them may be in use, nor be named by a frame that
-    lives on; they hold no native code, which is freed only by a reset. To forget all of them
-    takes no memory: there may be none left."""
+    """Forgets these jobs with what only they have imported at their top, or all. Nothing of them
+    may be in use, nor be named by a frame that lives on; they hold no native code, which is freed
+    only by a reset. To forget all of them takes no memory: there may be none left."""
     for name in names:
-        _forget("flyve.jobs." + name)
+        _forget("flyve.jobs." + name, False)
     key = "" if names else _next()
     while key:
-        _forget(key)
+        _forget(key, True)
         key = _next()
-    if not names or "rest" in names:
+    if "flyve.jobs.rest" not in sys.modules:
         sys.modules.pop("urequests", None)
     collect()
 
 
-def _next():
+def _next(module=None):
+    """A job; one that has imported the module, if that is given."""
     for key in sys.modules:
         if key.startswith("flyve.jobs."):
-            return key
+            if not module or module in sys.modules[key].__dict__.values():
+                return key
 
 
-def _forget(key):
-    module = sys.modules.pop(key, None)
-    if module:
+def _forget(key, wanted):
+    """wanted: also what another job has imported, and would import once more."""
+    module = sys.modules.get(key)
+    if module and (wanted or not _next(module)):
+        del sys.modules[key]
         # Both references count: the module stays in RAM while one is left.
         named = sys.modules["flyve.jobs"].__dict__
         for name in named:
             if named[name] is module:
                 del named[name]
-                return
+                break
+        for name in module.__dict__:
+            other = module.__dict__[name]
+            if isinstance(other, type(sys)) and other.__name__.startswith("flyve.jobs."):
+                _forget(other.__name__, wanted)

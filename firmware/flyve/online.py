@@ -25,7 +25,7 @@ def _known():
 
     found = tasks.known(None)
     tasks = None
-    memory.drop("tasks", "paths")
+    memory.drop("tasks")
     return found
 
 

@@ -154,7 +154,10 @@ def getaddrinfo(host, port, *_):
 def _tls_error(e):
     from flyve.jobs import tls_trust
 
-    return NetError(*tls_trust.explain(e))
+    found = tls_trust.explain(e)
+    tls_trust = None
+    memory.drop("tls_trust")
+    return NetError(*found)
 
 
 class Socket:
@@ -324,7 +327,10 @@ class Socket:
         elif self._moved and line[:9].lower() == b"location:":
             from flyve.jobs import net_connect
 
-            raise NetError(*net_connect.moved(line))
+            found = net_connect.moved(line)
+            net_connect = None
+            memory.drop("net_connect")
+            raise NetError(*found)
         return line
 
     def write(self, data, size=None):

@@ -51,7 +51,7 @@ def _task(online, ask, again, fleet, symbol, task_id, payload):
     # A file, or with a version the application called place.
     task, (item, place, version) = planned
     status = "done"
-    memory.drop("policies", "tasks", "paths")
+    memory.drop("policies")
     try:
         yield from _deliver(online, item, place if version is None else _STAGED)
         if version is not None:
@@ -107,4 +107,4 @@ def _ours(online, task_id, must):
         return True
     finally:
         report = None
-        memory.drop("report", "rest", "jsonpick")
+        memory.drop("report", "jsonpick")

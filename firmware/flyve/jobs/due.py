@@ -331,7 +331,7 @@ def _greet(online):
 
         clock.keep(rec)
         clock = None
-        memory.drop("clock", "net_connect")
+        memory.drop("clock")
     if rec.get("generation") == "A":
         # It takes digits and dots only, where Android sends JSON.
         version = ""

@@ -70,7 +70,7 @@ def _begin(agent, invited, mark):
 
     erasing.leftovers()
     erasing = None
-    memory.drop("erasing", "paths")
+    memory.drop("erasing")
     rec.save(
         state="invited",
         link=mark,

@@ -38,7 +38,7 @@ def _applications():
     for name, path in packages.installed():
         found.append((name, path.rsplit("/", 1)[1].rstrip("~")))
     packages = None
-    memory.drop("packages", "paths")
+    memory.drop("packages")
     return found
 
 

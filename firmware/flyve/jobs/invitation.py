@@ -49,7 +49,7 @@ def read():
         return deeplink.Invitation(*found), mark
     finally:
         deeplink = None
-        memory.drop("deeplink", "mailed")
+        memory.drop("deeplink")
 
 
 def settle(rec):

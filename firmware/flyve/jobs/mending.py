@@ -6,7 +6,7 @@ again, so that a fault of every turn neither spins nor floods the log.
 
 from micropython import const
 
-from flyve import log
+from flyve import log, memory
 from flyve.backoff import Retry
 from flyve.mqtt import LinkError
 
@@ -52,4 +52,6 @@ def blank(agent):
         erasing.end(agent)
         agent.restart("reset by its button", True)
     except Exception as e:
+        invitation = erasing = None
+        memory.drop("invitation", "erasing")
         return e

@@ -79,7 +79,7 @@ def missing(online):
             return
         finally:
             report = None
-            memory.drop("report", "rest", "jsonpick")
+            memory.drop("report", "jsonpick")
         if row is None:
             from flyve.jobs import policies
 
