@@ -9,7 +9,7 @@ import threading
 
 import click
 
-from flyve_mdm import SETUP
+from flyve_mdm import SETUP, patience
 
 _GRACE = 10  # seconds
 _COMMANDS = {
@@ -60,7 +60,15 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flyve-mdm-esp32", prog_name="flyve")
 def cli():
-    """Flyve MDM agent for ESP32: virtual boards, real boards and a simulated backend."""
+    """Flyve MDM agent for ESP32: virtual boards, real boards and a simulated backend.
+
+    FLYVE_SLOW=4 in the environment makes all deadlines four times as long, for slow boards or
+    lines.
+    """
+    try:
+        patience.factor()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def main(args=None):

@@ -22,6 +22,7 @@ from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.board.run import Run
 from flyve_mdm.build import firmware, libraries, pure, toolchain
+from flyve_mdm.patience import stretched
 from flyve_mdm.text import lines
 from flyve_mdm.timeline import Timeline
 
@@ -77,7 +78,7 @@ class Story:
         """Waits until the backend has seen each kind that often. Raises Missing."""
         for kind in kinds:
             if not self.backend.wait_for(lambda: len(self._of(kind)) >= count, _WAIT):  # noqa: B023
-                raise Missing(f"the backend has not seen `{kind}` within {_WAIT} s")
+                raise Missing(f"the backend has not seen `{kind}` within {stretched(_WAIT):g} s")
 
     def _of(self, kind: str) -> list:
         return [event for event in self.backend.events if event.kind == kind]
@@ -148,7 +149,7 @@ class Story:
     def _finish(self, task: Any) -> None:
         status = self.backend.tasks.wait_task(task, _WAIT)
         if status != "done":
-            raise Missing(f"the task {task.symbol} is {status} after {_WAIT} s")
+            raise Missing(f"the task {task.symbol} is {status} after {stretched(_WAIT):g} s")
 
     @contextlib.contextmanager
     def _progress(self) -> Iterator[None]:
@@ -175,7 +176,7 @@ class Story:
         secrets = self._secrets()
         self.timeline.tell("admin", "unenrolls the device")
         if not self.backend.admin.unenroll(17, _WAIT):
-            raise Missing(f"the backend has no acknowledgement after {_WAIT} s")
+            raise Missing(f"the backend has no acknowledgement after {stretched(_WAIT):g} s")
         self.expect("unenrolled", "purged")
         run.wait_log("agent: waiting for a deeplink", _WAIT)
         kept = [value for _, _, _, value in self.board.nvs()]

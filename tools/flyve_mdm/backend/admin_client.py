@@ -9,6 +9,7 @@ import click
 import requests
 import urllib3
 
+from flyve_mdm.patience import stretched
 from flyve_mdm.text import printable
 
 
@@ -26,7 +27,7 @@ def call(url: str, command: str, wait: float | None = None, **arguments: Any) ->
         with requests.Session() as session:
             session.trust_env = False  # no proxy between here and here
             answer = session.post(
-                target, json=arguments, timeout=(wait or 0) + 15, verify=False,
+                target, json=arguments, timeout=stretched((wait or 0) + 15), verify=False,
                 allow_redirects=False,
             )  # fmt: skip
         body = answer.json()

@@ -22,6 +22,7 @@ from amqtt.session import Session
 
 from flyve_mdm.backend.broker import BACKEND_USER, Rights, free_port
 from flyve_mdm.backend.certificates import Certificates
+from flyve_mdm.patience import stretched
 
 # amqtt makes its plugins itself, from names and plain values: they find their broker here.
 _brokers: dict[str, Amqtt] = {}
@@ -129,7 +130,7 @@ class Amqtt:
         await self._broker.start()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(stretched(10))
 
     def may_connect(self, name: str | None, password: str | None) -> bool:
         """Tell whether this is an account's password."""
@@ -205,9 +206,9 @@ class Amqtt:
 
     def _end_loop(self) -> None:
         loop, self._loop = self._loop, None
-        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(stretched(5))
         loop.call_soon_threadsafe(loop.stop)
-        self._thread.join(5)
+        self._thread.join(stretched(5))
         loop.close()
 
 

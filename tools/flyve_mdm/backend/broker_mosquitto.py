@@ -19,6 +19,7 @@ from pathlib import Path
 from flyve_mdm import keeper
 from flyve_mdm.backend.broker import BACKEND_USER, Rights, free_port
 from flyve_mdm.backend.certificates import Certificates
+from flyve_mdm.patience import stretched
 
 
 def password_hash(password: str) -> str:
@@ -61,7 +62,7 @@ class Mosquitto:
 
     def start(self, deadline: float = 10.0) -> None:
         """Start the process; raises RuntimeError when it does not come up."""
-        end = time.monotonic() + deadline
+        end = time.monotonic() + stretched(deadline)
         while True:
             # A free port may be taken by someone else before mosquitto has it: then try another.
             port = self.port or self._wanted_port or free_port(self.host)
@@ -70,7 +71,7 @@ class Mosquitto:
                 self.port, self.internal_port = port, internal
                 return
             self.stop()
-            self._reader.join(5)  # what it said last may still be on its way
+            self._reader.join(stretched(5))  # what it said last may still be on its way
             taken = any("Address already in use" in line for line in self.log)
             if not taken or self._wanted_port or time.monotonic() > end:
                 last = self.log[-1] if self.log else "no output"
@@ -176,7 +177,7 @@ class Mosquitto:
         with self._logged:
             # mosquitto has one thread: what comes after this line meets the new files.
             self._logged.wait_for(
-                lambda: self._reloads > seen or self._process.poll() is not None, 5
+                lambda: self._reloads > seen or self._process.poll() is not None, stretched(5)
             )
         self._applied = target
 
@@ -218,11 +219,11 @@ class Mosquitto:
         process.terminate()
         self._nudge()
         try:
-            process.wait(5)
+            process.wait(stretched(5))
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(5)
-        self._reader.join(5)
+            process.wait(stretched(5))
+        self._reader.join(stretched(5))
         keeper.forget(process.pid)
 
 

@@ -12,6 +12,7 @@ import paho.mqtt.client as mqtt
 
 from flyve_mdm.backend.broker import BACKEND_USER, Broker
 from flyve_mdm.backend.events import EventLog
+from flyve_mdm.patience import stretched
 from flyve_mdm.text import php
 
 _BARRIER = "flyvemdm-backend/barrier"
@@ -60,7 +61,7 @@ class Listener:
         self._client.loop_stop()
         if self._worker:
             self._inbox.put(None)
-            self._worker.join(5)
+            self._worker.join(stretched(5))
 
     def pause(self) -> None:
         """Leave the broker, as a daemon that is down: what agents say meanwhile is lost."""
@@ -75,13 +76,13 @@ class Listener:
 
     def wait_connected(self, timeout: float = 10.0) -> bool:
         """Wait until it is connected and subscribed."""
-        return self._connected.wait(timeout)
+        return self._connected.wait(stretched(timeout))
 
     def publish(self, topic: str, payload: Any, retain: bool = False) -> None:
         """Publish with QoS 0, as the real backend does; a dict becomes JSON, None an empty one."""
         if isinstance(payload, dict):
             payload = php(payload)
-        self._connected.wait(5)
+        self._connected.wait(stretched(5))
         self._client.publish(topic, payload, qos=0, retain=retain)
         self._events.add("published", topic=topic, payload=payload or "", retain=retain)
 
@@ -89,7 +90,7 @@ class Listener:
         """Wait until the broker has taken all that was published before."""
         # An error means that it is not connected: then nothing is in flight.
         with contextlib.suppress(RuntimeError, ValueError):
-            self._client.publish(_BARRIER, b"", qos=1).wait_for_publish(timeout)
+            self._client.publish(_BARRIER, b"", qos=1).wait_for_publish(stretched(timeout))
 
     def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
         client.subscribe("#", 0)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from flyve_mdm.patience import stretched
+
 ENTITY = 76
 SELF_SERVICE, SUPER_ADMIN, GUEST, DEVICE = 1, 4, 9, 10
 PROFILES = {
@@ -202,7 +204,7 @@ class State:
     def wait_for(self, predicate: Callable[[], Any], timeout: float) -> Any:
         """Wait until `predicate()` is true; returns its last value."""
         with self.changed:
-            return self.changed.wait_for(predicate, max(0, timeout))
+            return self.changed.wait_for(predicate, max(0, stretched(timeout)))
 
     def user_by_token(self, api_token: str) -> User | None:
         """The account whose API token this is."""

@@ -14,6 +14,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from flyve_mdm.patience import stretched
+
 
 class _Protocol(H11Protocol):
     """Gives the application its transport, which faults need to cut or fill."""
@@ -93,7 +95,7 @@ class WebServer:
         run = functools.partial(self._server.run, sockets=[listener])
         self._thread = threading.Thread(target=run, name="web", daemon=True)
         self._thread.start()
-        if not self._server.ready.wait(10):
+        if not self._server.ready.wait(stretched(10)):
             listener.close()
             raise RuntimeError("the web server did not start")
 
@@ -102,5 +104,5 @@ class WebServer:
         if self._server is None:
             return
         self._server.leave()
-        self._thread.join(10)
+        self._thread.join(stretched(10))
         self._server = None

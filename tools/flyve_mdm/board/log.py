@@ -4,6 +4,8 @@ import re
 import threading
 import time
 
+from flyve_mdm.patience import stretched
+
 
 class BoardEnded(AssertionError):
     """The board went off while its log was waited for."""
@@ -43,6 +45,7 @@ class Log:
 
         Raises TimeoutError, BoardEnded when all has come and there is no such line.
         """
+        timeout = stretched(timeout)
         regex, deadline, at = re.compile(pattern), time.monotonic() + timeout, since
         with self._changed:
             while True:
@@ -54,7 +57,7 @@ class Log:
                 if self.ended:
                     raise BoardEnded(f"the board is off, and never said {pattern!r}{self.tail()}")
                 if not self._changed.wait(deadline - time.monotonic()):
-                    raise TimeoutError(f"no {pattern!r} in {timeout} s{self.tail()}")
+                    raise TimeoutError(f"no {pattern!r} in {timeout:g} s{self.tail()}")
 
     def tail(self) -> str:
         """The last lines, for the text of an exception."""

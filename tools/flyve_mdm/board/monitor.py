@@ -8,6 +8,7 @@ import serial
 
 from flyve_mdm.board import ports
 from flyve_mdm.board.folder import BoardError
+from flyve_mdm.patience import stretched
 from flyve_mdm.text import printable
 
 _BAUD = 115200
@@ -64,7 +65,7 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
             stamps.end()
             if deadline is None:
                 tell(f"{port} is gone: waiting for it")
-                deadline = time.monotonic() + _PATIENCE
+                deadline = time.monotonic() + stretched(_PATIENCE)
             elif time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
@@ -72,7 +73,7 @@ def watch(port: str, stamps: Stamps, tell: Callable[[str], None]) -> None:
 
 def _read(console: serial.SerialBase, stamps: Stamps, tell: Callable[[str], None]) -> None:
     asked = heard = False
-    due = time.monotonic() + _SILENCE
+    due = time.monotonic() + stretched(_SILENCE)
     while True:
         data = console.read(max(1, console.in_waiting))
         stamps.feed(data)
@@ -89,9 +90,9 @@ def _read(console: serial.SerialBase, stamps: Stamps, tell: Callable[[str], None
                 if not heard:
                     tell("is open, and the board does not answer: ask it by `flyve doctor`")
         elif data:
-            due = now + _SILENCE
+            due = now + stretched(_SILENCE)
         elif now > due:
-            asked, due = True, now + _ANSWER
+            asked, due = True, now + stretched(_ANSWER)
             with contextlib.suppress(serial.SerialTimeoutException):  # it does not even read
                 console.write(b"\r")
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import socket
 import struct
 import sys
 import time
@@ -19,6 +20,7 @@ from serial import SerialException
 from flyve_mdm.board import fit, ports
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.build import firmware
+from flyve_mdm.patience import stretched
 from flyve_mdm.text import printable
 
 _ANSWER = 10  # seconds
@@ -71,6 +73,21 @@ _FREE = "import os\ns = os.statvfs('/')\nprint(s[0] * s[3])"
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+class _Transport(SerialTransport):
+    """mpremote's, which has deadlines of its own."""
+
+    def __init__(self, port: str):
+        super().__init__(port)
+        if port.startswith("socket://"):
+            # pyserial leaves that out there: small writes would wait for each other.
+            self.serial._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def read_until(self, *what, timeout=_ANSWER, timeout_overall=None, **how):
+        overall = timeout_overall and stretched(timeout_overall)
+        seconds = timeout and stretched(timeout)
+        return super().read_until(*what, timeout=seconds, timeout_overall=overall, **how)
 
 
 class SerialBoard:
@@ -192,11 +209,11 @@ class SerialBoard:
         return self._transport
 
     def _connect(self) -> SerialTransport:
-        seconds = self._answer * _PATIENCE
+        seconds = stretched(self._answer * _PATIENCE)
         deadline, seen = time.monotonic() + seconds, False
         while True:
             try:
-                transport = SerialTransport(self.port)
+                transport = _Transport(self.port)
                 seen = True
             except (TransportError, OSError):
                 # Native USB goes away while the chip resets.
@@ -205,7 +222,7 @@ class SerialBoard:
                     raise BoardError(ports.why_silent(self.port)) from None
                 time.sleep(0.2)
                 continue
-            transport.serial.timeout = self._answer
+            transport.serial.timeout = stretched(self._answer)
             try:
                 _interrupt(transport, self._answer)
                 # That it answers, too: the first command of all may come too early.

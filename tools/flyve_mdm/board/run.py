@@ -6,6 +6,7 @@ import time
 
 from flyve_mdm.board import folder, supervisor
 from flyve_mdm.board.log import BoardEnded, Log
+from flyve_mdm.patience import stretched
 
 
 class Run:
@@ -43,15 +44,16 @@ class Run:
 
     def wait(self, timeout: float = 30) -> int:
         """Waits until the board is off and returns the exit code. Raises TimeoutError."""
+        timeout = stretched(timeout)
         self._thread.join(timeout)
         if self._thread.is_alive():
-            raise TimeoutError(f"the board still runs after {timeout} s{self._log.tail()}")
+            raise TimeoutError(f"the board still runs after {timeout:g} s{self._log.tail()}")
         self._raise()
         return self._code
 
     def wait_port(self, timeout: float = 10) -> str:
         """Waits until the serial port is there and returns its name."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + stretched(timeout)
         while not self._port.exists():
             if self._log.ended or time.monotonic() > deadline:
                 self._raise()

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from flyve_mdm.patience import stretched
+
 _GRACE = 2
 
 
@@ -74,7 +76,7 @@ class Child:
         it is."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGINT)
-        deadline = time.monotonic() + _GRACE
+        deadline = time.monotonic() + stretched(_GRACE)
         with contextlib.suppress(Hang):
             while line := self.readline(deadline):
                 yield line
@@ -82,7 +84,7 @@ class Child:
     def ending(self) -> str:
         """How the process ended: what a message says of it."""
         try:
-            code = self._process.wait(_GRACE)
+            code = self._process.wait(stretched(_GRACE))
         except subprocess.TimeoutExpired:
             return "closed its output and went on"
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
@@ -90,7 +92,7 @@ class Child:
     def close(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(stretched(10))
         self._process.stdin.close()
         self._process.stdout.close()
 

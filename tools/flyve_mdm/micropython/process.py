@@ -14,6 +14,7 @@ from flyve_mdm import keeper
 from flyve_mdm.build import firmware, probes, toolchain
 from flyve_mdm.micropython.child import Child, Hang, Stopped
 from flyve_mdm.micropython.runner import pack, unpack
+from flyve_mdm.patience import stretched
 
 MARK = b"\x1e"
 RUNNER = Path(__file__).with_name("runner.py")
@@ -55,7 +56,7 @@ class UnixPort:
 
     def __init__(self, heap: str | None = None, deadline: float = 60):
         self.heap = heap
-        self._seconds = deadline
+        self._seconds = stretched(deadline)
 
     def run(self, source: Path, functions: Sequence[str]) -> Iterator[bytes]:
         """Runs these functions of the file and gives the lines that come back.
@@ -127,7 +128,7 @@ class Interpreter:
         raises, Hang at the deadline and Stopped when the process ends; after these two the
         next call finds a new process.
         """
-        ends = time.monotonic() + (deadline or self.deadline)
+        ends = time.monotonic() + stretched(deadline or self.deadline)
         blobs: list[bytes] = []
         request = {"module": module, "function": function, "args": pack(args, blobs)}
         request["blobs"] = [len(blob) for blob in blobs]
