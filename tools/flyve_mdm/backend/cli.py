@@ -45,7 +45,12 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
     default="127.0.0.1",
     show_default=True,
     callback=options.parsed(options.host),
-    help="Address to listen on.",
+    help="Name or address that agents reach it by; it listens there, too.",
+)
+@click.option(
+    "--bind",
+    callback=options.parsed(options.host),
+    help="Listen on this address instead; 0.0.0.0: on all.",
 )
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="HTTP; 0: any free one.")
 @click.option("--mqtt-port", default=0, type=click.IntRange(0, 65535), help="MQTT; 0: any.")
@@ -151,6 +156,7 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 )
 def backend(
     host: str,
+    bind: str | None,
     port: int,
     mqtt_port: int,
     ntp_port: int,
@@ -177,6 +183,7 @@ def backend(
         port,
         mqtt_port,
         ntp_port=ntp_port,
+        bind=bind,
         default_profile=int(default_profile),
         **switches,
     )
@@ -184,7 +191,7 @@ def backend(
         running.start()
     except (OSError, RuntimeError) as error:
         raise click.ClickException(
-            f"cannot start: {error}; choose other ports or a host of this machine"
+            f"cannot start: {error}; choose other ports, a --host of this machine, or --bind"
         ) from None
     try:
         running.events.subscribe(_print_event)

@@ -8,6 +8,7 @@ import threading
 import time
 
 from flyve_mdm.backend.options import Options
+from flyve_mdm.patience import stretched
 
 _EPOCH_1900 = 2208988800
 _PACKET = 48
@@ -33,8 +34,8 @@ class NtpServer:
         """End the thread and close the socket."""
         self._stopping = True
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wake:
-            wake.sendto(b"", ("127.0.0.1", self.port))
-        self._thread.join(5)
+            wake.sendto(b"", self._socket.getsockname())
+        self._thread.join(stretched(5))
         self._socket.close()
 
     def _serve(self) -> None:

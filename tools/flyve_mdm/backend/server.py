@@ -30,7 +30,8 @@ class Backend:
     """A simulated Flyve MDM backend; use it as a context manager, or start() and stop() it.
 
     Switches are the fields of Options, and may be changed later on `options`. What an
-    administrator does is in `admin` and `tasks`, which are there after start().
+    administrator does is in `admin` and `tasks`, which are there after start(). Agents are told
+    `host`; it listens on `bind`, which is the same unless it is given.
     """
 
     def __init__(
@@ -41,11 +42,12 @@ class Backend:
         port: int = 0,
         mqtt_port: int = 0,
         ntp_port: int = 0,
+        bind: str | None = None,
         **switches: Any,
     ) -> None:
         self.options = Options(generation=generation, **switches)
-        self._tls, self._host, self._port, self._mqtt_port = tls, host, port, mqtt_port
-        self._ntp_port = ntp_port
+        self._tls, self._port, self._mqtt_port, self._ntp_port = tls, port, mqtt_port, ntp_port
+        self.bind = bind or host
         self.state = State()
         self.events = EventLog(self.state.changed)
         self.requests = SharedList(self.state.changed)
@@ -69,7 +71,7 @@ class Backend:
                 names = list(dict.fromkeys([self.name, "localhost", "127.0.0.1"]))
                 self.certificates = issue(folder, names, options.certificate)
             self.broker = start_broker(
-                options.broker_kind, folder, self._host, self._mqtt_port, self.certificates,
+                options.broker_kind, folder, self.bind, self._mqtt_port, self.certificates,
                 options.broker_persistence,
             )  # fmt: skip
             stack.callback(self.broker.stop)
@@ -80,9 +82,9 @@ class Backend:
                 self.listener.flush, self.name, self._tls,
             )  # fmt: skip
             self.listener.start(Reports(self.site).take)
-            self.ntp_server = NtpServer(options, self._host, self._ntp_port)
+            self.ntp_server = NtpServer(options, self.bind, self._ntp_port)
             stack.callback(self.ntp_server.stop)
-            self.second_ntp_server = NtpServer(options, self._host, second=True)
+            self.second_ntp_server = NtpServer(options, self.bind, second=True)
             stack.callback(self.second_ntp_server.stop)
             self.admin = Administration(self.site)
             self.tasks = Tasks(self.site, self.admin)
@@ -90,7 +92,7 @@ class Backend:
             app = web.application(self.site, self.requests, commands)
             chain = self.certificates and self.certificates.chain
             key = self.certificates and self.certificates.key
-            self.web = WebServer(app, self._host, self._port, chain, key)
+            self.web = WebServer(app, self.bind, self._port, chain, key)
             self.web.start()
             stack.callback(self.web.stop)
             self.site.port = self.web.port
@@ -118,8 +120,9 @@ class Backend:
 
     @property
     def admin_url(self) -> str:
-        """The base of the administrator's interface."""
-        return f"{self.origin}/flyve-admin"
+        """The base of the administrator's interface, for this machine."""
+        scheme = self.origin.partition(":")[0]
+        return f"{scheme}://{reachable_name(self.bind)}:{self.site.port}/flyve-admin"
 
     @property
     def ntp(self) -> str:
