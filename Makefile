@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each one sets up .venv first, when that is needed.
 # Variables: PYTHON (to make .venv with), MICROPYTHON and MPY_CROSS (tools of your own),
-# READABLE=1 (whole names and line numbers in the firmware), PYTEST_ARGS, and those that the
-# targets name.
+# READABLE=1 (whole names and line numbers in the firmware), SLOW=4 (all deadlines four times as
+# long), PYTEST_ARGS, and those that the targets name.
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,6 +15,9 @@ PYTEST := $(BIN)/pytest $(PYTEST_ARGS)
 PARALLEL ?= -n $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
 
 export MICROPYTHON MPY_CROSS READABLE MICROPYTHON_SRC IDF_PATH
+ifdef SLOW
+export FLYVE_SLOW = $(value SLOW)
+endif
 
 # A value that a user gave, as one word for the shell, whatever is in it.
 quoted = '$(subst ','\'',$(value $(1)))'
@@ -64,10 +67,11 @@ mutation: $(READY_TEST) ## Faults put into four modules: 85 % must be found (MOD
 
 # Through the environment, for others can read command lines.
 hil: export FLYVE_PSK = $(value WIFI_PSK)
-hil: $(READY_TEST) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= (no PORT: a virtual one)
+hil: $(READY_TEST) ## The tests on a board: PORT= WIFI_SSID= WIFI_PSK= HOST= BIND= RESET= SLOW= (no PORT: a virtual one)
 	@$(PYTEST) host_tests/hil host_tests/system --hil $(if $(value PORT),--port=$(call quoted,PORT)) \
 	    $(if $(value WIFI_SSID),--wifi-ssid=$(call quoted,WIFI_SSID)) \
-	    $(if $(value HOST),--host=$(call quoted,HOST))
+	    $(if $(value HOST),--host=$(call quoted,HOST)) $(if $(value BIND),--bind=$(call quoted,BIND)) \
+	    $(if $(value RESET),--reset=$(call quoted,RESET))
 
 firmware: $(READY) ## A firmware image with the agent in it: BOARD= VARIANT= MICROPYTHON_SRC= IDF_PATH=
 	@$(BIN)/flyve firmware $(if $(value BOARD),--board=$(call quoted,BOARD)) \

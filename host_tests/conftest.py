@@ -13,22 +13,16 @@ import pytest
 
 from flyve_mdm.backend.broker import find_mosquitto
 from flyve_mdm.backend.server import Backend
-from flyve_mdm.board.folder import BoardError
-from flyve_mdm.board.target import find_port
-from host_tests.kit import plugin
+from flyve_mdm.patience import factor, stretched
+from host_tests.kit import hil, plugin
 from host_tests.kit.boards.device import Device
-from host_tests.kit.boards.virtual import PSK, SSID, VirtualBoards
-from host_tests.kit.boards.wired import WiredBoards
+from host_tests.kit.boards.virtual import VirtualBoards
 
 _MOSQUITTO = "shows what only mosquitto does, and it is not installed"
 
 
 def pytest_addoption(parser):
-    group = parser.getgroup("hil", "hardware in the loop")
-    group.addoption("--hil", action="store_true", help="on a board behind a serial port")
-    group.addoption("--port", help="its port; none: a virtual board on a pseudo-terminal")
-    group.addoption("--wifi-ssid", help="a network that it and this host are in")
-    group.addoption("--host", help="this host's address there; the passphrase: FLYVE_PSK")
+    hil.add_options(parser)
 
 
 # In the environment, so that all workers of pytest-xdist draw the same samples.
@@ -40,25 +34,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-timeout reads its option in the same hook
 def pytest_configure(config):
+    try:
+        if factor() != 1 and config.option.timeout is None:
+            config.option.timeout = stretched(float(config.getini("timeout")))
+    except ValueError as error:
+        pytest.exit(str(error), returncode=1)
     if not config.pluginmanager.has_plugin("flyve-upy"):
         config.pluginmanager.register(plugin, "flyve-upy")
-    port = config.getoption("--port")
-    if port:
-        config.option.hil = True
-        try:
-            config.option.port = find_port(port)
-        except BoardError as error:
-            pytest.exit(str(error), returncode=1)
-        if not config.getoption("--host") or not config.getoption("--wifi-ssid"):
-            pytest.exit(
-                f"{port} needs a network that leads here: make hil PORT={port} WIFI_SSID=... "
-                "WIFI_PSK=... HOST=<this host's address in it>",
-                returncode=1,
-            )
+    hil.check(config.option)
 
 
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        own = item.get_closest_marker("timeout")
+        if own:
+            item.add_marker(pytest.mark.timeout(stretched(own.args[0])), append=False)
     if not find_mosquitto():
         for item in items:
             if item.get_closest_marker("mosquitto"):
@@ -72,11 +64,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def wired(pytestconfig, tmp_path_factory):
     """The board behind the port, virtual or real, for the whole session."""
-    option = pytestconfig.getoption
-    port, wifi = option("--port"), (SSID, PSK)
-    if port:
-        wifi = option("--wifi-ssid"), os.environ.get("FLYVE_PSK", "")
-    made = WiredBoards(port, tmp_path_factory.mktemp("hil"), wifi, option("--host"))
+    made = hil.boards(pytestconfig.option, tmp_path_factory.mktemp("hil"))
     yield made
     made.close()
 

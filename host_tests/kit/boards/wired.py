@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 import serial
 
-from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.log import Log
 from flyve_mdm.board.remote import SerialBoard
-from host_tests.kit.boards.lines import BAUD, Pty, Uart
+from host_tests.kit.boards.lines import BAUD, Commanded, Pty, Uart, interrupt
 from host_tests.kit.boards.virtual import FLASH, JOIN_MS, PSK, SSID
 
 _KEYS = ("base", "crashes", "net", "rec.a", "rec.b", "update", "wifi", "wipe")
@@ -61,10 +60,17 @@ _MAC = "import machine\nprint(machine.unique_id().hex())"
 class WiredBoards:
     """A real board on a port, or a virtual one on a pseudo-terminal: always the same one."""
 
-    def __init__(self, port: str | None, folder: Path, wifi: tuple, host: str | None):
-        self.wifi = wifi
-        self.backend = {"host": host} if host else {}
-        self._port, self._folder, self._count = port, folder, 0
+    def __init__(
+        self,
+        port: str | None,
+        folder: Path,
+        wifi: tuple,
+        backend: dict[str, str],
+        reset: str | None = None,
+    ):
+        """backend: under which host and on which address it is reached; reset: a command."""
+        self.wifi, self.backend = wifi, backend
+        self._port, self._folder, self._reset, self._count = port, folder, reset, 0
         self._boards: dict[int, WiredBoard] = {}  # by the size of their flash
         self.installed = 0  # seconds that the first deployment took
 
@@ -75,12 +81,9 @@ class WiredBoards:
         if self._port and (aps or flash_size != FLASH):
             pytest.skip("needs a virtual board: its air, or a flash of that size")
         if flash_size not in self._boards:
-            for other in self._boards.values():
-                other.lines.close()
-            self._boards.clear()
+            self.close()
             self._count += 1
-            lines = Uart(self._port) if self._port else Pty(self._folder, self._count, flash_size)
-            self._boards[flash_size] = WiredBoard(lines)
+            self._boards[flash_size] = WiredBoard(self._lines(flash_size))
         board = self._boards[flash_size]
         if not self._port:
             board.set_air(aps or {SSID: PSK}, JOIN_MS)
@@ -90,9 +93,15 @@ class WiredBoards:
         self.installed = self.installed or time.monotonic() - started
         return board
 
+    def _lines(self, flash_size):
+        if not self._port:
+            return Pty(self._folder, self._count, flash_size)
+        return Commanded(self._port, self._reset) if self._reset else Uart(self._port)
+
     def close(self):
         for board in self._boards.values():
-            board.lines.close()
+            board.close()
+        self._boards.clear()
 
 
 class WiredBoard:
@@ -179,7 +188,7 @@ class WiredBoard:
             self._run.pause()
         if not self._visit:
             self.lines.free()
-            _stop(self.lines.port)
+            self._interrupt()
             self._visit = SerialBoard(self.lines.port, restart=False)
         try:
             yield self._visit
@@ -192,6 +201,15 @@ class WiredBoard:
         if self._visit:
             self._visit.close()
             self._visit = None
+
+    def close(self):
+        self.leave()
+        self.lines.close()
+
+    def _interrupt(self):
+        port = self.lines.port
+        with serial.serial_for_url(port, BAUD, timeout=0.1, exclusive=True) as console:
+            interrupt(console, port)
 
 
 class WiredRun:
@@ -207,9 +225,7 @@ class WiredRun:
 
     def resume(self):
         self._ending = False
-        console = self._board.lines.console()
-        console.reset_input_buffer()
-        self._board.lines.release()
+        console = self._board.lines.start()
         self._thread = threading.Thread(target=self._listen, args=(console,))
         self._thread.start()
 
@@ -233,7 +249,7 @@ class WiredRun:
         if self.running:
             self.pause()
             self.running = False
-            self._board.lines.console()
+            self._board.lines.hold()
         return 0
 
     stop = kill
@@ -242,15 +258,3 @@ class WiredRun:
         pytest.skip("needs a virtual board: its power")
 
     flash_ops = wear = pins = property(lambda self: pytest.skip("needs a virtual board"))
-
-
-def _stop(port: str) -> None:
-    # A Ctrl-C that comes too early is lost, so many are sent.
-    deadline = time.monotonic() + 15
-    with serial.serial_for_url(port, BAUD, timeout=0.1, exclusive=True) as console:
-        said = b""
-        while not said.endswith(b">>> "):
-            if time.monotonic() > deadline:
-                raise BoardError(f"{port}: no prompt: is there MicroPython on the board?")
-            console.write(b"\x03\x02")  # Ctrl-B: out of the raw REPL
-            said = (said + console.read(4096))[-64:]

@@ -1,16 +1,30 @@
-"""A virtual board behind RFC 2217: a port over the network, with the lines that a pty lacks.
+"""A virtual board behind a port of the network: RFC 2217, with the lines that a pty lacks, or a
+plain socket.
 
 What pyserial's client does to RTS and DTR comes to the board's EN pin, as the transistors of a
 development board have it: RTS alone pulls it down.
+
+    python -m host_tests.kit.boards.bridge [rfc2217|socket]
+
+prints how `make hil` is called with such a board, and serves it until Ctrl-C; SIGUSR1 resets it.
 """
 
 import contextlib
+import os
 import selectors
+import signal
 import socket
+import sys
 import threading
 
 import serial
 import serial.rfc2217
+
+from flyve_mdm import keeper
+from flyve_mdm.board.board import VirtualBoard
+from host_tests.kit.boards.virtual import JOIN_MS, PSK, SSID
+
+SCHEMES = "rfc2217", "socket"
 
 
 class _Lines(serial.Serial):
@@ -36,10 +50,11 @@ class _Lines(serial.Serial):
 class Bridge:
     """Serves one client after the other; `url` is the port."""
 
-    def __init__(self, port: str, run):
+    def __init__(self, port: str, run, scheme: str = "rfc2217"):
         self._lines = _Lines(port, run)
         self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"rfc2217://127.0.0.1:{self._server.getsockname()[1]}"
+        self._scheme = scheme
+        self.url = f"{scheme}://127.0.0.1:{self._server.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -61,8 +76,9 @@ class Bridge:
                     self._pass(client)
 
     def _pass(self, client):
-        wire = _Answers(client)
-        manager = serial.rfc2217.PortManager(self._lines, wire)
+        manager = _Plain
+        if self._scheme == "rfc2217":
+            manager = serial.rfc2217.PortManager(self._lines, _Answers(client))
         with selectors.DefaultSelector() as selector:
             selector.register(client, selectors.EVENT_READ)
             selector.register(self._lines, selectors.EVENT_READ)
@@ -85,3 +101,26 @@ class _Answers:
 
     def write(self, data):
         self._client.sendall(data)
+
+
+class _Plain:
+    """A PortManager that takes all bytes as they are."""
+
+    filter = escape = staticmethod(lambda data: (data,))
+
+
+def _main(scheme: str = "rfc2217") -> None:
+    with keeper.folder("flyve-bridge-") as folder, contextlib.suppress(KeyboardInterrupt):
+        board = VirtualBoard.create(folder / "board")
+        board.set_air({SSID: PSK}, JOIN_MS)
+        with board.start(port=folder / "port") as run, Bridge(run.wait_port(), run, scheme) as it:
+            signal.signal(signal.SIGUSR1, lambda *_: run.reset())
+            reset = f" RESET='kill -USR1 {os.getpid()}'" if scheme == "socket" else ""
+            network = f"WIFI_SSID={SSID} WIFI_PSK={PSK} HOST=127.0.0.2 BIND=0.0.0.0"
+            print(f"make hil PORT={it.url} {network}{reset}", flush=True)
+            while True:
+                signal.pause()
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
