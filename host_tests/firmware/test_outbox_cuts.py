@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware
 
 DRIVER = Path(__file__).parent / "inside" / "outbox_main.py"
 
@@ -17,7 +18,7 @@ def template(tmp_path_factory):
     board = VirtualBoard.create(tmp_path_factory.mktemp("outbox") / "board", flash_size=2 << 20)
     board.deploy()
     board.write("/boot.py", b"")
-    board.write("/main.py", DRIVER.read_bytes())
+    board.write("/main.py", firmware.follow(DRIVER.read_text()))
     run(board)
     whole = run(board)
     assert "over" in whole.log, whole.log

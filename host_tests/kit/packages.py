@@ -38,7 +38,7 @@ def mpy(source: str, name: str = "app.py") -> bytes:
     """A compiled module."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        path.write_text(firmware.follow_jobs(textwrap.dedent(source)))
+        path.write_text(firmware.follow(textwrap.dedent(source)))
         firmware.compile_file(path, path.with_suffix(".mpy"), name, 3, toolchain.check())
         return path.with_suffix(".mpy").read_bytes()
 

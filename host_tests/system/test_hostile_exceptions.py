@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from flyve_mdm.build import firmware
 from host_tests.kit.packages import mpy
 from host_tests.system import raising
 
@@ -72,7 +73,7 @@ def test_no_socket_is_a_failure_with_a_name(make_device, enrolled):
     if enrolled:
         device.go_online(**SETTINGS)
         device.run.kill()
-        device.board.write("/main.py", NO_SOCKET)
+        device.board.write("/main.py", firmware.follow(NO_SOCKET))
     else:
         device.provision(main=NO_SOCKET, **SETTINGS)
     run = device.start()

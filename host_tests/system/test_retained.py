@@ -2,6 +2,8 @@
 
 import pytest
 
+from flyve_mdm.build import firmware
+
 STALE = {
     "Lock": {"lock": "now"},
     "Wipe": {"wipe": "now"},
@@ -127,7 +129,7 @@ main()
 def test_commands_that_found_no_place_in_the_queue_come_again(make_device):
     device = make_device().go_online()
     device.run.kill()
-    device.board.write("/main.py", NOTED)
+    device.board.write("/main.py", firmware.follow(NOTED))
     for n in range(30):
         device.send(f"C{n}", {"c": "x" * 100}, retain=True)
     device.start()

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from flyve_mdm.build import firmware
 from host_tests.kit.boards.virtual import PSK, SSID
 
 pytestmark = pytest.mark.virtual
@@ -68,7 +69,7 @@ class Months:
 @pytest.mark.parametrize("ntp", [True, False])
 def test_days_pass_in_every_state_and_the_board_comes_back(make_device, ntp):
     device = make_device(ntp_answer="time" if ntp else "unsynchronised")
-    device.board.write("/main.py", HUNGRY.replace("SYMBOLS", str(SYMBOLS)))
+    device.board.write("/main.py", firmware.follow(HUNGRY.replace("SYMBOLS", str(SYMBOLS))))
     device.go_online(unenroll_wait=30 * DAY, chunk=1024)
     life = Months(device, ntp)
     backend, board = device.backend, device.board

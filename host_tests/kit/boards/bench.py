@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware
 
 
 class Bench:
@@ -24,7 +25,7 @@ class Bench:
         """A new board with that /main.py."""
         made = VirtualBoard.create(self._place(), **{"flash_size": self.flash_size, **how})
         if main:
-            made.write("/main.py", textwrap.dedent(main))
+            made.write("/main.py", firmware.follow(textwrap.dedent(main)))
         self.boards.append(made)
         return made
 

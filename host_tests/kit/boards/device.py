@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from flyve_mdm.backend.server import Backend
-from flyve_mdm.build import pure
+from flyve_mdm.build import firmware, pure
 
 
 class Device:
@@ -38,7 +38,7 @@ class Device:
         settings = {**known, **settings}
         files = {"/deeplink": link, "/config.json": json.dumps(settings)}
         if main:
-            files["/main.py"] = main
+            files["/main.py"] = firmware.follow(main)
         files = {path: text.encode() for path, text in files.items()}
         if backend.ca_der:
             files["/ca.der"] = backend.ca_der.read_bytes()

@@ -31,6 +31,9 @@ VIRTUAL = BUILD / "virtual"
 # itself, and the NVS key that says which of them runs.
 OURS = ("/flyve/", "/flyve.a/", "/flyve.b/")
 UPDATE = ("flyve", "update")
+# What an author's additions to the firmware may use: the names of these modules, and of the agent.
+INTERFACE = ("flyve.registry", "flyve.log")
+OF_THE_AGENT = {"main", "position", "settings", "user"}
 _LOCK_WAIT = 120
 _COMPILE_WAIT = 60
 
@@ -87,8 +90,7 @@ def firmware_steps() -> list[Step]:
     steps = []
     for source, base in probes.bases(ROOT / "firmware").items():
         path = source.relative_to(ROOT / "firmware")
-        module = ".".join(path.with_suffix("").parts)
-        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base, module)
+        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base)
         if len(path.parts) > 1:
             target = path.with_suffix(".mpy").as_posix()
             steps.append(Step(source, target, path.stem, level, edit))
@@ -104,24 +106,20 @@ def firmware_steps() -> list[Step]:
 def follow(source: str) -> str:
     """The source of a script that reaches into the firmware: its names as compiled."""
     names = _names()
-    return source if names is None else shorten.follow(source, names)
+    with contextlib.suppress(SyntaxError):  # the board says it better
+        return source if names is None else shorten.follow(source, names)
+    return source
 
 
-def follow_jobs(source: str) -> str:
-    """The source of a module that keeps its own names: only those of jobs are as compiled."""
-    names = _names()
-    return source if names is None else shorten.follow_jobs(source, names)
-
-
-def shorten_too(source: str, module: str = "") -> str:
+def shorten_too(source: str) -> str:
     """The source of a module of the firmware that a test has changed, as it would be compiled."""
     names = _names()
-    return source if names is None else shorten.shorten(source, names, module)
+    return source if names is None else shorten.shorten(source, names)
 
 
-def _edited(names: shorten.Names | None, base: int, module: str, source: str) -> str:
+def _edited(names: shorten.Names | None, base: int, source: str) -> str:
     source = probes.instrument(source, base) if probes.wanted() else source
-    return source if names is None else shorten.shorten(source, names, module)
+    return source if names is None else shorten.shorten(source, names)
 
 
 def _names() -> shorten.Names | None:
@@ -140,9 +138,12 @@ def _plan(*sources: tuple[str, bytes]) -> shorten.Names:
         with contextlib.suppress(SyntaxError, UnicodeError):  # the compiler says it better
             ast.parse(source)
             parsed[module] = source.decode()
-    jobs = {name: source for name, source in parsed.items() if name.startswith("flyve.jobs.")}
-    pinned = [library.source.read_text() for library in libraries.PINNED]
-    return shorten.plan(parsed.values(), pinned, jobs)
+    others = [library.source for library in libraries.PINNED]
+    others += (ROOT / "firmware").glob("*.py")
+    known = OF_THE_AGENT | toolchain.names()
+    for path in (ROOT / "boards" / "virtual").glob("*.py"):
+        known.update(shorten.named(path.read_text()))  # among them those of a chip's modules
+    return shorten.plan(parsed, [path.read_text() for path in others], INTERFACE, known)
 
 
 def virtual_steps() -> list[Step]:
@@ -208,11 +209,11 @@ def _run(step: Step, target: Path, arch: str, data: bytes) -> None:
 
 
 def _write_names() -> None:
-    """For the reader of a board's traceback: short name -> whole name."""
+    """For the reader of a board's traceback: short name -> the whole names for which it stands."""
     names = _names()
-    whole = {short: name for name, short in names.private.items()} if names else {}
-    for module, public in names.jobs.items() if names else ():
-        whole.update({f"{module}.{short}": name for name, short in public.items()})
+    whole: dict[str, list[str]] = {}
+    for name, short in names.short.items() if names else ():
+        whole.setdefault(short, []).append(name)
     text = json.dumps(whole, indent=1, sort_keys=True) + "\n"
     libraries.write(BUILD / "names.json", text.encode())
 

@@ -1,12 +1,14 @@
-"""Shortens names in the firmware's sources before they are compiled: a quarter of a .mpy is names.
+"""Shortens names in the firmware's sources before they are compiled: each distinct name costs RAM
+for as long as the board is on, and a quarter of a .mpy is names.
 
-Private names (_x) become a letter or two, each the same in all sources. Two names share one short
-name unless they meet in a source or in a class and its subclass: each distinct name costs RAM for
-as long as the board is on. So do the functions and variables of a job's module, which is nobody's
-interface: they are always named with their module, so each module has its letters to itself. So do
-parameters that are never passed by keyword; locals have no names
-in a .mpy. The import of const goes, for the compiler does its work. No line moves, and no text
-changes.
+What the firmware itself names (functions, classes, attributes, variables of modules) becomes a
+letter or two, each the same in all sources. Two names share one short name unless they meet in a
+source or in a class and its subclass. What others know stays: names that the interpreter, the
+chip's modules or the libraries have, those of `interface` (modules that a firmware's author
+uses), of modules and exceptions (a log may show them), keywords, and whatever is a text
+somewhere. Parameters become a letter, too, if they are never passed by keyword; locals have no
+names in a .mpy. The import of const goes, for the compiler does its work. No line moves, and no
+text changes.
 """
 
 import ast
@@ -20,128 +22,48 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-# Names that the interpreter gives its own objects.
-_INTERPRETER = {"_build", "_machine", "_mpy", "_thread"}
-_JOBS = "flyve.jobs"
-
 
 @dataclass(frozen=True)
 class Names:
-    """What may be renamed: `private`, name -> short name; of each job's module, by its name in
-    `jobs`, public name -> short name; and no parameter in `keywords`."""
+    """What may be renamed: `short`, name -> short name; and no parameter in `keywords`."""
 
-    private: dict[str, str]
+    short: dict[str, str]
     keywords: frozenset[str]
-    jobs: Mapping[str, dict[str, str]]
 
 
 def plan(
-    sources: Iterable[str], libraries: Iterable[str] = (), jobs: Mapping[str, str] | None = None
+    sources: Mapping[str, str],
+    libraries: Iterable[str] = (),
+    interface: Iterable[str] = (),
+    known: Iterable[str] = (),
 ) -> Names:
-    """Chooses the short names for all these sources; no name that a library has is touched. jobs:
-    module -> source of what lies in flyve/jobs, which are among the sources, too.
-
-    Raises ValueError when a job's module is used in another way than to name something in it."""
-    trees = [ast.parse(source) for source in sources]
+    """Chooses the short names for all these sources (module -> source). libraries: sources of
+    others; interface: the modules whose names stay; known: further names that stay."""
+    trees = {module: ast.parse(source) for module, source in sources.items()}
     foreign = [ast.parse(source) for source in libraries]
-    counts = Counter()
-    defined: set[str] = set()
-    kept = set(_INTERPRETER)
-    for tree in trees:
+    kept = {*known, *dir(builtins), *(part for module in sources for part in module.split("."))}
+    kept.update(_exceptions(list(trees.values())))
+    counts: Counter[str] = Counter()
+    named: set[str] = set()
+    for module, tree in trees.items():
         counts.update(set(_identifiers(tree)))
-        defined.update(_defined(tree))
+        own = set(_given(tree))
+        if module in interface:
+            kept.update(name for name in own if not _is_private(name))
+        named.update(own)
         kept.update(_folded(tree), _texts(tree))
     for tree in foreign:
         kept.update(_identifiers(tree))
-    private = {name for name in defined - kept if _is_private(name)}
-    taken = {*counts, *kept, *dir(builtins), *keyword.kwlist, *keyword.softkwlist}
-    short = _share(private, _rooms(trees), counts, taken)
     keywords = {
         node.arg
-        for tree in (*trees, *foreign)
+        for tree in (*trees.values(), *foreign)
         for node in ast.walk(tree)
-        if isinstance(node, ast.keyword)
+        if isinstance(node, ast.keyword) and node.arg
     }
-    for tree in trees:
-        _check_imports(tree)
-    public = {
-        module: _public(ast.parse(source), short, kept, taken)
-        for module, source in (jobs or {}).items()
-    }
-    return Names(short, frozenset(keywords - {None}), public)
-
-
-def _public(
-    tree: ast.Module, private: dict[str, str], kept: set[str], taken: set[str]
-) -> dict[str, str]:
-    """Short names for the functions and variables of a job's module."""
-    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
-    ambiguous = {*kept, *_also_local(tree)}
-    used = {private.get(name) for name in _identifiers(tree)}
-    letters = (name for name in _short_names(taken) if name not in used)
-    wanted = [n for n in names if not n.startswith("_") and len(n) > 1 and n not in ambiguous]
-    return dict(zip(wanted, letters, strict=False))
-
-
-def _also_local(tree: ast.Module) -> Iterator[str]:
-    """The names that stand for something else in the module, too."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg | ast.keyword):
-            yield node.arg or ""
-        elif isinstance(node, ast.alias):
-            yield from (node.name, node.asname or "")
-        elif isinstance(node, ast.ExceptHandler | ast.ClassDef):
-            yield node.name or ""
-    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        for node in ast.walk(function):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-            elif node is not function and isinstance(node, ast.FunctionDef):
-                yield node.name
-
-
-def _imported(scope: ast.AST) -> dict[str, str]:
-    """The names under which a scope, without those inside it, imports modules of jobs."""
-    return {
-        alias.asname or alias.name: f"{_JOBS}.{alias.name}"
-        for node in _scope(scope)
-        if isinstance(node, ast.ImportFrom) and node.module == _JOBS
-        for alias in node.names
-    }
-
-
-def _scope(scope: ast.AST) -> Iterator[ast.AST]:
-    """All of a function or a module but for the functions in it, which come without their
-    content."""
-    for node in ast.iter_child_nodes(scope):
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.Lambda):
-            yield from _scope(node)
-
-
-def _mentions(scope: ast.AST, outer: Mapping[str, str]) -> Iterator[tuple[ast.Name, str]]:
-    """Each mention of a module of jobs, and that module."""
-    bound = {getattr(node, "arg", None) for node in ast.walk(getattr(scope, "args", ast.Pass()))}
-    for node in _scope(scope):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.add(node.id)
-    known = {name: module for name, module in outer.items() if name not in bound}
-    known.update(_imported(scope))
-    for node in _scope(scope):
-        if isinstance(node, ast.FunctionDef | ast.Lambda):
-            yield from _mentions(node, known)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in known:
-            yield node, known[node.id]
-
-
-def _check_imports(tree: ast.Module) -> None:
-    named = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    for node, _ in _mentions(tree, {}):
-        if id(node) not in named:
-            raise ValueError(f"line {node.lineno}: the module {node.id} is passed on")
+    wanted = {name for name in named - kept - keywords if not name.startswith("__")} - {"_"}
+    taken = {*counts, *kept, *keywords, *keyword.kwlist, *keyword.softkwlist}
+    short = _share(wanted, _rooms(list(trees.values())), counts, taken)
+    return Names(short, frozenset(keywords))
 
 
 def _rooms(trees: list[ast.Module]) -> list[set[str]]:
@@ -160,34 +82,27 @@ def _rooms(trees: list[ast.Module]) -> list[set[str]]:
 
 
 def _share(
-    private: set[str], rooms: list[set[str]], counts: Counter, taken: set[str]
+    wanted: set[str], rooms: list[set[str]], counts: Counter, taken: set[str]
 ) -> dict[str, str]:
-    """A short name for each private one, as few different ones as a greedy choice finds."""
+    """A short name for each, as few different ones as a greedy choice finds."""
     short: dict[str, str] = {}
-    for name in sorted(private, key=lambda name: (-counts[name], name)):
-        met = {short.get(other) for room in rooms if name in room for other in room & private}
+    for name in sorted(wanted, key=lambda name: (-counts[name], name)):
+        met = {short.get(other) for room in rooms if name in room for other in room & wanted}
         short[name] = next(word for word in _short_names(taken) if word not in met)
     return short
 
 
-def shorten(source: str, names: Names, module: str = "") -> str:
-    """The source, of that module, with shorter names; it has as many lines as before."""
+def shorten(source: str, names: Names) -> str:
+    """The source with shorter names; it has as many lines as before."""
     source = _without_const(source)
-    source = _replace(source, _own_edits(source, names.jobs.get(module, {})))
-    source = _replace(source, _job_edits(source, names.jobs))
-    source = _replace(source, _private_edits(source, names.private))
+    source = _replace(source, _name_edits(source, names.short))
     return _replace(source, _parameter_edits(source, names.keywords))
 
 
 def follow(source: str, names: Names) -> str:
-    """The source of a test, with the attributes that it takes from the firmware renamed."""
-    source = follow_jobs(source, names)
-    return _replace(source, _attribute_edits(source, names.private))
-
-
-def follow_jobs(source: str, names: Names) -> str:
-    """The source of another module, with what it takes from jobs' modules renamed."""
-    return _replace(source, _job_edits(source, names.jobs))
+    """The source of a script beside the firmware: its own variables stay, what it takes from the
+    firmware, and what its classes have in common with the firmware's, is renamed."""
+    return _replace(source, _attribute_edits(source, names.short))
 
 
 def spell_out_asserts(source: str) -> str:
@@ -232,21 +147,48 @@ def _identifiers(tree: ast.AST) -> Iterator[str]:
             yield from node.names
 
 
-def _defined(tree: ast.AST) -> Iterator[str]:
-    """The names that the tree itself makes: the rest belong to others."""
+def named(source: str) -> set[str]:
+    """The public names that a source gives, but for those of variables inside functions."""
+    return {name for name in _given(ast.parse(source)) if not _is_private(name)}
+
+
+def _given(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.attr if isinstance(node, ast.Attribute) else node.id
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
-        elif isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, ast.alias) and node.asname:
-            yield node.asname
+        elif isinstance(node, ast.Global):
+            yield from node.names
+        if isinstance(node, ast.Module | ast.ClassDef):
+            yield from _assigned(node.body)
+
+
+def _exceptions(trees: list[ast.Module]) -> set[str]:
+    """The classes that can be raised."""
+    found = {name for name in dir(builtins) if isinstance(getattr(builtins, name), type(OSError))}
+    found = {name for name in found if issubclass(getattr(builtins, name), BaseException)}
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    before = 0
+    while len(found) > before:
+        before = len(found)
+        for node in classes:
+            bases = {getattr(base, "attr", getattr(base, "id", None)) for base in node.bases}
+            if bases & found:
+                found.add(node.name)
+    return found
+
+
+def _assigned(body: list[ast.stmt]) -> Iterator[str]:
+    for statement in body:
+        if isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
 
 
 def _folded(tree: ast.Module) -> Iterator[str]:
-    """The names of constants: the compiler makes numbers of them, if they stay private."""
+    """The names of constants: the compiler puts their values wherever it reads them, even where a
+    parameter has that name."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             if isinstance(node.value.func, ast.Name) and node.value.func.id == "const":
@@ -283,48 +225,34 @@ def _replace(source: str, edits: Iterable[tuple[int, int, str, str]]) -> str:
     return "".join(lines)
 
 
-def _private_edits(source: str, private: dict[str, str]) -> Iterator[tuple[int, int, str, str]]:
+def _name_edits(source: str, short: dict[str, str]) -> Iterator[tuple[int, int, str, str]]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.NAME and token.string in private:
-            yield (*token.start, token.string, private[token.string])
+        if token.type == tokenize.NAME and token.string in short:
+            yield (*token.start, token.string, short[token.string])
 
 
-def _own_edits(source: str, public: dict[str, str]) -> Iterator[tuple[int, int, str, str]]:
+def _attribute_edits(source: str, short: dict[str, str]) -> Iterator[tuple[int, int, str, str]]:
     before = None
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.NAME and token.string in public and before != ".":
-            yield (*token.start, token.string, public[token.string])
+        if token.type == tokenize.NAME and token.string in short and before == ".":
+            yield (*token.start, token.string, short[token.string])
         before = token.string
-
-
-def _job_edits(
-    source: str, jobs: Mapping[str, dict[str, str]]
-) -> Iterator[tuple[int, int, str, str]]:
-    """What a source takes from jobs' modules: by their names, or imported from them."""
-    tree = ast.parse(source)
-    lines = source.splitlines()
-    modules = {id(node): module for node, module in _mentions(tree, {})}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and id(node.value) in modules:
-            short = jobs.get(modules[id(node.value)], {}).get(node.attr)
-            if short:
-                # ast counts bytes.
-                head = lines[node.end_lineno - 1].encode()[: node.end_col_offset].decode()
-                yield node.end_lineno, len(head) - len(node.attr), node.attr, short
-        elif isinstance(node, ast.ImportFrom) and node.module in jobs:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "flyve":
             for alias in node.names:
-                short = jobs[node.module].get(alias.name)
-                if short:
-                    new = short if alias.asname else f"{short} as {alias.name}"
+                if alias.name in short:
+                    new = short[alias.name] + ("" if alias.asname else f" as {alias.name}")
                     yield alias.lineno, alias.col_offset, alias.name, new
-
-
-def _attribute_edits(source: str, private: dict[str, str]) -> Iterator[tuple[int, int, str, str]]:
-    before = None
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.NAME and token.string in private and before == ".":
-            yield (*token.start, token.string, private[token.string])
-        before = token.string
+        elif isinstance(node, ast.ClassDef):
+            for one in node.body:
+                if isinstance(one, ast.FunctionDef) and one.name in short:
+                    column = one.col_offset + len("def ")
+                    yield one.lineno, column, one.name, short[one.name]
+                elif isinstance(one, ast.Assign):
+                    for target in one.targets:
+                        if isinstance(target, ast.Name) and target.id in short:
+                            at = target.lineno, target.col_offset
+                            yield (*at, target.id, short[target.id])
 
 
 def _parameter_edits(source: str, keywords: frozenset[str]) -> Iterator[tuple[int, int, str, str]]:

