@@ -81,7 +81,7 @@ def test_a_wheel_holds_the_package_with_its_firmware_and_nothing_else(installed)
         ("firmware", "_data/firmware/"),
         ("boards/virtual", "_data/boards/virtual/"),
     ):
-        own = {name for name in _files(ROOT / here) if name.endswith(".py")}
+        own = {name for name in _files(ROOT / here) if name.endswith((".py", ".mjs"))}
         wanted |= {f"flyve_mdm/{there}{name}" for name in own}
     assert files == wanted
     entry = configparser.ConfigParser()

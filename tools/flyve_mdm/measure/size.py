@@ -1,7 +1,8 @@
 """`flyve size`: what the agent costs in flash, RAM and wear, each figure against its budget.
 
 The bytes of .mpy are counted; RAM and wear are measured on virtual boards that live a whole life
-(footprint.py). RAM on the unix port is 64-bit: about twice a board's.
+(footprint.py). RAM on the unix port is 64-bit: about 1.5 times a board's; words.py has what the
+modules take on a board.
 """
 
 from __future__ import annotations
@@ -9,29 +10,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 from rich.console import Console
 
 from flyve_mdm import BUILD, ROOT, need_checkout, tables
-from flyve_mdm.build import firmware, libraries, romfs, toolchain
-from flyve_mdm.measure import footprint, page
+from flyve_mdm.build import firmware, libraries, romfs, toolchain, webassembly
+from flyve_mdm.measure import footprint, page, words
 
 ARCHES = ("xtensawin", "rv32imc")
 KIB = 1024
-TOTAL = 44 * KIB
-LARGEST = 4 * KIB
-ONLINE, DOWNLOADING = 20 * KIB, 26 * KIB  # bytes of .mpy in memory together
-IDLE, HIGHEST = 72 * KIB, 80 * KIB  # heap on the unix port
+IDLE, HIGHEST = 50 * KIB, 66 * KIB  # heap on the unix port
+LIFE = 76 * KIB  # there, too: the whole heap for a whole life
 
 _REPORT = BUILD / "size.json"
 _HIL = "hil-*.json"
 _FOOTPRINT, _WEAR = ROOT / "docs" / "footprint.md", ROOT / "docs" / "flash-wear.md"
 _PHASES = {
-    "imported": ("its modules imported", None),
-    "enrolling": ("enrolling, highest moment", HIGHEST),
+    "imported": ("just imported", None),
+    "enrolling": ("enrolling, highest moment", LIFE),
     "idle": ("online and idle", IDLE),
     "downloading": ("online and downloading, highest moment", HIGHEST),
+}
+_HEADINGS = {
+    "flash": ("what", *ARCHES, "RAM, 32-bit words"),
+    "ram": ("what", "measured", "its modules", "its modules, 32-bit words", "budget", "used"),
+    "wear": ("what", "measured", "budget", "used"),
 }
 # Event: name, programmed bytes, erases of blocks, writes of NVS.
 _EVENTS = {
@@ -43,16 +48,17 @@ _EVENTS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its budget (None: it has none of its own); in flash one for each of ARCHES."""
+    """A number with its budget (None: it has none), and others that go with it, as _HEADINGS
+    names them (None: not counted)."""
 
     part: str  # flash, ram or wear
     what: str
-    values: tuple[int, ...]
-    budget: int | None
+    values: tuple[int | None, ...]
+    budget: int | None = None
 
     @property
     def over(self) -> bool:
-        return self.budget is not None and max(self.values) > self.budget
+        return self.budget is not None and self.values[0] > self.budget
 
 
 def modules() -> dict[str, dict[str, int]]:
@@ -66,12 +72,13 @@ def modules() -> dict[str, dict[str, int]]:
     return found
 
 
-def flash(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
-    """Bytes of .mpy: of each module, of all, and of the ROMFS image that they make."""
+def flash(sizes: dict[str, dict[str, int]], ram: dict[str, int]) -> Iterator[Figure]:
+    """Bytes of .mpy: of each module, with what it takes of a board's RAM, of all, and of the ROMFS
+    image that they make."""
     for name in sizes:
-        yield Figure("flash", name, _bytes([name], sizes), LARGEST)
-    yield Figure("flash", "all modules", _bytes(sizes, sizes), TOTAL)
-    yield Figure("flash", "as a ROMFS image", tuple(map(_romfs, ARCHES)), None)
+        yield Figure("flash", name, (*_bytes([name], sizes), ram.get(name)))
+    yield Figure("flash", "all modules", (*_bytes(sizes, sizes), None))
+    yield Figure("flash", "as a ROMFS image", (*map(_romfs, ARCHES), None))
 
 
 def boards() -> list[tuple[str, ...]]:
@@ -89,17 +96,25 @@ def _romfs(arch: str) -> int:
     return len(romfs.make(firmware.build(arch)))
 
 
-def lived(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
+def lived(sizes: dict[str, dict[str, int]], words32: bool) -> Iterator[Figure]:
     """What boards need that live a whole life: resident code, RAM and wear."""
-    for tls in (False, True):
-        how = "TLS" if tls else "plain"
-        phases = footprint.memory(tls)
-        for name, budget in (("idle", ONLINE), ("downloading", DOWNLOADING)):
-            resident = max(_bytes(names & sizes.keys(), sizes) for names in phases[name].modules)
-            what = f"in memory when {_PHASES[name][0].split(',')[0]}, {how}"
-            yield Figure("flash", what, resident, budget)
-        for name, (what, budget) in _PHASES.items():
-            yield Figure("ram", f"{what}, {how}", (phases[name].heap,), budget)
+    lives = {how: footprint.memory(how == "TLS") for how in ("plain", "TLS")}
+    rows = [(name, how, lives[how][name]) for how in lives for name in _PHASES]
+    largest = [
+        max((names & sizes.keys() for names in phase.modules), key=lambda n: _bytes(n, sizes))
+        for *_, phase in rows
+    ]
+    tree = firmware.build()
+    unix = words.bits64(tree, largest)
+    board = words.bits32(tree, largest) if words32 else [None] * len(largest)
+    for (name, how, phase), names, *heaps in zip(rows, largest, unix, board, strict=True):
+        what, budget = _PHASES[name]
+        taken = [heap and heap.taken for heap in heaps]
+        resident = f"in memory when {what.split(',')[0]}, {how}"
+        yield Figure("flash", resident, (*_bytes(names, sizes), taken[1]))
+        yield Figure("ram", f"{what}, {how}", (phase.heap, *taken), budget)
+    names = [heap and heap.names for heap in (unix[0], board[0])]
+    yield Figure("ram", "names of all modules, once they were there", (None, *names))
     events = footprint.wear()
     for name, (what, *budgets) in _EVENTS.items():
         event = events[name]
@@ -107,6 +122,15 @@ def lived(sizes: dict[str, dict[str, int]]) -> Iterator[Figure]:
                    ("writes of NVS", event.nvs))  # fmt: skip
         for (unit, value), budget in zip(counted, budgets, strict=True):
             yield Figure("wear", f"{what}: {unit}", (value,), budget)
+
+
+def _ram(tree: Path) -> dict[str, int]:
+    """What each module takes on a board; none without the WebAssembly build, and one line why."""
+    try:
+        return words.each(words.bits32, tree)
+    except webassembly.WebAssemblyError as error:
+        click.echo(f"RAM on 32-bit words is left out: {error}", err=True)
+        return {}
 
 
 def _bytes(names: Iterable[str], sizes: dict[str, dict[str, int]]) -> tuple[int, ...]:
@@ -126,22 +150,26 @@ def size(quick: bool, write: bool) -> None:
     try:
         with console.status("measuring"):
             sizes = modules()
-            figures = list(flash(sizes))
+            ram = _ram(firmware.build())
+            figures = list(flash(sizes, ram))
             if not quick:
-                figures += lived(sizes)
-    except (firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
+                figures += lived(sizes, bool(ram))
+    except (
+        firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError,
+        webassembly.WebAssemblyError,
+    ) as error:  # fmt: skip
         raise click.ClickException(str(error)) from None
     report = {"modules": sizes, "figures": [{**asdict(f), "over": f.over} for f in figures]}
     libraries.write(_REPORT, json.dumps(report, indent=1).encode() + b"\n")
     for part, title in (
         ("flash", "Compiled agent, bytes of .mpy"),
-        ("ram", "RAM on the unix port (64-bit), bytes of heap"),
+        ("ram", "RAM on the unix port (64-bit), and what the modules take of it and of a board's"),
         ("wear", "Wear of flash and NVS"),
     ):
         chosen = [figure for figure in figures if figure.part == part]
         if chosen:
             rows = ((*_cells(figure), _mark(figure)) for figure in chosen)
-            tables.show((*_heading(chosen), ""), rows, title, right=True, styles={"over": "red"})
+            tables.show((*_HEADINGS[part], ""), rows, title, right=True, styles={"over": "red"})
     if found := boards():
         heading = ("board", "imported", "highest until online", "highest, with a download")
         title = "RAM of the agent, bytes above an idle interpreter"
@@ -162,20 +190,18 @@ def _mark(figure: Figure) -> str:
     return "" if figure.budget is None else "over" if figure.over else "ok"
 
 
-def _heading(figures: list[Figure]) -> tuple[str, ...]:
-    return "what", *(ARCHES if figures[0].part == "flash" else ("measured",)), "budget", "used"
-
-
 def _cells(figure: Figure) -> tuple[str, ...]:
-    budget = used = ""
-    if figure.budget is not None:
-        budget = f"{figure.budget:,}"
-        used = f"{max(figure.values) / figure.budget:.0%}" if figure.budget else ""
-    return figure.what, *(f"{value:,}" for value in figure.values), budget, used
+    cells = [figure.what, *("" if value is None else f"{value:,}" for value in figure.values)]
+    if figure.part == "flash":
+        return tuple(cells)
+    if figure.budget is None:
+        return *cells, "", ""
+    used = f"{figure.values[0] / figure.budget:.0%}" if figure.budget else ""
+    return *cells, f"{figure.budget:,}", used
 
 
 def _write(figures: list[Figure]) -> None:
     for part, path in (("flash", _FOOTPRINT), ("ram", _FOOTPRINT), ("wear", _WEAR)):
         chosen = [figure for figure in figures if figure.part == part]
-        text = page.markdown(_heading(chosen), map(_cells, chosen))
+        text = page.markdown(_HEADINGS[part], map(_cells, chosen))
         page.fill(path, f"table of {part}", f"{text}\n\n{page.taken()}")

@@ -12,7 +12,7 @@ from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.measure.benches.rig import KIB, Rig, kib, smallest
 from flyve_mdm.measure.benches.row import Row
 
-_HEAP = 80 * KIB
+_HEAP = 76 * KIB
 _DOCUMENT = 1_000_000  # bytes of getFullSession
 _SWITCHES = {"full_session_size": _DOCUMENT, "full_session_seed": 1, "default_profile": 4}
 _FILE = 100_000
@@ -25,7 +25,7 @@ def rows() -> Iterator[Row]:
     """Plain and TLS, then the random phase changes."""
     for tls in (False, True):
         with Rig(tls, **_SWITCHES) as rig:
-            found = smallest(lambda heap: _lives(rig, heap), 80 * KIB, 144 * KIB, 8 * KIB)
+            found = smallest(lambda heap: _lives(rig, heap), 56 * KIB, 144 * KIB, 4 * KIB)
         yield Row(
             f"smallest heap for a whole life, {'https' if tls else 'http'}",
             kib(found) if found else "more than 144 KiB",

@@ -30,8 +30,8 @@ from flyve_mdm.micropython.process import Interpreter
 
 _DOCUMENT = 1_000_000  # bytes of getFullSession
 _SWITCHES = {"full_session_size": _DOCUMENT, "full_session_seed": 1, "default_profile": 4}
-_LIFE = 80 * KIB
-_IDLE = 72 * KIB
+_LIFE = 76 * KIB
+_IDLE = 50 * KIB
 _GROWTH = 256  # bytes: one more string or two, not one for each reconnect
 _RECONNECTS = 5000 if os.environ.get("FLYVE_SOAK") == "1" else 200
 # What happens first. An agent that was short of memory may pass at a later try; here it failed.

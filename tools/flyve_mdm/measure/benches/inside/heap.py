@@ -5,6 +5,10 @@ import gc
 import sys
 
 
+def names():
+    return " ".join(name for name in sorted(sys.modules) if name != "heap")
+
+
 def watch():
     """Before the agent starts: from here on all counts, this module does not."""
     highest = {"enrolling": 0, "idle": 0, "busy": 0, "downloading": 0}
@@ -16,6 +20,7 @@ def watch():
 
     gc.collect()
     print("heap: imported", gc.mem_alloc() - base)
+    print("modules: imported", names())
     step, slice_done = loop.Agent.step, transport.slice_done
     agent = None
 
@@ -35,10 +40,10 @@ def watch():
         if used > highest[now]:
             highest[now] = used
             print("heap:", now, used)
-        names = " ".join(name for name in sorted(sys.modules) if name != "heap")
-        if hash(names) != told[now]:
-            told[now] = hash(names)
-            print("modules:", now, names)
+        there = names()
+        if hash(there) != told[now]:
+            told[now] = hash(there)
+            print("modules:", now, there)
 
     def watched_step(self):
         nonlocal agent
