@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flyve_mdm.patience import stretched
+
 UP, DOWN = "up", "down"  # towards the server, towards the client
 KINDS = ("cut", "reset", "freeze", "delay", "trickle", "double", "refuse")
-_PATIENCE = 120
+_PATIENCE = stretched(120)
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # SO_LINGER: on, 0 s
 
 
@@ -90,7 +92,7 @@ class Proxy:
         for passage in list(self.passages):
             passage.cut()
         for thread in list(self._threads):
-            thread.join(10)
+            thread.join(stretched(10))
 
     def _run(self, function, *args) -> None:
         thread = threading.Thread(target=function, args=args, daemon=True)

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from flyve_mdm.board.life import EXIT_CUT
+from flyve_mdm.patience import stretched
 from host_tests.kit.packages import applications
 from host_tests.kit.sample import sample
 
@@ -111,7 +112,7 @@ class Story:
 
     def _until(self, done, timeout=30):
         """Waits for it, and switches a board that lost its power on again."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + stretched(timeout)
         while not done():
             assert time.monotonic() < end, "\n".join("\n".join(run.log) for run in self.runs)
             if not self.device.run.running:

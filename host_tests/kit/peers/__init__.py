@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable
 
-PATIENCE = 5  # seconds: no wait of a peer is longer
+from flyve_mdm.patience import stretched
+
+PATIENCE = stretched(5)  # seconds: no wait of a peer is longer
 
 
 class Connection:

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flyve_mdm.patience import stretched
 from host_tests.kit.peers import Connection, Peer
 
-_PATIENCE = 20
+_PATIENCE = stretched(20)
 _RANGE = re.compile(rb"Range: bytes=(\d+)-(\d+)")
 _ITEM = re.compile(rb"/Plugin\w+/(\d+)")
 

@@ -6,9 +6,10 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
+from flyve_mdm.patience import stretched
 from host_tests.kit.peers import Connection, Peer
 
-_PATIENCE = 10
+_PATIENCE = stretched(10)
 
 
 class Liar(Peer):
