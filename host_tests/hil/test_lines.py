@@ -3,6 +3,7 @@ resets."""
 
 import os
 import signal
+import threading
 
 import pytest
 import serial
@@ -71,6 +72,17 @@ def test_a_board_that_was_left_in_the_raw_repl_is_woken(wired_board):
         console.write(b"\x03\x01")
         assert b"raw REPL" in console.read_until(b"raw REPL; CTRL-B to exit\r\n>")
     assert wired_board.mac
+
+
+def test_a_bridge_ends_though_its_client_stays(tmp_path):
+    virtual = VirtualBoard.create(tmp_path / "board")
+    with virtual.start(port=tmp_path / "port") as run:
+        with Bridge(run.wait_port(), run, "socket") as bridge:
+            client = serial.serial_for_url(bridge.url, timeout=5)
+            client.write(b"\r\x03")
+            assert client.read_until(b">>> ").endswith(b">>> "), "it serves the client"
+        assert not [thread for thread in threading.enumerate() if thread.name == "bridge"]
+        client.close()
 
 
 def test_an_agent_enrolls_is_reset_and_comes_back(make_device):

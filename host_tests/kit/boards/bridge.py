@@ -22,6 +22,7 @@ import serial.rfc2217
 
 from flyve_mdm import keeper
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.patience import stretched
 from host_tests.kit.boards.virtual import JOIN_MS, PSK, SSID
 
 SCHEMES = "rfc2217", "socket"
@@ -53,25 +54,28 @@ class Bridge:
     def __init__(self, port: str, run, scheme: str = "rfc2217"):
         self._lines = _Lines(port, run)
         self._server = socket.create_server(("127.0.0.1", 0))
-        self._scheme = scheme
+        self._scheme, self._client = scheme, None
         self.url = f"{scheme}://127.0.0.1:{self._server.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, name="bridge", daemon=True)
         self._thread.start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        # The client's, too, for it may never hang up.
+        for sock in filter(None, (self._server, self._client)):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(stretched(5))
         self._server.close()
         self._lines.close()
 
     def _serve(self):
         with contextlib.suppress(OSError):
             while True:
-                client, _ = self._server.accept()
-                with client, contextlib.suppress(OSError):
+                self._client, _ = self._server.accept()
+                with self._client as client, contextlib.suppress(OSError):
                     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._pass(client)
 
