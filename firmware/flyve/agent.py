@@ -18,7 +18,6 @@ from micropython import const
 
 from flyve import board, log, memory, transport
 from flyve.backoff import Retry
-from flyve.record import RecordError
 from flyve.text import cut
 from flyve.wifi import Wifi
 
@@ -382,7 +381,7 @@ class Agent:
         log.warn(area, "%s", text)
         try:
             self.rec.save(error=cut(log.redact(text), 160))
-        except (OSError, RecordError) as e:
+        except (OSError, MemoryError) as e:
             log.error("record", "%s", e)
 
     def restart(self, why, wanted=False):

@@ -56,13 +56,13 @@ class Apps:
         self._round = -_ROUND_MS
         machine = board.machine
         cause = machine.reset_cause()
-        from flyve.jobs import update
+        from flyve.jobs import nvs, update
 
         # After the watchdog, or with it, each step is noted, and they come slowly: once the board
         # has hung again, it is known in whose code.
         self._careful = cause == machine.WDT_RESET or update.crashes() >= _CRASHES
         try:
-            self._guilty = board.nvs_get_int(_NOTE) or 0
+            self._guilty = nvs.get_int(_NOTE) or 0
         except OSError:  # it holds something else
             self._guilty = 0
             self._note(0)
@@ -70,7 +70,7 @@ class Apps:
             self._guilty = 0
         self.pause(agent.rec.get("lock"))
         self.safe = update.safe_mode()
-        update = None
+        nvs = update = None
         memory.drop("update")
 
     def refresh(self):
@@ -103,10 +103,12 @@ class Apps:
 
     def _note(self, mark):
         try:
+            kept = board.nvs()
             try:
-                board.nvs_set_int(_NOTE, mark)
+                kept.set_i32(_NOTE, mark)
             except OSError:
-                board.nvs_erase(_NOTE)
+                kept.erase_key(_NOTE)
+            kept.commit()
         except OSError:
             pass  # NVS is full: as if there were no note
 

@@ -34,21 +34,30 @@ def _next(module=None):
     """A job; one that has imported the module, if that is given."""
     for key in sys.modules:
         if key.startswith("flyve.jobs."):
-            if not module or module in sys.modules[key].__dict__.values():
+            # None: the memory was not enough to import it.
+            job = sys.modules.get(key)
+            if not module or job and _name(job, module):
                 return key
+
+
+def _name(home, module):
+    for name in home.__dict__:
+        if home.__dict__[name] is module:
+            return name
 
 
 def _forget(key, wanted):
     """wanted: also what another job has imported, and would import once more."""
     module = sys.modules.get(key)
-    if module and (wanted or not _next(module)):
-        del sys.modules[key]
+    if module and not wanted and _next(module):
+        return
+    sys.modules.pop(key, None)
+    if module:
         # Both references count: the module stays in RAM while one is left.
-        named = sys.modules["flyve.jobs"].__dict__
-        for name in named:
-            if named[name] is module:
-                del named[name]
-                break
+        home = sys.modules["flyve.jobs"]
+        name = _name(home, module)
+        if name:
+            delattr(home, name)
         for name in module.__dict__:
             other = module.__dict__[name]
             if isinstance(other, type(sys)) and other.__name__.startswith("flyve.jobs."):

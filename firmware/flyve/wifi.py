@@ -1,13 +1,15 @@
 """The station: whether it is connected, and wifi_join.py while it is not."""
 
-from flyve import board, log, memory
+from flyve import log, memory
 
 
 class Wifi:
     """Call step() often; it never waits."""
 
     def __init__(self):
-        self._sta = board.wlan()
+        from flyve.jobs import wifi_join
+
+        self._sta = wifi_join.station()
         self._joining = None
         self.up = False
 

@@ -1,8 +1,8 @@
 # Which job comes next, and what follows when one breaks off.
 
-from flyve import board, jobs, log
+from flyve import jobs, log
 from flyve.inbox import HEARD, SILENT
-from flyve.jobs import config, due, policies
+from flyve.jobs import config, due, nvs, policies
 from flyve.online import Online
 from flyve.transport import NetError
 
@@ -218,7 +218,7 @@ def test_the_link_comes_back_when_nothing_can_be_done_without_it():
 
 def test_an_update_whose_settlement_broke_off_is_settled_again():
     state = made()
-    board.nvs_set_int("update", 1)
+    nvs.put_int("update", 1)
     settle, policies.settle = policies.settle, lambda online: iter((0,))
     try:
         job = due.find(state)
@@ -229,7 +229,7 @@ def test_an_update_whose_settlement_broke_off_is_settled_again():
         assert begin(state) and at_hand(state) is due.settle
     finally:
         policies.settle = settle
-        board.nvs_set_int("update", 0)
+        nvs.put_int("update", 0)
 
 
 # A22

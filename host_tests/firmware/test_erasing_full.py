@@ -19,11 +19,10 @@ if machine.reset_cause() == 1:
     erasing.begin_wipe()
     print('begun', erasing.wiping())
     erasing.wipe(config.load()[0])
-from flyve import board
-from flyve.jobs import erasing
+from flyve.jobs import erasing, nvs
 print('again', erasing.wiping(), erasing.settle())
 print('left', sorted(n for n in os.listdir('/') if 'flyve' not in n))
-print('kept', board.nvs_get_int('update'), board.nvs_get('wifi'), board.nvs_get('rec.a'))
+print('kept', nvs.get_int('update'), nvs.get('wifi'), nvs.get('rec.a'))
 """
 
 

@@ -16,6 +16,7 @@ LATER = {
     "online._obey": "online.Online._drop",
     "online.Online.job": "agent.Agent._ended",
     "online.Online.ended": "online.Online.job, in the next turn",
+    "wifi.Wifi.__init__": "wifi.Wifi.step",
     "transport.getaddrinfo": "transport.Socket.connect",
 }
 

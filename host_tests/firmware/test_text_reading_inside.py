@@ -3,8 +3,8 @@
 import gc
 import os
 
-from flyve import board, memory
-from flyve.jobs import config, invitation
+from flyve import memory
+from flyve.jobs import config, invitation, nvs
 from flyve.text import read
 
 BOARD = True
@@ -90,10 +90,10 @@ def test_small_settings_and_deeplinks_take_little():
 
 # A33
 def test_a_small_blob_of_nvs_takes_little():
-    board.nvs_set("small", b"x" * 100)
-    assert fits(900, lambda: board.nvs_get("small"))
+    nvs.put("small", b"x" * 100)
+    assert fits(900, lambda: nvs.get("small"))
     for size in (0, 1, 127, 128, 129, 1024, 1025, 2049, 4000):
-        board.nvs_set("small", bytes(size))
-        assert board.nvs_get("small") == bytes(size), size
-    board.nvs_erase("small")
+        nvs.put("small", bytes(size))
+        assert nvs.get("small") == bytes(size), size
+    nvs.erase("small")
     memory.drop()

@@ -5,7 +5,8 @@ import time
 
 import network
 
-from flyve import board, log
+from flyve import log
+from flyve.jobs import nvs
 from flyve.wifi import Wifi
 
 BOARD = True
@@ -32,8 +33,8 @@ def start(networks, aps, **more):
 
 def again(networks):
     """An agent that starts anew, while the driver goes on as it was: a soft reset."""
-    board.nvs_erase("net")
-    board.nvs_set("wifi", json.dumps(networks).encode())
+    nvs.erase("net")
+    nvs.put("wifi", json.dumps(networks).encode())
     lines.clear()
     return Wifi()
 
@@ -63,7 +64,7 @@ def test_an_access_point_that_was_away_for_one_scan_is_joined():
 def test_the_second_network_is_joined_while_the_first_is_gone():
     wifi = start([["attic", PSK], ["cellar", PSK]], {"cellar": PSK})
     assert joins(wifi, 8) is not None, lines
-    assert board.nvs_get_int("net") == 1
+    assert nvs.get_int("net") == 1
 
 
 # A2
@@ -136,7 +137,7 @@ def test_a_driver_that_is_busy_since_before_a_soft_reset_is_tried_again():
     wifi._sta._key = "wrong"  # so that it goes on being busy
     wifi = again([["attic", PSK], ["cellar", PSK]])
     assert joins(wifi, 6) is not None, lines
-    assert board.nvs_get_int("net") is None, "the first one comes first"
+    assert nvs.get_int("net") is None, "the first one comes first"
 
 
 # A2
@@ -177,6 +178,6 @@ def test_settings_of_any_shape_leave_the_station_alone():
     shapes = b"{}", b'{"attic":1}', b"[1]", b'[["attic"]]', b'[["attic",1]]', b"null", b"\xff"
     for blob in shapes:
         start([], {})
-        board.nvs_set("wifi", blob)
+        nvs.put("wifi", blob)
         assert joins(Wifi(), 1) is None
         assert told("flyve provision --wifi") == 1 + (blob != b"{}"), (blob, lines)

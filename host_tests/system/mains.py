@@ -112,20 +112,21 @@ HANGS = {
     agent.Agent.run = start
 """,
     "nvs write": """
-    from flyve import agent, board
+    import esp32
+    from flyve import agent
 
     run = agent.Agent.run
 
     def start(self):
-        board.nvs_set = hang
+        esp32.NVS.set_blob = hang
         run(self)
 
     agent.Agent.run = start
 """,
     "before the loop": """
-    from flyve import board
+    import esp32
 
-    board.nvs_get = hang
+    esp32.NVS.get_blob = hang
 """,
 }
 

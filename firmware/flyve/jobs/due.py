@@ -7,9 +7,10 @@ happened, or the time has come.
 
 from micropython import const
 
-from flyve import VERSION, board, log, memory, transport
+from flyve import VERSION, log, memory, transport
 from flyve.backoff import Retry
 from flyve.inbox import HEARD, SILENT
+from flyve.jobs import nvs
 
 _LONGEST = const(600000)  # until the next look
 _ROOM_MS = const(500)  # until there may be room for more answers
@@ -42,7 +43,7 @@ def settle(online):
     if online.agent.trial or "settled" in online.notes:
         return None
     try:
-        update = board.nvs_get_int("update")
+        update = nvs.get_int("update")
     except OSError:
         update = None
     if not update:

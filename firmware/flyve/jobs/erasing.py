@@ -5,9 +5,8 @@ import os
 
 from micropython import const
 
-from flyve import board, log
-from flyve.jobs import paths
-from flyve.record import RecordError
+from flyve import board, log, memory
+from flyve.jobs import nvs, paths
 
 _WIPING = const("/wiping")  # a wipe was begun: nothing else happens before it is done
 _WIPE = const("wipe")  # the same in NVS, where the flash was too full for a file
@@ -39,10 +38,10 @@ def enrollment(rec, settings, state=None):
     is made good at the next start."""
     try:
         rec.save(state="erasing", next=state)
-    except (OSError, RecordError) as e:
+    except OSError as e:
         # NVS takes nothing more, but what is there can go.
         log.error("record", "erased as a whole: %s", e)
-        rec.erase()
+        _erase(rec)
     if settings["erase_on_unenroll"]:
         for root in (settings["roots"] or paths.ROOTS).values():
             _try_to_delete(root)
@@ -54,8 +53,19 @@ def enrollment(rec, settings, state=None):
         kept = {"state": "created", "link": renewed[0], "agent_id": renewed[1]}
     try:
         rec.save(scrub=True, **dict(dict.fromkeys(rec.values), **kept))
-    except (OSError, RecordError):
-        rec.erase()
+    except OSError:
+        _erase(rec)
+
+
+def _erase(rec):
+    """Forgets the record by erasing both slots: for an NVS that takes no other one."""
+    from flyve.jobs import record_slots
+
+    for slot in (0, 1):
+        record_slots.erase(slot)
+    record_slots = None
+    memory.drop("record_slots")
+    rec.values.clear()
 
 
 def leftovers():
@@ -87,7 +97,7 @@ def begin_wipe():
         open(_WIPING, "w").close()
     except OSError:
         try:
-            board.nvs_set_int(_WIPE, 1)
+            nvs.put_int(_WIPE, 1)
         except OSError:
             _clear([_SETTINGS])  # no room in either: it begins at once
             open(_WIPING, "w").close()
@@ -96,7 +106,7 @@ def begin_wipe():
 def wiping():
     """True when a wipe was begun and is not done."""
     try:
-        return _size(_WIPING) >= 0 or board.nvs_get_int(_WIPE) == 1
+        return _size(_WIPING) >= 0 or nvs.get_int(_WIPE) == 1
     except OSError:
         return False
 
@@ -112,12 +122,12 @@ def _keep(settings):
     kept = {}
     for key in _INTEGERS:
         try:
-            kept[key] = board.nvs_get_int(key)
+            kept[key] = nvs.get_int(key)
         except OSError as e:
             log.error("nvs", "%s is lost: %s", key, e)
     if settings["keep_wifi"]:
         try:
-            kept["wifi"] = (board.nvs_get("wifi") or b"[]").decode()
+            kept["wifi"] = (nvs.get("wifi") or b"[]").decode()
         except (OSError, ValueError) as e:
             log.error("nvs", "the networks are lost: %r", e)
     with open(_KEPT, "w") as f:
@@ -182,10 +192,10 @@ def settle():
     if not isinstance(kept, dict):
         kept = {}
     if isinstance(kept.get("wifi"), str):
-        board.nvs_set("wifi", kept["wifi"].encode())
+        nvs.put("wifi", kept["wifi"].encode())
     for key in _INTEGERS:
         if isinstance(kept.get(key), int) and 0 < abs(kept[key]) < 1 << 31:
-            board.nvs_set_int(key, kept[key])
+            nvs.put_int(key, kept[key])
     delete(_KEPT)
     from flyve.jobs import update
 

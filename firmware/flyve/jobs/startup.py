@@ -9,7 +9,7 @@ import sys
 
 from flyve import BUILD, VERSION, board, log, transport
 from flyve.jobs import board_facts, paths
-from flyve.record import Record, RecordError
+from flyve.record import Record
 
 # What the agent writes or reads as a file at the root; it makes the last one a folder.
 _FILES = ("config.json", "deeplink", "ca.der", "ca.pem", "tasks.json", "tasks.new",
@@ -55,11 +55,18 @@ def _tidy():
 
 
 def _record():
-    """The record; RecordError when it must not be touched."""
-    rec = Record()
-    for problem in rec.problems:
+    """The record; None when it must not be touched."""
+    from flyve.jobs import record_slots
+
+    try:
+        *found, problems = record_slots.load()
+    except record_slots.NewerRecord as e:
+        log.error("record", "%s", e)
+        return None
+    rec = Record(*found)
+    for problem in problems:
         log.warn("record", "%s", problem)
-    if rec.problems and not rec.values:
+    if problems and not rec.values:
         log.error("record", "both slots are unreadable: run `flyve reset` and enroll again")
     if rec.get("state") in ["enrolled", "leaving"]:
         for name in _ENOUGH:
@@ -100,10 +107,8 @@ def prepare():
     if _attempt("what a wipe has kept", erasing.settle):
         board.reset(True)  # the agent that runs is not the one in use
     _attempt("tidying up", _tidy)
-    try:
-        rec = _record()
-    except RecordError as e:
-        log.error("record", "%s", e)
+    rec = _record()
+    if rec is None:
         return None
     if rec.get("state") == "erasing":
         _attempt("erasing the enrollment", erasing.enrollment, rec, settings, rec.get("next"))

@@ -17,8 +17,7 @@ import struct
 
 from micropython import const
 
-from flyve import board
-from flyve.jobs import board_facts
+from flyve.jobs import board_facts, nvs
 from flyve.registry import Failed, Incompatible
 
 # Name and bits; boot.py has them, too.
@@ -37,7 +36,7 @@ _PIECE = const(512)
 
 def _get():
     """The fields, a dict."""
-    bits = board.nvs_get_int("update") or 0
+    bits = nvs.get_int("update") or 0
     state = {}
     for name, size in _FIELDS:
         state[name] = bits & (1 << size) - 1
@@ -52,7 +51,7 @@ def _put(state, **changes):
     for name, size in _FIELDS:
         bits |= state[name] << at
         at += size
-    board.nvs_set_int("update", bits)
+    nvs.put_int("update", bits)
 
 
 def _settled(state, **changes):
@@ -184,7 +183,7 @@ def crashes():
     """How many of the last starts have crashed, in a row, as boot.py has counted them: a crash
     that NVS could not take is as good as too many."""
     try:
-        counted = board.nvs_get_int("crashes") or 0
+        counted = nvs.get_int("crashes") or 0
     except OSError:
         counted = 0
     return max(counted, getattr(__import__("__main__"), "uncounted", 0))
@@ -198,5 +197,5 @@ def safe_mode():
 def stable():
     """Ends the row of crashes; for an agent that has been up for some minutes, so that a watchdog
     bite or an application's crash soon after the start still counts."""
-    if board.nvs_get_int("crashes"):
-        board.nvs_set_int("crashes", 0)
+    if nvs.get_int("crashes"):
+        nvs.put_int("crashes", 0)

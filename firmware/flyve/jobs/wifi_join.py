@@ -8,6 +8,7 @@ stands after a time in which a sound access point would have let us in.
 from micropython import const
 
 from flyve import board, log
+from flyve.jobs import nvs
 from flyve.text import loads
 
 _TRY_MS = const(20000)  # one network's chance
@@ -42,11 +43,22 @@ def _meaning(status):
 def _networks():
     """Pairs of texts; raises ValueError, TypeError and OSError when they are unreadable."""
     made = []
-    for ssid, psk in loads(board.nvs_get("wifi") or b"[]"):
+    for ssid, psk in loads(nvs.get("wifi") or b"[]"):
         if not isinstance(ssid, str) or not isinstance(psk or "", str):
             raise ValueError
         made.append((ssid, psk))
     return made
+
+
+def station():
+    """The station interface, switched on, with the driver's own reconnecting switched off."""
+    sta = board.network.WLAN(board.network.STA_IF)
+    sta.active(True)
+    try:
+        sta.config(reconnects=0)
+    except (OSError, ValueError):
+        pass  # firmware without that parameter reconnects by itself; wifi.py copes with both
+    return sta
 
 
 class Joining:
@@ -63,7 +75,7 @@ class Joining:
         for i, network in enumerate(self._networks):
             log.secret("wifi%d" % i, network[1])
         try:
-            self._index = board.nvs_get_int("net") or 0
+            self._index = nvs.get_int("net") or 0
         except OSError:
             pass  # the first one, then
         self._good = self._index
@@ -88,7 +100,7 @@ class Joining:
         status = self._sta.status()
         if age > _TRY_MS:
             text = "no connection in %d s" % (_TRY_MS // 1000)
-        elif status in (board.IDLE, board.CONNECTING, 1010):
+        elif status in (board.network.STAT_IDLE, board.network.STAT_CONNECTING, 1010):
             self._old = None  # cleared: the next reason is news
             return
         elif age < _LATE_MS:
@@ -142,6 +154,6 @@ class Joining:
         """It is connected: remembers the network that worked."""
         if self._networks and self._index != self._good:
             try:
-                board.nvs_set_int("net", self._index)
+                nvs.put_int("net", self._index)
             except OSError as e:
                 log.warn("wifi", "the network that worked is not kept: %s", e)

@@ -6,7 +6,7 @@ import transport_calls as net
 
 from flyve import BUILD, transport
 from flyve.backoff import Retry
-from flyve.jobs import board_facts, clock
+from flyve.jobs import board_facts, clock, record_slots
 from flyve.record import Record
 
 _START = (2025, 1, 2, 3, 4, 5)
@@ -17,7 +17,7 @@ class Agent:
 
     def __init__(self, servers):
         self.settings = {"ntp": servers}
-        self.rec = Record()
+        self.rec = Record(*record_slots.load()[:3])
         self.clock, self.invited = Retry(), Retry()
         self.online = None
 
@@ -32,7 +32,7 @@ def sync(servers, floor=BUILD):
     board_facts.set_clock(_START)
     transport.date(False, floor)
     agent = Agent(servers)
-    agent.rec.clear()
+    agent.rec.save(**dict.fromkeys(agent.rec.values))
     return again()
 
 
@@ -56,7 +56,7 @@ def again(servers=None):
     result["set"] = abs(time.time() - before) > 5
     result["sure"] = transport.sure
     result["floor"] = transport.floor
-    result["kept"] = Record().get("time")
+    result["kept"] = Record(*record_slots.load()[:3]).get("time")
     result["due"] = agent.clock.left() // 1000
     result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
     return result

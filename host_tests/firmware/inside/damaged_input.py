@@ -7,9 +7,9 @@ import json
 import os
 import sys
 
-from flyve import board, inbox, log, registry
-from flyve.jobs import bundle, config, deeplink, policies, tasks
-from flyve.record import Record, RecordError
+from flyve import inbox, log, registry
+from flyve.jobs import bundle, config, deeplink, nvs, policies, record_slots, tasks
+from flyve.record import Record
 
 log.sink = lambda line: None
 SECRETS = ("user-token-0123456789", "invitation-token-0123456789")
@@ -78,9 +78,9 @@ def cramped_configuration(text):
 def slot(**values):
     """The bytes of a slot with a record."""
     for key in ("rec.a", "rec.b"):
-        board.nvs_erase(key)
-    Record().save(**values)
-    return board.nvs_get("rec.a")
+        nvs.erase(key)
+    Record(*record_slots.load()[:3]).save(**values)
+    return nvs.get("rec.a")
 
 
 def records(data, good):
@@ -88,20 +88,21 @@ def records(data, good):
 
     def check(pair):
         bad, other = pair
-        board.nvs_set("rec.b", bad)
+        nvs.put("rec.b", bad)
         if other:
-            board.nvs_set("rec.a", good)
+            nvs.put("rec.a", good)
         else:
-            board.nvs_erase("rec.a")
+            nvs.erase("rec.a")
         try:
-            rec = Record()
-        except RecordError:
-            return None  # of a newer version
-        if other and rec.problems and rec.get("state") != "enrolled":
+            *found, problems = record_slots.load()
+        except record_slots.NewerRecord:
+            return None
+        rec = Record(*found)
+        if other and problems and rec.get("state") != "enrolled":
             return "the good slot is not used"
         before = json.loads(json.dumps(rec.values))  # a sum that fits by chance: all is text
         rec.save(state="blank")
-        again = Record()
+        again = Record(*record_slots.load()[:3])
         before["state"] = "blank"
         if again.values != before:
             return f"saved {before}, read {again.values}"
@@ -189,7 +190,7 @@ class _Online:
     def __init__(self):
         self.agent = self
         self.link = _Link()
-        self.rec = Record()
+        self.rec = Record(*record_slots.load()[:3])
         self.settings = config.load("/nothing.json")[0]
         self.inbox = inbox.Inbox()
         self.notes = {"inventory": 1}
@@ -210,7 +211,7 @@ def messages(data):
     the inbox to the status."""
     online = _Online()
     for key in ("rec.a", "rec.b"):
-        board.nvs_erase(key)
+        nvs.erase(key)
     online.rec.save(generation="C", topic="76/agent/SN1", fleet="76/fleet/1")
 
     def check(message):

@@ -36,9 +36,10 @@ TESTS = {
         "host_tests/firmware/test_jsonpick_inside.py",
         "host_tests/firmware/test_jsonpick_property.py",
     ],
-    "record": [
+    "record": ["host_tests/firmware/test_record_inside.py"],
+    "record_slots": [
         "host_tests/firmware/test_record_inside.py",
-        "host_tests/firmware/test_record_damage.py",
+        "host_tests/firmware/test_record_slots_damage.py",
     ],
     "download": [
         *(f"host_tests/firmware/test_download_{n}.py" for n in ("judgement", "sizes")),
