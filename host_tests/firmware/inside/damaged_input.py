@@ -68,8 +68,12 @@ def cramped_configuration(text):
         f.write(text)
     chain = None
     gc.collect()
-    while gc.mem_free() > 64 * 1024:
-        chain = (chain, bytearray(4096))
+    room = bytearray(64 * 1024)
+    try:
+        while True:
+            chain = (chain, bytearray(1024))
+    except MemoryError:
+        del room
     gc.collect()
     problems = config.load("/fuzz.json")[1]
     return len(problems)
