@@ -18,7 +18,6 @@ from micropython import const
 
 from flyve import board, log, memory, transport
 from flyve.backoff import Retry
-from flyve.text import cut
 from flyve.wifi import Wifi
 
 _WATCHDOG_MS = const(60000)
@@ -377,12 +376,16 @@ class Agent:
 
     def report(self, area, failure):
         """Logs a failed job's exception and keeps its text in the record."""
-        text = log.reason(failure) if isinstance(failure, OSError) else repr(failure)
-        log.warn(area, "%s", text)
+        why = log.reason(failure) if isinstance(failure, OSError) else repr(failure)
+        log.warn(area, "%s", why)
         try:
-            self.rec.save(error=cut(log.redact(text), 160))
+            from flyve.jobs import texts
+
+            self.rec.save(error=texts.cut(log.redact(why), 160))
         except (OSError, MemoryError) as e:
             log.error("record", "%s", e)
+        texts = None
+        memory.drop("texts")
 
     def restart(self, why, wanted=False):
         """Says goodbye to the broker and restarts the board; wanted: see board.reset()."""

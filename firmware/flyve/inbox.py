@@ -5,9 +5,8 @@ import json
 
 from micropython import const
 
-from flyve import log
+from flyve import log, memory
 from flyve.backoff import uniform
-from flyve.text import loads
 
 _MESSAGES = const(16)
 _BYTES = const(6144)
@@ -37,6 +36,16 @@ def key(fleet, symbol, task_id, digest):
     enough not to take memory."""
     text = "%s %s %s %d" % ("fleet" if fleet else "agent", symbol.lower(), task_id, digest)
     return binascii.crc32(text.encode()) & 0x3FFFFFFF
+
+
+def _loads(payload):
+    from flyve.jobs import texts
+
+    try:
+        return texts.loads(payload)
+    finally:
+        texts = None
+        memory.drop("texts")
 
 
 class Known:
@@ -144,7 +153,7 @@ class Inbox:
             return None  # the backend clears its retained commands so
         name = parts[1] if len(parts) == 2 else "Subscribe"
         try:
-            message = loads(payload)
+            message = _loads(payload)
         except ValueError:
             message = None
         if not isinstance(message, dict) or len(parts) > 2:
@@ -169,7 +178,7 @@ class Inbox:
     def _group(self, fleet, symbol, payload, retained):
         """Generation A: no task in the topic, and one message may hold a list of policies."""
         try:
-            message = loads(payload)
+            message = _loads(payload)
             items = message.get(symbol)
             for item in items if isinstance(items, list) else (message,):
                 task_id = str(item["taskId"])

@@ -3,7 +3,6 @@
 import time
 
 from flyve import memory
-from flyve.text import plain
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 _LIMIT = 400  # characters of one line: an error text may quote what a server sent
@@ -54,6 +53,20 @@ def redact(text):
     return text
 
 
+def plain(text):
+    """The text without what texts.plain() takes out."""
+    data = text.encode()
+    if data and (min(data) < 0x20 or max(data) > 0x7E):
+        try:
+            from flyve.jobs import texts
+
+            text = texts.plain(text)
+        finally:
+            texts = None
+            memory.drop("texts")
+    return text
+
+
 def reason(e):
     """What an exception says; a number of the operating system has its name."""
     if isinstance(e, OSError) and not hasattr(e, "kind"):
@@ -77,7 +90,10 @@ def _write(number, area, text, args):
     text = redact(text)
     if len(text) > _LIMIT:
         text = text[:_LIMIT] + "..."
-    text = plain(text)
+    try:
+        text = plain(text)
+    except MemoryError:
+        text = repr(text)  # in ASCII alone
     if number > 1:
         last_error = "%s: %s" % (area, text)
     sink("%d %s %s: %s" % (uptime(), LEVELS[number], area, text))

@@ -87,6 +87,21 @@ def test_no_escape_sequence_of_a_server_reaches_the_terminal():
     assert log.last_error == lines[0].split(" ", 2)[2]
 
 
+def test_a_line_is_written_without_the_memory_for_other_characters():
+    start()
+    plain, log.plain = log.plain, without_memory
+    try:
+        log.warn("wifi", "Z\u00fcrich\x1b: no")
+    finally:
+        log.plain = plain
+    text = lines[0].split(": ", 1)[1]
+    assert "rich" in text and all(32 <= ord(c) < 127 for c in text)
+
+
+def without_memory(text):
+    raise MemoryError
+
+
 # A16
 def test_a_secret_with_control_characters_is_taken_out():
     start()

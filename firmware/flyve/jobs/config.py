@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from flyve.text import loads, read
+from flyve.jobs import texts
 
 PATH = "/config.json"
 LIMIT = const(4096)  # bytes of the whole file
@@ -144,10 +144,10 @@ def load(path=PATH):
     problems = []
     found = {}
     try:
-        text = read(path, LIMIT)
+        text = texts.read(path, LIMIT)
         if len(text) > LIMIT:
             raise ValueError("longer than %d bytes" % LIMIT)
-        found = loads(text) if text.lstrip(b"\xef\xbb\xbf \t\r\n") else {}
+        found = texts.loads(text) if text.lstrip(b"\xef\xbb\xbf \t\r\n") else {}
         if not isinstance(found, dict):
             found = {}
             raise ValueError("not a JSON object")

@@ -5,8 +5,7 @@ from collections import namedtuple
 
 from micropython import const
 
-from flyve.jobs import mailed
-from flyve.text import loads
+from flyve.jobs import mailed, texts
 
 LIMIT = const(16384)  # bytes of a deeplink, all that is around it included
 # The backend's fields have 255 characters of up to 4 bytes, and base64 makes 4 of 3: 9.5 KiB, in
@@ -106,7 +105,7 @@ def _text(data):
 
 def _json_fields(data):
     try:
-        found = loads(data)
+        found = texts.loads(data)
         values = []
         for name in _FIELDS:
             name = "support_" + name if len(values) > 2 else name

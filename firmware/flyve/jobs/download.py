@@ -10,7 +10,6 @@ from micropython import const
 
 from flyve import log, memory, transport
 from flyve.registry import Failed
-from flyve.text import loads, read
 
 _BLOCK = const(4096)  # of littlefs, and of the one buffer
 _PART = const("/part")  # what has come so far
@@ -31,7 +30,7 @@ def discard():
 def begin(part):
     """A job: finds out how much there is of the file; returns True when that is all of it and in
     its place. Raises Failed when it cannot be taken."""
-    from flyve.jobs import paths
+    from flyve.jobs import paths, texts
 
     part["path"] = part["place"]
     name = part["form"].get("name")
@@ -40,7 +39,7 @@ def begin(part):
         part["path"] = part["place"] + paths.segment(name) if isinstance(name, str) else None
     file = [part["item"], part["place"], part["form"]]
     try:
-        journal = loads(read(_JOURNAL, 8192))
+        journal = texts.loads(texts.read(_JOURNAL, 8192))
         if journal["file"] != file:
             raise ValueError
         total = part["form"].get("filesize", journal.get("total"))
@@ -48,6 +47,8 @@ def begin(part):
             part["path"] = part["place"] + paths.segment(journal["name"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, Failed):
         journal = total = None
+    texts = None
+    memory.drop("texts")
     size = paths.size(_PART)
     if journal is None or (size > 0 and (total is None or size > total)):
         discard()

@@ -8,8 +8,7 @@ from micropython import const
 
 from flyve import log
 from flyve.backoff import uniform
-from flyve.text import cut, loads, plain
-from flyve.text import read as read_file
+from flyve.jobs import texts
 
 PATH = const("/failures.json")  # [owner, [[task id, symbol, status, reason], ...]], oldest first
 _TASKS = const(8)
@@ -28,7 +27,7 @@ def _owner(rec):
 def read(rec):
     """The rows of this enrollment."""
     try:
-        owner, rows = loads(read_file(PATH, 8192))
+        owner, rows = texts.loads(texts.read(PATH, 8192))
         if owner == _owner(rec):
             return [[str(cell) for cell in row] for row in rows if len(row) == 4]
     except (OSError, ValueError, TypeError, MemoryError):
@@ -37,7 +36,7 @@ def read(rec):
 
 
 def _short(cell, size):
-    return cut(plain(log.redact(str(cell))), size)
+    return texts.cut(texts.plain(log.redact(str(cell))), size)
 
 
 def note(online, task, status, reason):
@@ -71,7 +70,7 @@ def sent(online):
 
 def forget(rec, gone):
     """Drops the tasks whose ids are in gone: done after all, or taken back."""
-    gone = [cut(str(one), _SHORT) for one in gone]
+    gone = [texts.cut(str(one), _SHORT) for one in gone]
     rows = read(rec)
     kept = [row for row in rows if row[0] not in gone]
     if len(kept) < len(rows):

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from flyve.text import plain as clean
+from flyve import log
 
 _MONTHS = const("janfebmaraprmayjunjulaugsepoctnovdec")
 _DAYS = const(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
@@ -62,8 +62,8 @@ def _extended(value):
         for part in parts[1:]:
             data += bytes((int(part[:2], 16),)) + part[2:].encode()
         if charset[0] == "i":
-            return clean("".join([chr(c) for c in data]))
-        return clean(data.decode())
+            return log.plain("".join([chr(c) for c in data]))
+        return log.plain(data.decode())
     except ValueError:  # UnicodeError, too
         return None
 

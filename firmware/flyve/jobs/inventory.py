@@ -9,11 +9,10 @@ import time
 
 from flyve import VERSION, log, memory
 from flyve.jobs import board_facts
-from flyve.text import plain
 
 
 def _clean(value):
-    text = plain(str(value))
+    text = log.plain(str(value))
     for c in '&<>"':
         text = text.replace(c, " ")
     return text.encode()

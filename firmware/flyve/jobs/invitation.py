@@ -8,8 +8,7 @@ import os
 from micropython import const
 
 from flyve import log, memory
-from flyve.text import cut
-from flyve.text import read as read_file
+from flyve.jobs import texts
 
 PATH = const("/deeplink")
 _HELPDESK = const(324)  # bytes of it in the record
@@ -38,11 +37,11 @@ def read():
     from flyve.jobs import deeplink
 
     limit = deeplink.LIMIT
-    mark = binascii.hexlify(hashlib.sha256(read_file(PATH, limit)).digest()[:6]).decode()
+    mark = binascii.hexlify(hashlib.sha256(texts.read(PATH, limit)).digest()[:6]).decode()
     try:
         # Handed on at once: a long one is to be in memory as few times as possible.
-        found = deeplink.parse(read_file(PATH, limit))
-        helpdesk = cut(" ".join([cut(part, 320) for part in found[3:]]).strip(), 320)
+        found = deeplink.parse(texts.read(PATH, limit))
+        helpdesk = texts.cut(" ".join([texts.cut(part, 320) for part in found[3:]]).strip(), 320)
         while len(json.dumps(helpdesk).encode()) > _HELPDESK:
             helpdesk = helpdesk[: len(helpdesk) - 1 - len(helpdesk) // 16]
         found = found[:3] + (helpdesk, "", "", found.email[:128])
@@ -75,7 +74,7 @@ def refuse(rec, why):
     log.error("enrollment", "refused %s", why)
     if rec.get("helpdesk"):
         log.error("enrollment", "helpdesk: %s", rec.get("helpdesk"))
-    error = cut(why, 200)
+    error = texts.cut(why, 200)
     try:
         mark = read()[1]
     except (ValueError, OSError):

@@ -10,9 +10,8 @@ import os
 from micropython import const
 
 from flyve import log
-from flyve.jobs import paths
+from flyve.jobs import paths, texts
 from flyve.registry import Failed
-from flyve.text import read
 
 AGENT = const("flyve-mdm-esp32")  # the package that is the agent itself
 
@@ -35,7 +34,7 @@ def _base(name):
 def _read(name):
     """The folders of an application, the current one first."""
     try:
-        return str(read(_ROOT + "/" + name + "/.current", 256), "utf-8").split()
+        return str(texts.read(_ROOT + "/" + name + "/.current", 256), "utf-8").split()
     except (OSError, ValueError):
         return []
 
@@ -99,7 +98,7 @@ def install(path, name, version, task=None):
     firmware and for the agent itself, which a restart makes current: the task is "trial" by then.
     Raises Failed or Incompatible, and nothing has changed."""
     try:
-        head = read(path, 511)
+        head = texts.read(path, 511)
         image = head[:1] == b"\xe9"
         restart = image or name == AGENT
         if restart and task:

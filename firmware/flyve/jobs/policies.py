@@ -7,9 +7,8 @@ import os
 from micropython import const
 
 from flyve import log, memory, registry
-from flyve.jobs import paths, tasks
+from flyve.jobs import paths, tasks, texts
 from flyve.registry import Failed, Incompatible
-from flyve.text import loads
 
 LIMIT = const(4096)  # bytes of a policy's message
 
@@ -43,7 +42,7 @@ def tell(online, task_id, status, durable=False):
 def _parse(payload):
     """(symbol, value, message) of a policy's message; raises Failed."""
     try:
-        message = loads(payload)
+        message = texts.loads(payload)
         task_id = message["taskId"]
     except (ValueError, TypeError, KeyError):
         raise Failed("malformed message")

@@ -10,7 +10,6 @@ import json
 import struct
 
 from flyve.jobs import nvs
-from flyve.text import loads
 
 VERSION = 1
 LIMIT = 1900  # bytes of one slot; an NVS blob of this size fits into one page
@@ -30,6 +29,8 @@ class NewerRecord(Exception):
 
 def _read(slot):
     """(sequence, flags, values) of a slot, None when it is empty; raises what is wrong with it."""
+    from flyve.jobs import texts
+
     blob = nvs.get(slot)
     if blob is None:
         return None
@@ -47,7 +48,7 @@ def _read(slot):
             "the record is of version %d, newer than this firmware knows (%d): "
             "install newer firmware, or run `flyve reset` and enroll again" % (version, VERSION)
         )
-    values = loads(bytes(memoryview(blob)[_HEAD_SIZE:end]))
+    values = texts.loads(bytes(memoryview(blob)[_HEAD_SIZE:end]))
     if not isinstance(values, dict):
         raise _Damaged("is not a record")
     return sequence, flags, values

@@ -4,7 +4,6 @@ import urequests
 from micropython import const
 
 from flyve import log, memory, transport
-from flyve.text import plain
 
 # Only request() is called: the rest would take memory.
 for _name in ("head", "get", "post", "put", "patch", "delete"):
@@ -59,7 +58,7 @@ def _header(line, headers):
     name = name.lower()
     if colon and name in _KEPT:
         try:
-            headers[name.decode()] = plain(str(value.strip(), "utf-8"))
+            headers[name.decode()] = log.plain(str(value.strip(), "utf-8"))
         except UnicodeError:
             pass  # a file's name in another encoding: as good as none
     elif name == b"set-cookie":

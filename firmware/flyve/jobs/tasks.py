@@ -12,8 +12,7 @@ import os
 from micropython import const
 
 from flyve import inbox, log, registry
-from flyve.jobs import paths
-from flyve.text import loads
+from flyve.jobs import paths, texts
 
 PATH = const("/tasks.json")
 _FIELDS = const(("id", "symbol", "origin", "digest", "status", "value"))
@@ -27,7 +26,7 @@ def _owned(line):
     no line at all."""
     if line[:8] == b'{"owner"':
         try:
-            return loads(line)["owner"]
+            return texts.loads(line)["owner"]
         except (ValueError, KeyError):
             return -1
     return None
@@ -65,7 +64,7 @@ def tasks():
 
 def _task(line):
     try:
-        values = loads(line)
+        values = texts.loads(line)
     except ValueError:
         return None
     if isinstance(values, list) and len(values) == len(_FIELDS):

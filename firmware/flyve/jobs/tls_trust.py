@@ -5,7 +5,7 @@ import binascii
 import tls
 from micropython import const
 
-from flyve.text import read
+from flyve import memory
 
 _BEGIN = const(b"-----BEGIN CERTIFICATE-----")
 # ENOMEM, and what mbedTLS says for it: of SSL, X.509, PK, bignum, ASN.1.
@@ -49,7 +49,11 @@ def context(ca, verify):
     if not ca:
         raise TrustError("no CA certificate on the board" + _PROVISION)
     try:
-        data = read(ca, LIMIT)
+        from flyve.jobs import texts
+
+        data = texts.read(ca, LIMIT)
+        texts = None
+        memory.drop("texts")
         if len(data) > LIMIT:
             raise ValueError
         view = memoryview(data)

@@ -8,7 +8,7 @@ import time
 
 from micropython import const
 
-from flyve.text import loads
+from flyve.jobs import texts
 
 _SHORT = const(2048)  # bytes of an answer that is read at once
 _SOONEST = const(1000)  # ms, of Retry-After
@@ -85,7 +85,7 @@ def _value(text):
             for _ in range(_TRIES if text[at + 1 : at + 16].lstrip()[:6] == b'"ERROR' else 1):
                 end = text.rfind(b"]" if text[at] == 0x5B else b"}", at, end)
                 try:
-                    return loads(text[at : end + 1])
+                    return texts.loads(text[at : end + 1])
                 except ValueError:
                     pass
     raise ValueError("syntax error")

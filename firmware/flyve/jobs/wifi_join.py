@@ -8,8 +8,7 @@ stands after a time in which a sound access point would have let us in.
 from micropython import const
 
 from flyve import board, log
-from flyve.jobs import nvs
-from flyve.text import loads
+from flyve.jobs import nvs, texts
 
 _TRY_MS = const(20000)  # one network's chance
 _LATE_MS = const(1500)  # what is told so soon may be about the try before: a scan takes longer
@@ -43,7 +42,7 @@ def _meaning(status):
 def _networks():
     """Pairs of texts; raises ValueError, TypeError and OSError when they are unreadable."""
     made = []
-    for ssid, psk in loads(nvs.get("wifi") or b"[]"):
+    for ssid, psk in texts.loads(nvs.get("wifi") or b"[]"):
         if not isinstance(ssid, str) or not isinstance(psk or "", str):
             raise ValueError
         made.append((ssid, psk))

@@ -5,7 +5,7 @@ import os
 
 from flyve import memory
 from flyve.jobs import config, invitation, nvs
-from flyve.text import read
+from flyve.jobs.texts import read
 
 BOARD = True
 

@@ -2,7 +2,7 @@
 
 import json
 
-from flyve.text import cut, loads, plain
+from flyve.jobs.texts import cut, loads, plain
 
 PHP = r'{"deployFile":"%SDCARD%\/\ud83d\ude00\/z\u00e9","taskId":"7"}'
 
