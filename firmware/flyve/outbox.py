@@ -11,11 +11,9 @@ import os
 
 from micropython import const
 
-from flyve import log
+from flyve import log, memory
 
-PATH = "/outbox.json"  # [owner, [[topic, payload, retain], ...]], or empty
-_LARGEST = const(8192)  # bytes of the file
-_BRACKETS = const(256)
+PATH = "/outbox.json"  # see jobs/outbox_file.py
 LIMIT = const(32)  # messages; a full outbox refuses, it never drops what it took
 _WINDOW = const(8)  # unacknowledged at once
 _OLD_MS = const(600000)  # what is only in RAM is of no use later
@@ -43,33 +41,24 @@ class Outbox:
         except OSError:
             size = 0
         if size:
-            self._load(size)
+            from flyve.jobs import outbox_file
 
-    def _load(self, size):
-        """Takes what a former life has left; a file that it has not written is emptied."""
-        try:
-            if size > _LARGEST:
-                raise ValueError("too long")
-            with open(PATH) as f:
-                text = f.read()
-            if text.count("[") + text.count("{") > _BRACKETS:
-                raise ValueError("too many brackets")  # each takes a lot of memory
-            whose, found = json.loads(text)
-            if whose != self._owner:
-                return
-            for topic, payload, retain in found[:LIMIT]:
+            found, self._stale = outbox_file.load(PATH, owner, LIMIT)
+            outbox_file = None
+            memory.drop("outbox_file")
+            for message in found:
                 # Nobody knows whether it was sent: so with DUP.
-                self._put(topic + "", payload.encode(), bool(retain), True, None)
-        except (OSError, ValueError, TypeError, AttributeError, KeyError) as e:
-            log.error("outbox", "%s is damaged, its statuses are lost (%s)", PATH, e)
-            self._stale = True
+                self._put(*message, True, None)
 
     def __len__(self):
         return len(self._queue)
 
     def __contains__(self, what):
         """what: a packet id or a topic."""
-        return any(what in (m[0], m[_PID]) for m in self._queue)
+        for m in self._queue:
+            if what in (m[0], m[_PID]):
+                return True
+        return False
 
     def _put(self, topic, payload, retain, sent, born):
         self._pid = self._pid % 32767 + 1  # SUBSCRIBEs use the upper half
@@ -87,8 +76,11 @@ class Outbox:
 
     def _save(self):
         self._stale = False
-        kept = [(m[0], m[1].decode(), m[2]) for m in self._queue if m[_BORN] is None]
+        kept = []
         try:
+            for m in self._queue:
+                if m[_BORN] is None:
+                    kept.append((m[0], m[1].decode(), m[2]))
             text = json.dumps((self._owner, kept)) if kept else ""
             with open(PATH, "w") as f:
                 f.write(text)
@@ -131,9 +123,3 @@ class Outbox:
         for m in list(self._queue):
             if m[_BORN] is not None and log.uptime() - m[_BORN] >= _OLD_MS:
                 self._queue.remove(m)
-
-    def clear(self):
-        """Forgets everything, on flash too."""
-        self._queue = []
-        self._flying = 0
-        self._save()

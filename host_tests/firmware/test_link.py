@@ -402,15 +402,6 @@ def test_another_agents_messages_on_flash_are_not_sent(upy, link):
     assert call(upy, "state")["queued"] == 0
 
 
-def test_forgotten_messages_do_not_come_back(upy, link):
-    link()
-    call(upy, "publish", 3, "t", True)
-    call(upy, "forget")
-    assert call(upy, "delivered", "t")
-    call(upy, "reboot")
-    assert call(upy, "state")["queued"] == 0
-
-
 def test_old_messages_in_ram_are_dropped_and_durable_ones_kept(upy, link):
     broker, _ = link()
     call(upy, "publish", 2, "t/old")

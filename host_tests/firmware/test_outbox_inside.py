@@ -138,13 +138,6 @@ def test_a_full_outbox_comes_back_whole():
     assert again.add("t", b"x") == 0
 
 
-def test_a_file_that_cannot_be_read_is_an_empty_outbox():
-    for text in ("", "[", "{}", "null", '["17"]', '[null, [["t"]]]', "[null, 3]"):
-        with open(PATH, "w") as f:
-            f.write(text)
-        assert len(made(fresh=False)[0]) == 0
-
-
 def test_a_full_flash_costs_durability_and_not_the_message():
     outbox, wire = made()
 

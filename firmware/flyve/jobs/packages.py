@@ -84,15 +84,6 @@ def remove(name):
     return reclaim()
 
 
-def rollback(name):
-    """Makes the version before current again; returns it, or None when it is not there."""
-    folders = _read(name)
-    base = _base(name)
-    if len(folders) > 1 and paths.size(base + "/" + folders[1]) >= 0:
-        _write(base, folders[1:])
-        return folders[1].rstrip("~")
-
-
 def install(path, name, version, task=None):
     """A job: installs the package in the file at path, which is gone then; returns True for
     firmware and for the agent itself, which a restart makes current: the task is "trial" by then.

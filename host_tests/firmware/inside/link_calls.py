@@ -105,10 +105,6 @@ def delivered(what):
     return what not in link.outbox
 
 
-def forget():
-    link.outbox.clear()
-
-
 def say(topic, payload):
     return link.say(topic, payload)
 
