@@ -25,8 +25,6 @@ _CONSOLE_MS = const(3600000)
 _IDLE_MS = const(1000)  # longest sleep of the loop
 _SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
 _PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
-_STABLE_MS = const(300000)  # a crash later than that has another cause than the start
-_KEYS = const(64)  # of the console, that are read at once
 _GARBAGE = const(4096)  # bytes until the next collection
 _STARVED = const(3)  # jobs that may run out of memory
 _SELDOM_MS = const(86400000)  # a look for a deeplink: to provision one restarts the board
@@ -59,7 +57,8 @@ class Agent:
         self.settings = settings
         self.rec = rec
         self.position = None  # a function that returns (latitude, longitude) or None
-        self.user = settings["user"]  # the user's data in GLPI, as report.py wants it, until told
+        # The user's data in GLPI, as report.py wants it, until they are told.
+        self.user = settings.get("user")
         self.notes = {}  # what an enrolled agent's jobs are to remember, see online.Online
         self.wifi = None
         self.apps = None  # apps.py's, once there are any
@@ -74,7 +73,7 @@ class Agent:
         self.refresh = True  # the applications are to be started
         self.fault = None  # of the link, in the middle of a wait
         self._starved = 0
-        self._young = True  # not yet stable
+        self._settled = 1  # when update.settle() is to look; None: never again
         self.trial, self.crashes = trial, crashes  # trial: an update is to prove itself
         self._button = button
         self._keys = select.poll()
@@ -107,6 +106,7 @@ class Agent:
         elif up - self._held > _PRESS_MS:
             self._pressed = True
         if self._pressed:
+            self.part = "button"
             raise Pressed
 
     def run(self):
@@ -126,11 +126,6 @@ class Agent:
                 self._short_of_memory()
             from flyve.jobs import mending
 
-            if isinstance(e, Pressed):
-                self.part = "button"
-                transport.attend(self.pump, None)  # what is left to do must not be broken off
-                self.begin_anew("job")
-                e = mending.blank(self)
             mending.mend(self, e)
             mending = None
             memory.drop("mending")
@@ -179,8 +174,8 @@ class Agent:
             self.watch()
         if self._fit("console"):
             self._hear()
-        if self._fit("update"):
-            self._look_after()
+        if self._settled and log.uptime() >= self._settled and self._fit("update"):
+            self._settle()
         if self._fit("apps"):
             if self.refresh:
                 self.refresh_apps()
@@ -316,42 +311,23 @@ class Agent:
             self.restart("out of memory")  # fragmented: only a restart mends it
 
     def _hear(self):
-        """A line end on the console asks for the state."""
-        asked = False
-        for _ in range(_KEYS):
-            key = None
-            for _ in self._keys.ipoll(0):
-                key = sys.stdin.buffer.read(1)
-            if not key:
-                if key is not None:  # there is no console
-                    self._keys = select.poll()
-                break
-            asked = asked or key in b"\r\n"
-        if asked:
-            from flyve.jobs import commands
+        """Somebody types on the console."""
+        for _ in self._keys.ipoll(0):
+            from flyve.jobs import console
 
-            commands.tell(self)
-            commands = None
-            memory.drop("commands")
+            if not console.hear(self):
+                self._keys = select.poll()  # there is none
+            console = None
+            memory.drop("console")
 
-    def _look_after(self):
-        """What depends on how long the board is up, or its button is held."""
-        up = log.uptime()
-        online = self.online
-        if self.trial:
-            if not online or online.since is None:
-                if up > self.settings["trial"] * 1000:
-                    self.restart("the update did not come online in time")
-            elif online.link.up and up - online.since >= self.settings["stable"] * 1000:
-                self.trial = False
-                online.look()  # there is an update to settle
-        if self._young and up > _STABLE_MS:
-            self._young = False
-            from flyve.jobs import update
+    def _settle(self):
+        """Ends the trial of an update, and the row of crashes."""
+        from flyve.jobs import update
 
-            update.stable()
-            update = None
-            memory.drop("update")
+        left, self.trial = update.settle(self)
+        self._settled = left and log.uptime() + left
+        update = None
+        memory.drop("update")
 
     def refresh_apps(self, name=None):
         """Starts the applications that are installed and ends those that are not, or are another
@@ -376,16 +352,11 @@ class Agent:
 
     def report(self, area, failure):
         """Logs a failed job's exception and keeps its text in the record."""
-        why = log.reason(failure) if isinstance(failure, OSError) else repr(failure)
-        log.warn(area, "%s", why)
-        try:
-            from flyve.jobs import texts
+        from flyve.jobs import mending
 
-            self.rec.save(error=texts.cut(log.redact(why), 160))
-        except (OSError, MemoryError) as e:
-            log.error("record", "%s", e)
-        texts = None
-        memory.drop("texts")
+        mending.note(self.rec, area, failure)
+        mending = None
+        memory.drop("mending")
 
     def restart(self, why, wanted=False):
         """Says goodbye to the broker and restarts the board; wanted: see board.reset()."""

@@ -16,21 +16,19 @@ _ANSWER_MS = const(30000)  # a SUBACK or a PUBACK may take that long
 _REBIRTH_MS = const(1000)  # an older connection's will may come after our birth
 _RETRY_MS = const(300000)  # a refused subscription is tried again: the broker caches ACLs
 
-_DOWN = const(0)
-_OPENING = const(1)  # connected; subscriptions and birth not yet acknowledged
-_UP = const(2)
-_CLOSING = const(3)
-
 
 class Link:
     """The connection of an enrolled agent; rec and settings as everywhere.
 
     on_message(topic, payload, retained): see mqtt.Client; called from pump(). What was published
-    is in `outbox` until the broker has acknowledged it."""
+    is in `outbox` until the broker has acknowledged it. up: online, as the broker has
+    acknowledged; down: not connected at all."""
 
     def __init__(self, rec, settings, on_message):
         self.topic = rec.get("topic")
-        self._state = _DOWN
+        self.up = False
+        self.down = True
+        self._opening = False  # subscriptions and birth are not yet acknowledged
         self.reason = None  # the newest NetError
         self.connects = 0
         self._rec = rec
@@ -44,53 +42,29 @@ class Link:
         self._next = log.uptime()
         self.outbox = Outbox(self._send, rec.get("agent_id"))
         self._asked = {}  # packet id -> topic filter, None for the one that may be refused
-        self._refused = []
+        self._refused = []  # topic filters, and
+        self._refused_at = 0
         self._since = 0
         self._birth = None  # its packet id, once it was sent on this connection
         self._again = False  # it is to be sent once more
         self._pinged = None
 
-    @property
-    def up(self):
-        """Online, as the broker has acknowledged."""
-        return self._state == _UP
-
     def age(self):
         """Milliseconds since it is up, or since it was opened."""
         return log.uptime() - self._since
 
-    @property
-    def down(self):
-        """Not connected at all."""
-        return self._state == _DOWN
-
-    def move(self, old, new):
-        """Changes the fleet's subscription."""
+    def ask(self, topics, gone=()):
+        """Subscribes to the topic filters and takes back those that are gone. One that is both
+        makes the broker send what it has kept there."""
         try:
-            if self._client and old:
-                self._client.unask(old + "/#")
-            if new:
-                self._ask((new + "/#",))
+            for topic in topics:
+                if self._client:
+                    self._asked[self._client.ask(topic)] = None if topic in gone else topic
+            for topic in gone:
+                if self._client:
+                    self._client.unask(topic)
         except NetError as e:
             self.drop(e)
-
-    def refresh(self):
-        """Subscribes to the policies again, which brings the retained ones."""
-        if self.up:
-            from flyve.jobs import mqtt_connect
-
-            topics = mqtt_connect.filters(self._rec)[1:]
-            mqtt_connect = None
-            memory.drop("mqtt_connect")
-            try:
-                self._ask(topics)
-            except NetError as e:
-                self.drop(e)
-
-    def _ask(self, topics):
-        for topic in topics:
-            if self._client:
-                self._asked[self._client.ask(topic)] = topic
 
     def due(self):
         """Milliseconds until the next try to connect; 0 or less: now."""
@@ -121,22 +95,24 @@ class Link:
             mqtt_connect = None
             memory.drop("mqtt_connect")
         self._client, self._asked, (self._online, self._offline) = made
-        self._state = _OPENING
+        self.down = False
+        self._opening = True
         self._since = log.uptime()
         self.connects += 1
         return True
 
     def _lost(self, e):
-        was = self._state
-        self._state = _DOWN
+        up, down = self.up, self.down
+        self.up = self._opening = False
+        self.down = True
         self.reason = e
         network = e.kind == "network"
-        if network or was == _UP and not self._again:
+        if network or up and not self._again:
             # It closes or refuses for the whole fleet at once; our own network does not.
             delay = self._backoff.first(not network)
         else:
             delay = self._backoff.next()  # also when it lets us in and then throws us out
-        log.warn("link", "no connection: %s" if was == _DOWN else "offline: %s", e)
+        log.warn("link", "no connection: %s" if down else "offline: %s", e)
         log.info("link", "next try in %d ms", delay)
         self._next = log.uptime() + delay
 
@@ -147,7 +123,7 @@ class Link:
         self._client = None
         if client:
             client.close()
-        if self._state != _DOWN:
+        if not self.down:
             self._lost(e)
         elif e.kind == "network":
             self._next = log.uptime() + self._backoff.first(False)
@@ -164,7 +140,7 @@ class Link:
             return
         if code & 0x80:
             self._refused.append(topic)
-            self._since = log.uptime()
+            self._refused_at = log.uptime()
             log.error("link", "subscription to %s refused: check the broker's ACL", topic)
 
     def _send(self, topic, payload, retain, pid, dup):
@@ -205,7 +181,7 @@ class Link:
         age = self.age()
         if self.outbox.waiting() > _ANSWER_MS:
             raise mqtt.LinkError("the broker does not acknowledge messages")
-        if self._state == _OPENING:
+        if self._opening:
             if self._asked:
                 if age > _ANSWER_MS:
                     raise mqtt.LinkError("the broker does not acknowledge subscriptions")
@@ -213,7 +189,8 @@ class Link:
                 # None again while the outbox is full.
                 self._birth = self.publish(self._status, self._online, True) or None
             elif self._birth not in self.outbox:
-                self._state = _UP
+                self.up = True
+                self._opening = False
                 self._again = True
                 self._since = log.uptime()
                 self.reason = None
@@ -222,9 +199,9 @@ class Link:
             if self.publish(self._status, self._online, True):
                 self._birth = None
                 self._again = False
-        elif self._refused and age > _RETRY_MS:
-            self._ask(self._refused)
-            self._refused = []
+        elif self._refused and log.uptime() - self._refused_at > _RETRY_MS:
+            topics, self._refused = self._refused, []
+            self.ask(topics)
 
     def _keepalive(self, client):
         now = log.uptime()
@@ -248,19 +225,9 @@ class Link:
         except NetError as e:
             self.drop(e)
 
-    def again(self, topics):
-        """Lets the broker send what it has kept on these topics, once more."""
-        try:
-            for topic in topics:
-                if self._client:
-                    self._client.ask(topic)
-                    self._client.unask(topic)
-        except NetError as e:
-            self.drop(e)
-
     def close(self, ms=5000):
         """Says goodbye: an explicit offline message, acknowledged, then DISCONNECT."""
-        self._state = _CLOSING
+        self.up = self._opening = False
         self._birth = None  # nothing may say "online" any more
         self._again = False
         pid = 0
@@ -277,5 +244,5 @@ class Link:
         if self._client:
             self._client.close(goodbye=True)
             self._client = None
-        self._state = _DOWN
+        self.down = True
         log.info("link", "offline")

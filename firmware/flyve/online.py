@@ -166,7 +166,7 @@ class Online:
         if self._command is None:
             if not self.inbox.commands:
                 if self.lost and link.up:
-                    link.again(self.lost)
+                    link.ask(self.lost, self.lost)
                     self.lost = []
                 return False
             self._taken = self.inbox.take()

@@ -28,7 +28,7 @@ def refused(name, value):
 def test_without_a_file_all_defaults_hold():
     settings, problems = load("absent.json")
     assert problems == [] and settings["keepalive"] == 60 and settings["type"] == "android"
-    assert set(settings) == set(KEYS)
+    assert settings == {name: KEYS[name][0] for name in KEYS if KEYS[name][0] is not None}
 
 
 def test_every_default_passes_its_own_check():

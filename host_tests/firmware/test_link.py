@@ -136,6 +136,13 @@ def test_a_refused_subscription_is_told_and_tried_again(upy, link):
     assert [body[4:-1].decode() for body in broker.bodies(SUBSCRIBE)].count(refused) == 2
 
 
+def test_another_refusal_makes_the_link_no_younger(upy, link):
+    link(granted={"FlyvemdmManifest/Status/Version": 0x80})
+    call(upy, "online")
+    call(upy, "later")
+    assert call(upy, "run", 100)["age"] > 300_000
+
+
 def test_messages_reach_the_handler(upy, link):
     _, peer = link()
     call(upy, "online")

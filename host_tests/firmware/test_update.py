@@ -69,8 +69,26 @@ def test_the_spare_slot_is_not_the_one_in_use(bench, update, spare):
 
 
 def test_five_crashes_are_safe_mode_until_the_agent_is_stable(bench):
-    script = "print(update.safe_mode())\nupdate.stable()\nprint(update.safe_mode())" + ASKED
-    assert ask(bench, 0, script, crashes=4)[1][1:] == ["False", "False"]
+    script = (
+        """
+from flyve import log
+
+class Agent:
+    trial = False
+    online = None
+
+print(update.safe_mode())
+log._uptime = 299000
+left, trial = update.settle(Agent)
+print(left < 1001 and update.safe_mode())
+log._uptime = 300001
+print(update.settle(Agent))
+print(update.safe_mode())
+"""
+        + ASKED
+    )
+    made, lines = ask(bench, 0, script, crashes=4)
+    assert lines[1:] == ["False", "False", "(None, False)", "False"]
     made, lines = ask(bench, 0, script, crashes=5)
-    assert lines[1:] == ["True", "False"]
+    assert lines[1:] == ["True", "True", "(None, False)", "False"]
     assert entry(made, "crashes") == 0

@@ -37,10 +37,10 @@ def run(online, name, message, retained):
             agent.rec.save(lock=on or None)
             if agent.apps:
                 agent.apps.pause(on)
-            if agent.settings["led"] is not None:
+            if agent.settings.get("led") is not None:
                 from flyve.jobs import board_facts
 
-                board_facts.led(agent.settings["led"], on)
+                board_facts.led(agent.settings.get("led"), on)
     elif word == "now":
         if name == "wipe":
             # All but the firmware goes, at the next start, which has the memory for it.
@@ -58,7 +58,7 @@ def _geolocate(online):
     find = online.agent.position or registry.position
     position = find() if find else None
     if position is None:
-        position = settings["latitude"], settings["longitude"]
+        position = settings.get("latitude"), settings.get("longitude")
     answer = {"datetime": int(time.time()) + _UNIX}
     if None in position:
         answer["gps"] = "off"
@@ -105,9 +105,13 @@ def _subscribe(online, message):
         rec.save(moving=None)
     # Not before: of the new one's policies none must be taken for one of the old one's.
     if fleet != old:
-        online.link.move(old, fleet)
+        online.link.ask([fleet + "/#"] if fleet else [], [old + "/#"] if old else [])
     elif moving:
-        online.link.refresh()
+        from flyve.jobs import mqtt_connect
+
+        mqtt_connect.refresh(online.link, rec)
+        mqtt_connect = None
+        memory.drop("mqtt_connect")
 
 
 def verify(online, name):
@@ -159,26 +163,8 @@ def _obeyed(online, name, message, since):
     except OSError as e:
         if isinstance(e, transport.NetError) and rest.is_gone(e):
             return name == "unenroll"
-        after = online.settings["wipe_unverified_after"]
+        after = online.settings.get("wipe_unverified_after")
         late = after and log.uptime() - since > after * 1000
         if name == "wipe" and late and not _fresh(online):
             return True
         raise
-
-
-def tell(agent):
-    """Logs one line for who is at the console: the state, since when it is online or why it is
-    not, the newest trouble."""
-    link = agent.online and agent.online.link
-    wifi = agent.wifi
-    if wifi is None or not wifi.up:
-        where = "no Wi-Fi"
-    elif link is None:
-        where = wifi.address()[0]
-    elif link.up:
-        where = "%s, online for %d s" % (wifi.address()[0], link.age() // 1000)
-    else:
-        where = "%s, offline: %s" % (wifi.address()[0], link.reason or "connecting")
-    text = "%s; %s; up %d s; last trouble: %s"
-    state = agent.rec.get("state") or "blank"
-    log.info("console", text, state, where, log.uptime() // 1000, log.last_error or "none")

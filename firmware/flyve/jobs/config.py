@@ -137,10 +137,10 @@ def _about_roots(roots):
 
 
 def load(path=PATH):
-    """Reads the settings; returns (settings, problems): a dict with every key of KEYS, with its
-    default where the file is silent or wrong, and a list of texts, one a problem. Never raises
-    for what the file holds."""
-    settings = {name: spec[0] for name, spec in KEYS.items()}
+    """Reads the settings; returns (settings, problems): a dict with each key of KEYS that has a
+    value, its default where the file is silent or wrong, and a list of texts, one a problem. Never
+    raises for what the file holds."""
+    settings = {name: spec[0] for name, spec in KEYS.items() if spec[0] is not None}
     problems = []
     found = {}
     try:
@@ -157,7 +157,9 @@ def load(path=PATH):
         problems.append("%s: %s; all defaults are used" % (path, e))
     for name, value in found.items():
         try:
-            settings[name] = check(name, value)
+            value = check(name, value)
+            if value is not None:
+                settings[name] = value
         except ValueError as e:
             problems.append("%s; ignored" % e)
     return settings, problems

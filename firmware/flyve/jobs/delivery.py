@@ -161,7 +161,7 @@ class Delivery:
     def _fetch(self):
         """Requests one piece after the other until all is there."""
         part = self.part
-        fixed = self._online.settings["chunk"]
+        fixed = self._online.settings.get("chunk")
         size = fixed or _FIRST
         misses = 0
         while part["total"] is None or part["have"] < part["total"] or not self._requests:

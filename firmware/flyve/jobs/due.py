@@ -299,7 +299,11 @@ def _look_after(online):
     least = inbox.stale()
     if least == 0:
         inbox.asked()
-        online.link.refresh()
+        from flyve.jobs import mqtt_connect
+
+        mqtt_connect.refresh(online.link, online.rec)
+        mqtt_connect = None
+        memory.drop("mqtt_connect")
     least = least or _LONGEST
     every = online.rec.get("locate")
     if every:
@@ -336,7 +340,7 @@ def _greet(online):
     if rec.get("generation") == "A":
         # It takes digits and dots only, where Android sends JSON.
         version = ""
-        for c in online.settings["version"] or VERSION:
+        for c in online.settings.get("version") or VERSION:
             if c.isdigit() or c == ".":
                 version += c
             elif version:

@@ -54,15 +54,15 @@ def opened(api, invited):
 def create(api, rec, settings, invited, user):
     """Makes the agent in GLPI, by a JSON into which the inventory is streamed."""
     values = {
-        "_email": settings["email"] or user.get("glpiname") or invited.email,
+        "_email": settings.get("email") or user.get("glpiname") or invited.email,
         "_invitation_token": invited.invitation_token,
-        "_serial": settings["serial"] or board_facts.serial(),
-        "_uuid": settings["uuid"] or board_facts.uuid(),
+        "_serial": settings.get("serial") or board_facts.serial(),
+        "_uuid": settings.get("uuid") or board_facts.uuid(),
         "csr": "",
         # Both names are overwritten by what is sent, so what the account has is sent back.
-        "firstname": settings["firstname"] or user.get("glpifirstname") or "",
-        "lastname": settings["lastname"] or user.get("glpirealname") or "",
-        "version": settings["version"] or VERSION,
+        "firstname": settings.get("firstname") or user.get("glpifirstname") or "",
+        "lastname": settings.get("lastname") or user.get("glpirealname") or "",
+        "version": settings.get("version") or VERSION,
         "type": settings["type"],
         "notification_type": "mqtt",
         "notification_token": "",
@@ -111,7 +111,7 @@ def _broker(found, settings):
     not looked at. Raises RestError."""
     broker = str(found.get("broker") or "").strip()
     code = None
-    if not settings["broker"]:
+    if not settings.get("broker"):
         if not broker:
             code = "NO_BROKER"
         for c in broker:
@@ -124,7 +124,7 @@ def _broker(found, settings):
         port = int(found.get("port") or 0)
     except (ValueError, TypeError, OverflowError):
         port = -1
-    if not settings["port"] and not 0 <= port < 65536:
+    if not settings.get("port") and not 0 <= port < 65536:
         text = "set the MQTT port in the plugin's settings: a number of 1 to 65535"
         raise rest.RestError(200, "BAD_PORT", text)
     return broker or None, port, int(str(found.get("tls")) not in ("0", "", "None", "False"))

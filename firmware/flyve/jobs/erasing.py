@@ -43,7 +43,7 @@ def enrollment(rec, settings, state=None):
         log.error("record", "erased as a whole: %s", e)
         _erase(rec)
     if settings["erase_on_unenroll"]:
-        for root in (settings["roots"] or paths.ROOTS).values():
+        for root in (settings.get("roots") or paths.ROOTS).values():
             _try_to_delete(root)
         _try_to_delete("/apps")
     leftovers()

@@ -67,7 +67,7 @@ class Body:
         yield b'"}}'
 
     def _sections(self, settings, online, tag):
-        serial = settings["serial"] or board_facts.serial()
+        serial = settings.get("serial") or board_facts.serial()
         model = board_facts.model()
         mac = board_facts.mac()
         memory.collect()
@@ -101,7 +101,7 @@ class Body:
             _section("BIOS SSN SMANUFACTURER SMODEL", serial, "Espressif", model),
             _section(
                 "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
-                serial, settings["uuid"] or board_facts.uuid(), "MicroPython",
+                serial, settings.get("uuid") or board_facts.uuid(), "MicroPython",
                 os.uname()[3] if hasattr(os, "uname") else "", max(1, (heap + idf) >> 20), text,
             ),
             _section("CPUS NAME SPEED", model, board_facts.frequency()),

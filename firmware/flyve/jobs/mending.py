@@ -6,8 +6,9 @@ again, so that a fault of every turn neither spins nor floods the log.
 
 from micropython import const
 
-from flyve import log, memory
+from flyve import log, memory, transport
 from flyve.backoff import Retry
+from flyve.jobs import texts
 from flyve.mqtt import LinkError
 
 _WELL_MS = const(600000)  # without a fault: it is healed
@@ -17,6 +18,11 @@ def mend(agent, e):
     """Gives up what agent.part has at hand, or all of it if it was ill before; notes in agent.ill
     for how long it is to be left alone."""
     part = agent.part
+    if part == "button":
+        # What is left to do must not be broken off.
+        transport.attend(agent.pump, None)
+        agent.begin_anew("job")
+        e = _blank(agent)
     ill = agent.ill.get(part)
     again = ill is not None and ill.left() > -_WELL_MS
     if again:
@@ -41,17 +47,25 @@ def mend(agent, e):
         agent.begin_anew("job")
 
 
-def blank(agent):
+def _blank(agent):
     """Back to blank, without the backend; returns only when that fails, with the exception."""
     try:
-        from flyve.jobs import invitation
+        from flyve.jobs import erasing, invitation
 
         invitation.discard()
-        from flyve.jobs import erasing
-
         erasing.end(agent)
         agent.restart("reset by its button", True)
     except Exception as e:
-        invitation = erasing = None
-        memory.drop("invitation", "erasing")
+        erasing = invitation = None
+        memory.drop("erasing", "invitation")
         return e
+
+
+def note(rec, area, failure):
+    """Logs a failed job's exception and keeps its text in the record."""
+    why = log.reason(failure) if isinstance(failure, OSError) else repr(failure)
+    log.warn(area, "%s", why)
+    try:
+        rec.save(error=texts.cut(log.redact(why), 160))
+    except (OSError, MemoryError) as e:
+        log.error("record", "%s", e)

@@ -35,6 +35,12 @@ def filters(rec):
     return wanted + [fleet + "/#"] if fleet else wanted
 
 
+def refresh(link, rec):
+    """Subscribes to the policies again, which brings the retained ones."""
+    if link.up:
+        link.ask([topic for topic in filters(rec) if "/Command/" not in topic])
+
+
 def connect(rec, settings, status, ms, *handlers):
     """Connects within ms milliseconds and subscribes. status: the topic of the presence; handlers:
     as mqtt.Client has them. Returns the client, what was asked for (packet id -> topic filter,
@@ -53,9 +59,9 @@ def connect(rec, settings, status, ms, *handlers):
 def connection(rec, settings, will, ms, *handlers):
     """A new MQTT connection, an mqtt.Client. will: (topic, payload), retained and of QoS 1.
     Raises NetError."""
-    tls = settings["tls"] if settings["tls"] is not None else bool(rec.get("tls"))
-    port = settings["port"] or rec.get("port") or (8883 if tls else 1883)
-    host = settings["broker"] or rec.get("broker")
+    tls = settings.get("tls") if settings.get("tls") is not None else bool(rec.get("tls"))
+    port = settings.get("port") or rec.get("port") or (8883 if tls else 1883)
+    host = settings.get("broker") or rec.get("broker")
     log.secret("mqtt", rec.get("mqttpasswd"))
     # As bytes, for the library counts characters.
     user = rec.get("topic").rsplit("/", 1)[1].encode()

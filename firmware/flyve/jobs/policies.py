@@ -199,7 +199,9 @@ def remove(online, task):
         online.inbox.known.drop(one)
     log.info("policies", "task %s removed", gone[0])
     if len(gone) > 1:
-        online.link.refresh()  # now the fleet's counts
+        from flyve.jobs import mqtt_connect
+
+        mqtt_connect.refresh(online.link, online.rec)  # now the fleet's counts
     yield
 
 
@@ -257,7 +259,7 @@ def _built_in(agent, value, message, task):
     text = str(value)
     yield
     if symbol.endswith("file"):
-        path = paths.resolve(text, agent.settings["roots"])
+        path = paths.resolve(text, agent.settings.get("roots"))
         if symbol == "deployfile":
             return "PluginFlyvemdmFile/%d" % _number(message.get("id"), "id"), path, None
         try:

@@ -184,7 +184,7 @@ class Rest:
     def __init__(self, url, settings, token=None, session=None):
         self.url = url
         self._query = settings["token_in"] == "both"
-        self._app_token = settings["app_token"]
+        self._app_token = settings.get("app_token")
         self._session = {} if session is None else session
         self._token = token
         place = url.split("/", 3)[2]

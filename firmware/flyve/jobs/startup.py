@@ -112,15 +112,15 @@ def prepare():
         return None
     if rec.get("state") == "erasing":
         _attempt("erasing the enrollment", erasing.enrollment, rec, settings, rec.get("next"))
-    ca = settings["ca"]
+    ca = settings.get("ca")
     for path in ("/ca.der", "/ca.pem"):
         if not ca and paths.size(path) >= 0:
             ca = path
     transport.configure(ca, settings["tls_verify"])
     transport.date(False, max(BUILD, rec.get("time", 0)))
-    if settings["led"] is not None:
-        board_facts.led(settings["led"], bool(rec.get("lock")))
-    log.secret("app", settings["app_token"])
+    if settings.get("led") is not None:
+        board_facts.led(settings.get("led"), bool(rec.get("lock")))
+    log.secret("app", settings.get("app_token"))
     log.secret("api", rec.get("api_token"))
     _attempt("a look at the deeplink", _look, rec, settings)
     from flyve.jobs import update
@@ -129,7 +129,7 @@ def prepare():
     if update.safe_mode():
         log.error("agent", "safe mode after %d crashes: no applications", crashes)
     trial = _attempt("a look at the update", update.on_trial)
-    return settings, rec, trial, crashes, board_facts.button(settings["button"])
+    return settings, rec, trial, crashes, board_facts.button(settings.get("button"))
 
 
 def strays():

@@ -17,6 +17,7 @@ import struct
 
 from micropython import const
 
+from flyve import log
 from flyve.jobs import board_facts, nvs
 from flyve.registry import Failed, Incompatible
 
@@ -28,6 +29,8 @@ _FIELDS = const((
 _CONFIRMED = const(1)  # of ended
 _FAILED = const(2)
 _SAFE = const(5)  # crashes in a row, after which applications are not started
+_STABLE_MS = const(300000)  # a crash later than that has another cause than the start
+_LOOK_MS = const(1000)  # while an update is on trial
 _BLOCK = const(4096)
 # Of esp_app_desc_t, which a boot loader and so the image of a whole flash have not.
 _DESCRIPTION = const(0xABCD5432)
@@ -190,12 +193,27 @@ def crashes():
 
 
 def safe_mode():
-    """True when too many of the last starts have crashed for applications; ask before stable()."""
+    """True when too many of the last starts have crashed for applications; ask before settle()."""
     return crashes() >= _SAFE
 
 
-def stable():
-    """Ends the row of crashes; for an agent that has been up for some minutes, so that a watchdog
-    bite or an application's crash soon after the start still counts."""
-    if nvs.get_int("crashes"):
+def settle(agent):
+    """Ends the trial once the agent has been online for long enough, else, when that takes too
+    long, restarts the board; ends the row of crashes once it has been up for some minutes, so that
+    a watchdog bite or an application's crash soon after the start still counts. Returns the
+    milliseconds until the next look, None for never, and whether the trial goes on."""
+    up = log.uptime()
+    online = agent.online
+    trial = agent.trial
+    if trial:
+        if not online or online.since is None:
+            if up > agent.settings["trial"] * 1000:
+                agent.restart("the update did not come online in time")
+        elif online.link.up and up - online.since >= agent.settings["stable"] * 1000:
+            trial = False
+            online.look()  # there is an update to tell of
+    if up > _STABLE_MS and nvs.get_int("crashes"):
         nvs.put_int("crashes", 0)
+    if trial:
+        return _LOOK_MS, True
+    return None if up > _STABLE_MS else _STABLE_MS - up + 1, False

@@ -58,8 +58,8 @@ def forgetting():
 
 def moving():
     """Subscriptions change after the broker has gone."""
-    link.move("76/fleet/1", "76/fleet/2")
-    link.refresh()
+    link.ask(["76/fleet/2/#"], ["76/fleet/1/#"])
+    mqtt_connect.refresh(link, link._rec)
     return state()
 
 
@@ -90,6 +90,7 @@ def state():
         "up": link.up,
         "down": link.down,
         "reason": str(link.reason),
+        "age": link.age(),
         "due": link.due(),
         "queued": len(link.outbox),
         "lines": [line.split(" ", 1)[1] for line in net.lines],
@@ -117,6 +118,7 @@ def keepalive(seconds):
 def later():
     """Five minutes pass."""
     link._since -= 300100
+    link._refused_at -= 300100
     link.outbox._moved -= 300100
 
 
