@@ -86,7 +86,10 @@ def _write(number, area, text, args):
     if number < level:
         return
     if args:
-        text = text % tuple([reason(a) if isinstance(a, OSError) else a for a in args])
+        said = []
+        for a in args:
+            said.append(reason(a) if isinstance(a, OSError) else a)
+        text = text % tuple(said)
     text = redact(text)
     if len(text) > _LIMIT:
         text = text[:_LIMIT] + "..."
