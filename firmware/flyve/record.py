@@ -35,5 +35,5 @@ class Record:
             if scrub:
                 slots.erase(1 - self._newest)
         finally:
-            slots = None
+            slots = None  # mutants: else it goes at the next collection
             memory.drop("record_slots")

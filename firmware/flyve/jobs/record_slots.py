@@ -57,7 +57,7 @@ def _read(slot):
 def load():
     """What Record() is made of, and texts about slots that are there but unreadable."""
     problems = []
-    sequence, flags, values = 0, 0, {}
+    sequence, flags, values = 0, 0, {}  # mutants: without a slot the flags do not count
     newest = None
     for i in (0, 1):
         try:
