@@ -1,12 +1,15 @@
 """The virtual board's flash chip and its power supply.
 
-`Power` counts every write and erase of flash and NVS and cuts the power at a chosen one.
+`Power` counts every write and erase of flash and NVS and cuts the power at a chosen one; it counts
+the reads of flash, too, each of which may take its time.
 `Nor` is one partition on an image file with the behaviour of NOR flash: an erase sets a
 block to 0xff, a program can only clear bits. It has the block protocol of `vfs`.
 """
 
 import os
 import struct
+
+from utime import sleep_us
 
 BLOCK = 4096
 EIO = 5
@@ -23,17 +26,17 @@ class Power:
     it stops the firmware for good until the supervisor's SIGKILL comes.
     """
 
-    def __init__(self, state, control, leash, cut_after, torn):
+    def __init__(self, state, control, leash, cut_after, torn, read_us=0):
         self._state, self._control, self._leash = state, control, leash
         self._cut_after, self.torn = cut_after, torn
-        self._off = False
-        # operations, programs of flash, erases of flash, bytes programmed, programs of NVS
-        self._counters = bytearray(40)
+        self._off, self._read_us, self._told = False, read_us, True
+        # operations, programs of flash, erases of flash, bytes programmed, programs of NVS, reads
+        # of flash, and the pieces of 32 bytes that these were
+        self._counters = bytearray(56)
         state.seek(0)
         state.readinto(self._counters)
-        self._ops, self._programs, self._erases, self._bytes, self._nvs = struct.unpack(
-            "<5Q", self._counters
-        )
+        (self._ops, self._programs, self._erases, self._bytes, self._nvs, self.reads,
+         self._pieces) = struct.unpack("<7Q", self._counters)  # fmt: skip
 
     def count(self, flash, programmed):
         """Counts one operation before it happens; true when the power fails in its middle.
@@ -50,8 +53,20 @@ class Power:
             self._bytes += programmed
         else:
             self._erases += 1
+        self._save()
+        return self._ops == self._cut_after
+
+    def read(self, size):
+        """Counts one read of flash. The host is told with the next operation or message."""
+        self.reads += 1
+        self._pieces += (size + 31) // 32
+        self._told = False
+        if self._read_us:
+            sleep_us(self._read_us)
+
+    def _save(self):
         struct.pack_into(
-            "<5Q",
+            "<7Q",
             self._counters,
             0,
             self._ops,
@@ -59,10 +74,12 @@ class Power:
             self._erases,
             self._bytes,
             self._nvs,
+            self.reads,
+            self._pieces,
         )
         self._state.seek(0)
         self._state.write(self._counters)
-        return self._ops == self._cut_after
+        self._told = True
 
     def cut(self):
         """The power fails."""
@@ -79,6 +96,8 @@ class Power:
 
     def tell(self, message):
         """Sends one line to the supervisor."""
+        if not self._told:
+            self._save()
         try:
             self._control.write(message)
         except OSError:
@@ -102,6 +121,8 @@ class Nor:
         self._old128 = bytearray(128)
 
     def read(self, address, buf):
+        if self._flash:
+            self._power.read(len(buf))
         self._file.seek(address)
         self._file.readinto(buf)
 

@@ -38,7 +38,8 @@ def _assemble(board):
     fds = board["fds"]
     state = _open(fds["state"])
     leash = open(fds["leash"], "rb")
-    power = Power(state, open(fds["control"], "wb"), leash, board["cut_after"], board["torn"])
+    control = open(fds["control"], "wb")
+    power = Power(state, control, leash, board["cut_after"], board["torn"], board["read_us"])
     inputs = Inputs(_open(fds["inputs"]))
     table = [tuple(row) for row in board["partitions"]]
     devices = {}

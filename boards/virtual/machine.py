@@ -16,7 +16,7 @@ PIN_WAKE = EXT0_WAKE = 2
 EXT1_WAKE, TIMER_WAKE = 3, 4
 
 # Layout of the state file: counters, RTC offset, 64 pins, length and data of the RTC memory.
-_RTC, _PINS, _MEMORY = 40, 48, 112
+_RTC, _PINS, _MEMORY = 56, 64, 128
 _MEMORY_MAX = 2048
 
 # The GPIOs of each chip, from-to, as MicroPython's stock images have them, and the first one that
@@ -80,6 +80,11 @@ def freq(hz=None):
     if hz // 1000000 not in (20, 40, 80, 160, 240):
         raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
     _board["freq"] = hz
+
+
+def flash_reads():
+    """How often flash was read since power on: what no chip tells."""
+    return _power.reads
 
 
 def disable_irq():

@@ -1,6 +1,7 @@
 """The flash: both sides read it, it is NOR, and a cut leaves the old or the new file."""
 
 import hashlib
+import textwrap
 
 import pytest
 
@@ -169,3 +170,46 @@ def test_a_wipe_erases_the_raw_image(bench):
     for name in ("flash.img", "nvs.bin"):
         assert not (board.path / name).read_bytes().strip(b"\xff")
     assert board.nvs() == []
+
+
+READS = """
+    import esp32, machine
+    vfs = esp32.Partition("vfs")
+    buf = bytearray(40)
+    before = machine.flash_reads()
+    for _ in range(%d):
+        vfs.readblocks(1, buf, 8)
+    print("counted", machine.flash_reads() - before)
+"""
+
+
+def test_each_read_of_flash_is_counted_and_the_pieces_that_it_is(bench):
+    none, many = (bench.run(READS % n) for n in (0, 50))
+    assert "counted 0" in none.log and "counted 50" in many.log
+    assert many.wear.reads == none.wear.reads + 50, (many.wear, none.wear)
+    assert many.wear.pieces == none.wear.pieces + 2 * 50
+    assert not [line for line in many.log if "flash reads" in line]
+
+
+def test_reads_count_on_over_a_reset_and_those_of_nvs_do_not_count(bench):
+    script = """
+        import esp32, machine
+        nvs = esp32.NVS("x")
+        if machine.reset_cause() == 1:
+            machine.reset()
+        before = machine.flash_reads()
+        nvs.set_i32("n", 1)
+        nvs.get_i32("n")
+        print("before", before, machine.flash_reads() - before)
+        """
+    run = bench.run(script)
+    before, nvs = map(int, run.wait_log(r"before (\d+) (\d+)").groups())
+    assert before > run.wear.reads / 2 and nvs == 0
+
+
+def test_a_read_takes_its_time_and_the_end_tells_their_number(bench):
+    script = "import time\nstart = time.ticks_us()\n" + textwrap.dedent(READS % 50)
+    script += "print('took', time.ticks_diff(time.ticks_us(), start))"
+    run = bench.run(script, read_us=1000)
+    assert int(run.wait_log(r"took (\d+)")[1]) >= 50_000
+    assert run.log[-2:] == [f"flash reads={run.wear.reads}", "flash ops=0"]

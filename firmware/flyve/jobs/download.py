@@ -80,7 +80,7 @@ def begin(part):
 def _check_room(left):
     from flyve.jobs import paths
 
-    size, count = paths.free()
+    size, count, _ = paths.free()
     paths = None
     memory.drop("paths")
     # Each block of a file holds pointers too; directories and the journal need some.

@@ -72,10 +72,9 @@ class Body:
         mac = board_facts.mac()
         memory.collect()
         used, heap, idf, largest = board_facts.heap()
-        st = os.statvfs("/")
         from flyve.jobs import paths
 
-        size, count = paths.free()
+        size, count, blocks = paths.free()
         paths = None
         memory.drop("paths")
         network = ("", "", "")
@@ -111,7 +110,7 @@ class Body:
             ),
             _section(
                 "DRIVES TYPE FILESYSTEM TOTAL FREE", "/", "littlefs",
-                st[0] * st[2] // 1048576, size * count // 1048576,
+                size * blocks // 1048576, size * count // 1048576,
             ),
             _section("SOFTWARES NAME VERSION", "flyve-mdm-esp32", VERSION),
         ]  # fmt: skip

@@ -195,11 +195,12 @@ def _unpack(path, target, bare, wanted=None):
         yield from paths.delete(target)
         if need > _free():
             yield from reclaim(True)
-            if need > _free():
-                raise Failed("no space: %d bytes needed, %d free" % (need, _free()))
+            free = _free()
+            if need > free:
+                raise Failed("no space: %d bytes needed, %d free" % (need, free))
         yield from bundle.unpack(f, buf, target)
 
 
 def _free():
-    size, count = paths.free()
+    size, count, _ = paths.free()
     return size * max(0, count - 6)  # folders and .current need blocks, too

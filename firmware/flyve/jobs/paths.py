@@ -84,8 +84,9 @@ def delete(path):
 
 
 def free():
-    """(bytes of a block of the flash, how many of them are free)."""
+    """(bytes of a block of the flash, how many of them are free, how many there are). littlefs
+    looks at every file for that, in thousands of reads: ask once, and where it decides."""
     st = os.statvfs("/")
     # littlefs counts what two files share twice: it may come to more than there is, and what is
     # free is then below zero, or wraps.
-    return st[0], st[3] if 0 <= st[3] <= st[2] else 0
+    return st[0], st[3] if 0 <= st[3] <= st[2] else 0, st[2]

@@ -136,7 +136,7 @@ def find(**wanted):
 
 def room():
     """True when the flash has room for another task, and for the copy that a change makes."""
-    size, count = paths.free()
+    size, count, _ = paths.free()
     return paths.size(PATH) + _SPARED < size * count
 
 

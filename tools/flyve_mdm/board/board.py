@@ -140,10 +140,12 @@ class VirtualBoard:
         once: bool = False,
         nvs: str = "eager",
         port: Path | None = None,
+        read_us: int | None = None,
     ) -> Run:
         """Switches the power on. Use the result in a `with`, or stop() it.
 
         `port`: where its serial port shall be, for mpremote; with one it comes to its prompt.
+        `read_us`: how long each read of its flash takes; with it the run tells their number, too.
         """
         return Run(
             self._folder,
@@ -153,4 +155,5 @@ class VirtualBoard:
             once=once,
             nvs=nvs,
             port=port,
+            read_us=read_us,
         )

@@ -144,8 +144,14 @@ def create(directory, mac, flash, ota, chip, ap):
     metavar="LINK",
     help="give it a serial port, which LINK then leads to: mpremote connect LINK",
 )
+@click.option(
+    "--read-us",
+    type=click.IntRange(0, 1_000_000),
+    metavar="N",
+    help="each read of flash takes so many microseconds; the end tells their number",
+)
 @reported
-def run(directory, heap, once, cut_after, torn, nvs, pty):
+def run(directory, heap, once, cut_after, torn, nvs, pty, read_us):
     """Boots the board and prints its console until its power goes off.
 
     SIGTERM and Ctrl-C cut the power.
@@ -171,6 +177,7 @@ def run(directory, heap, once, cut_after, torn, nvs, pty):
         torn=torn,
         nvs=nvs,
         port=pty,
+        read_us=read_us,
     )
     with on_signals(supervisor.power_off):
         code = supervisor.run()

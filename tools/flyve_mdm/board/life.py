@@ -54,6 +54,7 @@ class Shared:
     cut_after: int
     torn: int
     lazy: bool
+    read_us: int
 
 
 def switched(wake: socket.socket) -> End:
@@ -187,6 +188,7 @@ class Life:
             "fds": fds,
             "heap": run.heap,
             "lazy": run.lazy,
+            "read_us": run.read_us,
             "partitions": folder.partitions,
             "image": self._boot.project,
             "slot": self._boot.slot,

@@ -26,6 +26,8 @@ class Counters:
     erases: int = 0
     programmed: int = 0
     nvs: int = 0
+    reads: int = 0
+    pieces: int = 0  # of 32 bytes, that these reads were
 
 
 class Supervisor:
@@ -46,16 +48,18 @@ class Supervisor:
         once: bool = False,
         nvs: str = "eager",
         port: Path | None = None,
+        read_us: int | None = None,
     ):
         if nvs not in ("eager", "lazy"):
             raise ValueError("nvs must be eager or lazy")
         self._folder, self._console = folder, console
-        self._once = once
+        self._once, self._tell_reads = once, read_us is not None
         self._options = {
             "heap": heap,
             "cut_after": cut_after or 0,
             "torn": torn or 0,
             "lazy": nvs == "lazy",
+            "read_us": read_us or 0,
         }
         self._bootloader = Bootloader(folder)
         self._wake, self._waker = socket.socketpair()
@@ -101,7 +105,10 @@ class Supervisor:
                 try:
                     return self._boots(run)
                 finally:
-                    self._say(f"flash ops={self.counters().ops}")
+                    counters = self.counters()
+                    if self._tell_reads:
+                        self._say(f"flash reads={counters.reads}")
+                    self._say(f"flash ops={counters.ops}")
         finally:
             with self._switch:
                 self._waker.close()
@@ -109,18 +116,18 @@ class Supervisor:
 
     def counters(self) -> Counters:
         """The counters of this run, also while it lasts."""
-        return Counters(*struct.unpack_from("<5Q", self._state()))
+        return Counters(*struct.unpack_from("<7Q", self._state()))
 
     def pins(self) -> dict[int, int]:
         """The level of each pin: what the firmware drives, or drove when the power went off."""
-        return dict(enumerate(self._state()[48:112]))
+        return dict(enumerate(self._state()[64:128]))
 
     def _state(self) -> bytes:
         # Until the power is on the file is missing, or an earlier run's.
-        return self._folder.state.read_bytes() if self._powered else bytes(112)
+        return self._folder.state.read_bytes() if self._powered else bytes(128)
 
     def _power_on(self) -> None:
-        self._folder.state.write_bytes(bytes(40))
+        self._folder.state.write_bytes(bytes(56))
         self._cold()
         self._powered = True
 
@@ -128,7 +135,7 @@ class Supervisor:
         # What outlives other resets: RTC (unset: zero now), pins, RTC memory; after the counters.
         state = struct.pack("<q", -time.time_ns()) + bytes(64 + 2 + 2048)
         with self._folder.state.open("r+b") as file:
-            file.seek(40)
+            file.seek(56)
             file.write(state)
 
     def _boots(self, run: Shared) -> int:

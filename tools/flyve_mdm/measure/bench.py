@@ -17,6 +17,7 @@ from flyve_mdm.build import firmware, libraries, toolchain
 from flyve_mdm.measure import page
 from flyve_mdm.measure.benches import (
     download,
+    flash,
     herd,
     jsonpick,
     life,
@@ -29,7 +30,7 @@ from flyve_mdm.measure.benches.row import Row
 
 _REPORT = BUILD / "bench.json"
 _PAGE = ROOT / "docs" / "performance.md"
-_MODULES = (download, herd, jsonpick, life, link, memory, ping, start)
+_MODULES = (download, flash, herd, jsonpick, life, link, memory, ping, start)
 BENCHES = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 _HEADING = ("what", "measured", "budget", "met", "peer in the same run", "ratio")
 

@@ -55,6 +55,7 @@ class BoardPort(UnixPort):
             "cut_after": 0,
             "torn": 0,
             "lazy": False,
+            "read_us": 0,
             "mac": "240ac4000001",
             "cause": _POWER_ON,
             "freq": 160_000_000,

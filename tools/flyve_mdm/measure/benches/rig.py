@@ -25,6 +25,7 @@ _MAINS = {
     "probe": "import probe\nprobe.install({})\n",
     "heap": "import heap\nheap.watch()\n",
     "day": "import day\nday.hasten()\n",
+    "reads": "",
     "phases": "import phases\nphases.run({}, {})\n",
 }
 
