@@ -20,7 +20,7 @@ def _start(path):
     import machine
 
     def agent(entry):
-        """The agent that one entry of the path has: (version, build), its package; or None."""
+        """The (version, build) of the agent that one entry of the path has, or None."""
         sys.modules.pop("flyve", None)
         path = sys.path[:]
         sys.path[:] = [entry]
@@ -28,7 +28,7 @@ def _start(path):
             import flyve
 
             numbers = [int(n) for n in flyve.VERSION.split("-")[0].split(".")]
-            return (numbers, flyve.BUILD), flyve
+            return numbers, flyve.BUILD
         except Exception:
             return None
         finally:
@@ -40,10 +40,10 @@ def _start(path):
         best = None
         for entry in path[:]:
             found = agent(entry)
-            if found and best and found[0] > best[0]:
+            if found and best and found > best:
                 path.remove(entry)
                 path.insert(0, entry)
-            if found and (best is None or found[0] > best[0]):
+            if found and (best is None or found > best):
                 best = found
         return best
 
@@ -119,12 +119,11 @@ def _start(path):
             update = only(slot=update["slot"])  # it is gone
     slot = update["trial"] or update["slot"]
     if slot and newest:
-        numbers, build = newest[0]
-        mark = binascii.crc32(b"%r %d" % (numbers, build)) & 0x7FFFFFFF
+        mark = binascii.crc32(b"%r %d" % newest) & 0x7FFFFFFF
         if mark != get("base"):
             # Something else was installed since: the newer one counts. One on trial was chosen.
             own = agent("/flyve." + "?ab"[slot])
-            if own and newest[0] > own[0] and not update["trial"]:
+            if own and newest > own and not update["trial"]:
                 update, slot = only(ended=update["ended"]), 0
             elif own:
                 put("base", mark)
@@ -142,17 +141,38 @@ def _start(path):
             put("update", update["slot"])  # damaged
     if slot:
         path[:0] = ["/flyve." + "?ab"[slot], "/flyve." + "?ab"[slot] + "/lib"]
-    elif newest:
-        sys.modules["flyve"] = newest[1]
     if update["trial"] or update["partition"] and not update["ended"]:
         # What hangs or ends before the agent's own watchdog runs would never fall back.
         machine.WDT(timeout=60000)
 
 
+def _built_in(names):
+    """Makes these modules known, or each import of one would search the flash first, in 300 reads;
+    but not those that a file takes the place of, or extends."""
+    sys.path[:] = []  # with no path it is not searched
+    import os
+
+    found = []
+    for folder in ("/", "/lib"):
+        try:
+            found += [name.split(".")[0] for name in os.listdir(folder)]
+        except OSError:
+            pass
+    for name in names:
+        if name not in found:
+            sys.modules.setdefault(name, __import__(name))
+
+
 # Ours before what stock firmware freezes; /rom: a ROMFS image, where there is one.
-sys.path[:] = ["", "/lib"] + [p for p in sys.path if p[:4] == "/rom"] + [".frozen"]
+_path = ["", "/lib"] + [p for p in sys.path if p[:4] == "/rom"] + [".frozen"]
+try:
+    _built_in(("binascii", "collections", "errno", "hashlib", "json", "machine", "os", "random",
+               "select", "socket", "struct", "time"))  # fmt: skip
+except Exception as e:
+    sys.print_exception(e)
+sys.path[:] = _path
 try:
     _start(sys.path)
 except Exception as e:
     sys.print_exception(e)
-del _start
+del _start, _built_in, _path

@@ -1,4 +1,44 @@
-"""Flyve MDM agent for ESP32 boards."""
+"""Flyve MDM agent for ESP32 boards, and where its modules are imported from.
+
+littlefs searches a folder of 50 files three times for each import: a thousand reads. So on a board
+all modules lie in one file, agent.mpy: the agent's own module, then the others, then the index
+(tools/flyve_mdm/build/archive.py). This package is mounted as a filesystem with nothing but
+stat() and open(), which are all that an import asks of one.
+"""
+
+from micropython import const
 
 VERSION = "2.0.0-esp32"  # the backend refuses less than 2.0.0 for the type "android"
 BUILD = 848534400  # 2026-11-21, seconds since 2000: no true clock shows less
+
+_PACKED = const(False)  # the build says True in the tree for a board's flash
+_INDEX = const(1280)  # bytes of the index; archive.py has it, too
+
+if _PACKED:
+    _open = open
+    _archive = "/" + __path__.lstrip("/") + "/agent.mpy"
+    __path__ = "/:"  # short: the path of each module that was imported once stays in RAM
+    mount, umount = max, list  # called with two flags and with nothing; there is nothing to do
+
+    def stat(path):
+        """KeyError: there is no such thing, so the import looks for another name."""
+        return [{".mpy": 0x8000, "jobs": 0x4000}[path[-4:]]] * 10
+
+    def open(path, mode):
+        """The archive where that module begins; ValueError when it has no such module, or is cut
+        off and has no index."""
+        f = _open(_archive, "rb")
+        f.seek(-_INDEX, 2)
+        index = f.read(_INDEX)
+        at = index.index(b"\n%s " % path[1:-4])
+        f.seek(int(index[at + len(path) - 3 :][:6]))
+        return f
+
+    open("/agent.mpy", "rb").close()  # before anything is imported from a damaged one
+    _vfs = __import__("vfs")
+    try:
+        _vfs.umount(__path__)  # of another agent, which boot.py has looked at
+    except OSError:
+        pass
+    _vfs.mount(__import__("sys").modules[__name__], __path__)
+    del _vfs

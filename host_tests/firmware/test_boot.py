@@ -62,3 +62,25 @@ def test_a_start_by_power_on_is_no_crash_and_writes_nothing(bench):
     run = bench.start(made)
     run.wait(10)
     assert run.flash_ops == 0
+
+
+BUILT_IN = ("binascii", "collections", "errno", "hashlib", "json", "machine", "os", "random",
+            "select", "socket", "struct", "time")  # fmt: skip
+
+
+def test_built_in_modules_are_not_searched_for_on_the_flash(bench):
+    made = bench.board(f"""
+import sys
+from machine import flash_reads
+before = flash_reads()
+for name in {BUILT_IN!r}:
+    __import__(name)
+print("reads", flash_reads() - before)
+""")
+    assert "reads 0" in bench.lines(made)
+
+
+def test_a_file_still_takes_the_place_of_a_built_in_module(bench):
+    made = bench.board("import collections, random\nprint(collections.OURS, random.OURS)\n")
+    made.change({"/lib/collections/__init__.py": b"OURS = 1\n", "/random.py": b"OURS = 2\n"})
+    assert "1 2" in bench.lines(made)

@@ -7,7 +7,14 @@ import pytest
 
 from flyve_mdm.board import appimage
 from flyve_mdm.board.life import EXIT_CUT
-from host_tests.kit.packages import AGENT, STAGED, agent_bundle, applications, mpy, tar
+from host_tests.kit.packages import (
+    AGENT,
+    STAGED,
+    agent_archive,
+    agent_bundle,
+    applications,
+    tar,
+)
 from host_tests.kit.sample import sample
 
 TORN = pytest.mark.parametrize("torn", [None, 7], ids=["whole", "torn"])
@@ -155,7 +162,7 @@ def updating(bench, kind):
         following = appimage.build("next", size=9000)
     board = bench.board(ota=not is_agent, staged=staged)
     main = b"from flyve.agent import main\n\nmain()\n"
-    board.change({"/flyve/agent.mpy": mpy(old, "agent.py"), "/main.py": main})
+    board.change({"/flyve/agent.mpy": agent_archive(agent=old), "/main.py": main})
     slot = "factory" if is_agent else "ota_1" if good else "ota_0"
     end = f"end: {'new' if is_agent and good else 'old'} in {slot}"
     return board, (end, "update confirmed" if good else "update failed"), following

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import re
 import tarfile
 import tempfile
 import textwrap
@@ -10,11 +11,11 @@ from pathlib import Path
 from flyve_mdm.board import bootloader
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import Folder
-from flyve_mdm.build import firmware, toolchain
+from flyve_mdm.build import archive, firmware, toolchain
 
 AGENT = "flyve-mdm-esp32"
-# A flyve/__init__.py of a newer agent.
-NEW = 'VERSION = "2.0.1-esp32"\nBUILD = 848534400\n'
+# The version of a newer agent.
+NEW = "2.0.1-esp32"
 STAGED = "/staged"
 
 
@@ -43,14 +44,29 @@ def mpy(source: str, name: str = "app.py") -> bytes:
         return path.with_suffix(".mpy").read_bytes()
 
 
-def agent_bundle(**changed: str) -> bytes:
-    """The firmware as a bundle, with other sources for some modules of the agent."""
+def agent_archive(**changed: str) -> bytes:
+    """The agent's modules as they lie on a board, with other sources for some of them."""
+    modules = archive.unpack((firmware.TREE / firmware.ARCHIVE).read_bytes())
+    modules.update((name, mpy(source, f"{name}.py")) for name, source in changed.items())
+    return archive.pack(modules)
+
+
+def package(version: str) -> bytes:
+    """The package `flyve`, compiled, of an agent with that version."""
+    (step,) = (step for step in firmware.board_steps() if step.target == "flyve/__init__.mpy")
+    source = re.sub("(?m)^VERSION = .*", f'VERSION = "{version}"', step.content().decode())
+    return mpy(source, "__init__.py")
+
+
+def agent_bundle(version: str = "", **changed: str) -> bytes:
+    """The firmware as a bundle, of another version or with other sources for some modules."""
     members = {
         path.relative_to(firmware.TREE).as_posix(): path.read_bytes()
         for path in sorted(firmware.TREE.rglob("*.mpy"))
     }
-    for name, source in changed.items():
-        members[f"flyve/{name}.mpy"] = mpy(source, f"{name}.py")
+    members[firmware.ARCHIVE] = agent_archive(**changed)
+    if version:
+        members["flyve/__init__.mpy"] = package(version)
     return tar(members)
 
 

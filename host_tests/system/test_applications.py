@@ -126,9 +126,7 @@ def test_firmware_that_does_not_come_online_is_rolled_back(with_slots, project):
 
 
 def test_an_agent_that_comes_online_is_kept(online):
-    task = online.backend.tasks.deploy_app(
-        17, agent_bundle(__init__=NEW), AGENT, version_code="201"
-    )
+    task = online.backend.tasks.deploy_app(17, agent_bundle(NEW), AGENT, version_code="201")
     online.ends(task, "done")
     online.run.wait_log("flyve 2.0.1-esp32 starts")
     online.run.kill()
@@ -137,10 +135,8 @@ def test_an_agent_that_comes_online_is_kept(online):
 
 def test_the_agent_alternates_between_its_slots(online):
     for version in (1, 2, 3):
-        new = NEW.replace("2.0.1", f"2.0.{version}")
-        task = online.backend.tasks.deploy_app(
-            17, agent_bundle(__init__=new), AGENT, version_code=f"20{version}"
-        )
+        new = agent_bundle(f"2.0.{version}-esp32")
+        task = online.backend.tasks.deploy_app(17, new, AGENT, version_code=f"20{version}")
         online.ends(task, "done")
     online.run.kill()
     assert entry(online.board, "crashes") == 0, "a restart for an update is no crash"

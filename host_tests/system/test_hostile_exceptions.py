@@ -5,7 +5,7 @@ import re
 import pytest
 
 from flyve_mdm.build import firmware
-from host_tests.kit.packages import mpy
+from host_tests.kit.packages import agent_archive
 from host_tests.system import raising
 
 pytestmark = pytest.mark.virtual
@@ -28,7 +28,7 @@ def test_each_call_of_the_loop_raises_once_and_the_board_is_online_again_each_ti
     main = raising.main(len(sites), len(rare))
     device.provision(main=main, log_level="debug", **SETTINGS)
     device.board.change({
-        "/flyve/agent.mpy": mpy(source, "agent.py"),
+        "/flyve/agent.mpy": agent_archive(agent=source),
         "/apps/one/.current": b"1",
         "/apps/one/1/app.py": APP,
     })  # fmt: skip

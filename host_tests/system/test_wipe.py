@@ -111,7 +111,7 @@ def test_a_full_flash_does_not_stop_it(make_online):
 
 def test_an_updated_agent_stays(make_device):
     device = make_device().go_online()
-    bundle = agent_bundle(__init__=NEW)
+    bundle = agent_bundle(NEW)
     device.ends(device.backend.tasks.deploy_app(17, bundle, AGENT, version_code="201"), "done")
     device.backend.admin.wipe(17)
     device.run.wait_log("wifi: no network is configured", 30)

@@ -30,7 +30,7 @@ def test_all_commands_work_on_a_board_there(bench, tmp_path, monkeypatch, scheme
     monkeypatch.setattr(monitor, "_SILENCE", 0.3)
     board = bench.board(flash_size=512 * 1024)
     board.deploy()
-    board.remove("/flyve/log.mpy")
+    board.remove("/lib/urequests.mpy")
     run = bench.start(board, port=tmp_path / "port")
     with Bridge(run.wait_port(), run, scheme) as bridge:
 

@@ -12,12 +12,13 @@ import pytest
 import serial
 from click.testing import CliRunner
 
-from flyve_mdm.board import cli_target, doctor, monitor, target
+from flyve_mdm.board import cli_target, doctor, image, monitor, target
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.monitor import Stamps
 from flyve_mdm.board.remote import SerialBoard
 from flyve_mdm.build import firmware
+from host_tests.kit.sample import sample
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
 LINK = "http://flyve.org/?data=" + base64.b64encode(FIELDS.encode()).decode()
@@ -121,6 +122,42 @@ def test_a_deployment_that_was_cut_is_finished_by_the_next(bench, tmp_path, smal
         serial_board.deploy(small)
     found = {path: board.read(path) for path, _ in board.files()}
     assert found == tree_of(small)
+
+
+def test_a_cut_deployment_of_the_archive_leaves_an_agent_that_runs(bench, tmp_path):
+    board = bench.board(flash_size=1 << 20)
+    board.deploy(firmware.modules(firmware.TREE))  # each module a file, as it was once
+    whole = bench.copy(board)
+    run = bench.start(whole, port=tmp_path / "port")
+    with SerialBoard(run.wait_port()) as serial_board:
+        serial_board.deploy(firmware.TREE)
+        ops = run.flash_ops
+    run.kill()
+    assert {path: whole.read(path) for path, _ in whole.files()} == tree_of(firmware.TREE)
+    # Then the last files are renamed, and the old ones go.
+    for place in sample("archive", range(ops - 100, ops), 3):
+        cut = bench.copy(board)
+        run = bench.start(cut, port=tmp_path / "port", cut_after=place)
+        with pytest.raises(BoardError, match="went away"):
+            with SerialBoard(run.wait_port(), answer=2) as serial_board:
+                serial_board.deploy(firmware.TREE)
+        assert run.wait() == 75
+        run = bench.start(cut)
+        run.wait_log("no network is configured")
+        run.kill()
+
+
+def test_a_deployment_removes_the_folders_that_it_empties(bench, tmp_path, small):
+    board = bench.board()
+    board.deploy(small)
+    for path in ("/flyve/jobs/c.py", "/flyve.a/flyve/jobs/c.py", "/flyve.b/x.py"):
+        board.write(path, b"")
+    wired = bench.copy(board)
+    board.deploy(small)
+    with SerialBoard(bench.start(wired, port=tmp_path / "port").wait_port()) as serial_board:
+        serial_board.deploy(small)
+    for made in (board, wired):
+        assert image.load(made.path / "flash.img").folders() == ["/flyve", "/lib"]
 
 
 def test_a_tree_that_does_not_fit_is_refused_before_anything_is_written(bench, tmp_path, small):
@@ -358,11 +395,11 @@ def test_doctor_is_content_with_the_heap_of_a_stock_board():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"/flyve/link.mpy": None}, "/flyve/link.mpy is missing"),
+        ({"/flyve/agent.mpy": None}, "/flyve/agent.mpy is missing"),
         ({"/flyve/__init__.mpy": None}, "/flyve/__init__.mpy is missing"),
         ({"/boot.py": None}, "/boot.py is missing"),
         ({"/main.py": None}, "/main.py is missing"),
-        ({"/flyve/link.mpy": b"M\x06\x00\x1f"}, "/flyve/link.mpy is another"),
+        ({"/flyve/agent.mpy": b"M\x06\x00\x1f"}, "/flyve/agent.mpy is another"),
         ({"/flyve/link.py": b"x = 1\n"}, "/flyve/link.py is another"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import cli
-from flyve_mdm.build import firmware, libraries, toolchain
+from flyve_mdm.build import archive, firmware, libraries, toolchain
 
 
 @pytest.fixture
@@ -30,35 +30,41 @@ def tree(tmp_path, monkeypatch):
 
 
 def test_the_tree_of_a_board(tree):
+    (tree / "firmware" / "flyve" / "__init__.py").write_text("")
     out = firmware.build()
-    assert {path.relative_to(out).as_posix() for path in out.rglob("*.*")} == {
-        "boot.py",
-        "flyve/link.mpy",
-        "lib/umqtt/simple.mpy",
-        "lib/urequests.mpy",
-    }
+    around = {"boot.py", "flyve/__init__.mpy", "lib/umqtt/simple.mpy", "lib/urequests.mpy"}
+    assert _files(out) == {*around, "flyve/agent.mpy"}
+    loose = firmware.modules(out)
+    assert _files(loose) == {*around, "flyve/link.mpy"}
+    packed = archive.unpack((out / "flyve" / "agent.mpy").read_bytes())
+    assert packed == {"link": (loose / "flyve" / "link.mpy").read_bytes()}
+
+
+def _files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
 
 
 def test_only_what_changed_is_compiled_and_stale_outputs_go(tree):
     out = firmware.build()
-    link = out / "flyve" / "link.mpy"
-    before = link.stat().st_mtime_ns
+    made = (firmware.modules(out) / "flyve" / "link.mpy", out / "flyve" / "agent.mpy")
+    before = [path.stat().st_mtime_ns for path in made]
     firmware.build()
-    assert link.stat().st_mtime_ns == before
+    assert [path.stat().st_mtime_ns for path in made] == before
     (tree / "firmware" / "flyve" / "link.py").write_text("y = 1\n")
     firmware.build()
-    assert link.stat().st_mtime_ns != before
+    assert all(path.stat().st_mtime_ns != old for path, old in zip(made, before, strict=True))
     (tree / "firmware" / "flyve" / "link.py").unlink()
     firmware.build()
-    assert not link.parent.exists()
+    assert not any(path.parent.exists() for path in made)
 
 
 def test_what_does_not_compile_is_named_and_leaves_no_output(tree):
-    link = firmware.build() / "flyve" / "link.mpy"
+    out = firmware.build()
+    link = firmware.modules(out) / "flyve" / "link.mpy"
     (tree / "firmware" / "flyve" / "link.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(firmware.BuildError, match=r"^firmware/flyve/link.py:2: SyntaxError.*$"):
         firmware.build()
-    assert not link.exists()
+    assert not link.exists() and not (out / "flyve" / "agent.mpy").exists()
 
 
 def _archive(path, members):

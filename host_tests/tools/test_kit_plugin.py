@@ -69,7 +69,7 @@ from umqtt.simple import MQTTClient
 import urequests
 
 def test_where():
-    assert flyve.__file__.endswith("build/firmware/flyve/__init__.mpy"), flyve.__file__
+    assert flyve.__file__.endswith("build/firmware-modules/flyve/__init__.mpy"), flyve.__file__
     assert 50_000 < gc.mem_free() + gc.mem_alloc() <= 102_400
 """)
     result.assert_outcomes(passed=1)

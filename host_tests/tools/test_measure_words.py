@@ -15,7 +15,7 @@ LOG = frozenset({"flyve/log"})
 
 @pytest.fixture(scope="module")
 def tree():
-    return firmware.build()
+    return firmware.modules(firmware.build())
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -161,11 +161,10 @@ def _forms(folder, entries, stem):
 
 
 def _hiding():
-    home = own = None
+    own = None
     for folder in sys.path:
         if "flyve/" in _entries(folder):
-            home = folder
-            own = home + "/lib" if "umqtt/" in _entries(home + "/lib") else home
+            own = folder + "/lib" if "umqtt/" in _entries(folder + "/lib") else folder
             break
     for folder in sys.path:
         if folder[:1] == ".":
@@ -179,9 +178,9 @@ def _hiding():
                 yield from _forms(folder, entries, stem)
         if folder == own:
             break
-    if home is not None:
-        for folder in (home + "/flyve", home + "/flyve/jobs", own + "/umqtt"):
-            entries = _entries(folder)
-            for name in entries:
-                if name[-4:] == ".mpy":
-                    yield from _forms(folder, entries, name[:-4])[:-1]
+    if own is not None:
+        folder = own + "/umqtt"
+        entries = _entries(folder)
+        for name in entries:
+            if name[-4:] == ".mpy":
+                yield from _forms(folder, entries, name[:-4])[:-1]

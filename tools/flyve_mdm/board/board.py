@@ -58,9 +58,12 @@ class VirtualBoard:
         with self._folder.lock():
             with image.session(self._folder.flash) as files:
                 present = {path for path, _ in files.list()}
-                for path in present.difference(found):
-                    if path.startswith(firmware.OURS):
-                        files.remove(path)
+                gone = {p for p in present - found.keys() if p.startswith(firmware.OURS)}
+                for path in gone:
+                    files.remove(path)
+                for emptied in sorted(firmware.folders(gone), key=len, reverse=True):
+                    if not any(path.startswith(f"{emptied}/") for path in present - gone):
+                        files.remove(emptied)
                 for path, source in sorted(found.items()):
                     data = source.read_bytes()
                     if path not in present or files.read(path) != data:

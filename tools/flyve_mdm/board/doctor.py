@@ -54,6 +54,8 @@ for m in %r:
         f = getattr(__import__(m, None, None, ("x",)), "__file__", m)
     except ImportError:
         continue
+    except Exception:  # damaged, in the slot that runs
+        f = sys.path[0] + "/" + m + "/__init__.mpy"
     try:
         os.stat("/" + f)
         r["wins"][m] = "/" + f.lstrip("/")

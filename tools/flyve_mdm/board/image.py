@@ -44,6 +44,11 @@ class Files:
         except LittleFSError as error:
             raise ImageError(f"no littlefs2 filesystem: {error}") from None
 
+    def folders(self) -> list[str]:
+        """The path of each folder below the root, sorted."""
+        with _translated("/"):
+            return sorted(_shown(path) for path, _, _ in self._fs.walk("/") if path != "/")
+
     def list(self) -> list[tuple[str, int]]:
         """Path and size of each file, sorted."""
         with _translated("/"):
@@ -75,6 +80,10 @@ class Files:
         """Removes a file or a folder with all in it. Raises FileNotFoundError."""
         with _translated(path):
             self._fs.remove(_kept(path), recursive=True)
+
+    def used(self) -> int:
+        """The bytes of the blocks that are in use."""
+        return self._fs.used_block_count * BLOCK
 
     def image(self) -> bytes:
         """The image as it is now."""

@@ -68,6 +68,14 @@ except OSError:
 time.sleep_ms(100)
 machine.reset()
 """
+_PRUNE = """
+import os
+for path in %r:
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass  # there is still something in it
+"""
 _FREE = "import os\ns = os.statvfs('/')\nprint(s[0] * s[3])"
 
 
@@ -155,7 +163,8 @@ class SerialBoard:
         }
         total, sent = sum(map(len, wanted.values())), 0
         self._check_space(total)
-        for path, data in sorted(wanted.items()):
+        # The package last: the one of an older agent finds its modules beside the archive.
+        for path, data in sorted(wanted.items(), key=lambda item: ("__init__" in item[0], item)):
             before = sent
 
             def advance(done, _, path=path, before=before):
@@ -166,9 +175,10 @@ class SerialBoard:
             sent += len(data)
         # Only now: until here the slot that ran before is whole.
         self._nvs({firmware.UPDATE: None})
-        for path in present:
-            if path.startswith(firmware.OURS) and path not in found:
-                self._remove(path)
+        gone = [p for p in present if p.startswith(firmware.OURS) and p not in found]
+        for path in gone:
+            self._remove(path)
+        self.run(_PRUNE % sorted(firmware.folders(gone), key=len, reverse=True))
         return len(wanted)
 
     def read(self, path: str) -> bytes:

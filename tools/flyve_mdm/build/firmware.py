@@ -3,6 +3,8 @@
 boot.py and main.py stay source, for a board starts them by name; all else becomes .mpy at -O3
 (without line numbers: a tenth of their RAM), our modules with shorter names (shorten.py;
 build/names.json has the whole ones), the libraries with their asserts, which are protocol checks.
+Our modules become one file (archive.py); each by itself they are beside the tree, for ROMFS and
+for tests without a board.
 READABLE=1 in the environment builds with whole names and line numbers, to debug with;
 COVERAGE=file with what says there which lines have run (probes.py).
 boards/virtual/ goes to build/virtual/.
@@ -10,6 +12,7 @@ boards/virtual/ goes to build/virtual/.
 
 import ast
 import contextlib
+import dataclasses
 import fcntl
 import functools
 import hashlib
@@ -18,24 +21,28 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from flyve_mdm import BUILD, CHECKOUT, ROOT
-from flyve_mdm.build import libraries, probes, shorten, toolchain
+from flyve_mdm.build import archive, libraries, probes, shorten, toolchain
 
 TREE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
 # Folders on a board that hold nothing but firmware, with the slots of an agent that has updated
 # itself, and the NVS key that says which of them runs.
 OURS = ("/flyve/", "/flyve.a/", "/flyve.b/")
+ARCHIVE = "flyve/agent.mpy"
 UPDATE = ("flyve", "update")
 # What an author's additions to the firmware may use: the names of these modules, and of the agent.
 INTERFACE = ("flyve.registry", "flyve.log")
 OF_THE_AGENT = {"main", "position", "settings", "user"}
 _LOCK_WAIT = 120
 _COMPILE_WAIT = 60
+_PACKAGE = "flyve/__init__.mpy"
+_LOOSE, _PACKED = "_PACKED = const(False)", "_PACKED = const(True)"
 
 
 class BuildError(Exception):
@@ -67,24 +74,69 @@ def build(arch: str | None = None) -> Path:
 
     Without `arch` that is build/firmware, with native code (if there is any) for the
     interpreter of this machine, and build/virtual beside it; with one ("xtensawin",
-    "rv32imc") it is build/<arch>. Safe to call from several processes at once.
-    Raises BuildError, libraries.LibraryError or toolchain.ToolchainError, each of one line.
+    "rv32imc") it is build/<arch>. Beside it are its modules(). Safe to call from several
+    processes at once. Raises BuildError, libraries.LibraryError or toolchain.ToolchainError, each
+    of one line.
     """
     native = toolchain.check()
     BUILD.mkdir(parents=True, exist_ok=True)
     with _lock(BUILD / ".lock"):
         libraries.fetch()
         if arch:
-            _make(firmware_steps(), BUILD / arch, arch)
+            _make_tree(BUILD / arch, arch)
             return BUILD / arch
-        _make(firmware_steps(), TREE, native)
+        _make_tree(TREE, native)
         _write_names()
         _make(virtual_steps(), VIRTUAL, native)
     return TREE
 
 
+def modules(tree: Path) -> Path:
+    """The folder with the same firmware as a tree, in which each module is a file."""
+    return tree.with_name(f"{tree.name}-modules")
+
+
+def folders(paths: Iterable[str]) -> set[str]:
+    """The folders on a board in which there are these files."""
+    parents = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    return parents - {"/"}
+
+
+def _make_tree(tree: Path, arch: str) -> None:
+    loose = modules(tree)
+    try:
+        _make(firmware_steps(), loose, arch)
+    except BuildError:
+        (tree / ARCHIVE).unlink(missing_ok=True)
+        raise
+    paths = {path.relative_to(loose / "flyve"): path for path in loose.glob("flyve/**/*.mpy")}
+    named = {
+        path.with_suffix("").as_posix(): source.read_bytes()
+        for path, source in paths.items()
+        if path.as_posix() != "__init__.mpy"
+    }
+    try:
+        packed = {ARCHIVE: archive.pack(named)} if named else {}
+    except archive.ArchiveError as error:
+        raise BuildError(f"{ARCHIVE}: {error}") from None
+    _make(board_steps(), tree, arch, packed)
+
+
+def board_steps() -> list[Step]:
+    """What a board's flash holds beside the archive: its package, our scripts, both libraries."""
+    steps = [step for step in firmware_steps() if not step.target.startswith("flyve/")]
+    for step in firmware_steps():
+        if step.target == _PACKAGE:
+            steps.append(dataclasses.replace(step, edit=functools.partial(_packed, step.edit)))
+    return steps
+
+
+def _packed(edit: Callable[[str], str], source: str) -> str:
+    return edit(source.replace(_LOOSE, _PACKED))
+
+
 def firmware_steps() -> list[Step]:
-    """What a board's flash holds: our files and both libraries."""
+    """Our files, each module by itself, and both libraries."""
     names = _names()
     level = 2 if names is None else 3
     steps = []
@@ -174,7 +226,9 @@ def compile_step(step: Step, target: Path, arch: str = "") -> None:
         raise BuildError(_diagnosis(step.source, said))
 
 
-def _make(steps: list[Step], out: Path, arch: str) -> None:
+def _make(
+    steps: list[Step], out: Path, arch: str, ready: Mapping[str, bytes] = MappingProxyType({})
+) -> None:
     # What was made, and from what: outputs whose digest is unchanged are left alone.
     record = out.parent / f".{out.name}.json"
     try:
@@ -193,6 +247,10 @@ def _make(steps: list[Step], out: Path, arch: str) -> None:
             fresh[step.target] = digest
         except BuildError as error:
             errors.append(str(error))
+    for name, data in ready.items():
+        fresh[name] = hashlib.sha256(data).hexdigest()
+        if made.get(name) != fresh[name] or not (out / name).exists():
+            libraries.write(out / name, data)
     _remove_stale(out, fresh)
     libraries.write(record, json.dumps(fresh, indent=1).encode())
     if errors:

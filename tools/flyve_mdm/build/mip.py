@@ -14,10 +14,12 @@ VERSION = "0.1.0"
 
 def urls() -> list[list[str]]:
     """Where each file goes below the root of a board's flash, and where it lies here."""
-    return [
-        [step.target, f"{'firmware' if step.level is None else 'build/firmware'}/{step.target}"]
-        for step in firmware.firmware_steps()
-    ]
+    sources = {
+        step.target: "firmware" if step.level is None else "build/firmware"
+        for step in firmware.board_steps()
+    }
+    sources[firmware.ARCHIVE] = "build/firmware"
+    return [[target, f"{folder}/{target}"] for target, folder in sorted(sources.items())]
 
 
 def main() -> None:

@@ -15,11 +15,13 @@ _TOP = ("boot.py", "main.py")
 
 
 def make(tree: Path) -> bytes:
-    """The image of a compiled tree: all but boot.py and main.py, which a board starts from its
-    flash only. Raises firmware.BuildError when it does not fit the partition."""
+    """The image of a compiled tree's modules: all but boot.py and main.py, which a board starts
+    from its flash only. Raises firmware.BuildError when it does not fit the partition."""
     with keeper.folder("flyve-romfs-") as folder:
         root = folder / "rom"
-        shutil.copytree(tree, root, ignore=lambda path, _: _TOP if Path(path) == tree else ())
+        # Each module by itself, or it could not be run in place.
+        loose = firmware.modules(tree)
+        shutil.copytree(loose, root, ignore=lambda path, _: _TOP if Path(path) == loose else ())
         with contextlib.redirect_stdout(io.StringIO()):
             image = make_romfs(str(root), mpy_cross=False)
     if len(image) > PARTITION:

@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from flyve_mdm import BUILD, ROOT, need_checkout, tables
+from flyve_mdm.board import image
 from flyve_mdm.build import firmware, libraries, romfs, toolchain, webassembly
 from flyve_mdm.measure import footprint, page, words
 
@@ -66,19 +67,21 @@ def modules() -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for arch in ARCHES:
         tree = firmware.build(arch)
-        for path in sorted(tree.rglob("*.mpy")):
-            name = path.relative_to(tree).with_suffix("").as_posix()
+        loose = firmware.modules(tree)
+        for path in sorted(loose.rglob("*.mpy")):
+            name = path.relative_to(loose).with_suffix("").as_posix()
             found.setdefault(name, {})[arch] = path.stat().st_size
     return found
 
 
 def flash(sizes: dict[str, dict[str, int]], ram: dict[str, int]) -> Iterator[Figure]:
-    """Bytes of .mpy: of each module, with what it takes of a board's RAM, of all, and of the ROMFS
-    image that they make."""
+    """Bytes of .mpy: of each module, with what it takes of a board's RAM, of all, of the ROMFS
+    image that they make, and of the blocks that a deployment takes."""
     for name in sizes:
         yield Figure("flash", name, (*_bytes([name], sizes), ram.get(name)))
     yield Figure("flash", "all modules", (*_bytes(sizes, sizes), None))
     yield Figure("flash", "as a ROMFS image", (*map(_romfs, ARCHES), None))
+    yield Figure("flash", "on a board, in whole blocks", (*map(_littlefs, ARCHES), None))
 
 
 def boards() -> list[tuple[str, ...]]:
@@ -90,6 +93,13 @@ def boards() -> list[tuple[str, ...]]:
             figures = (memory[key] for key in ("imported", "highest_until_online", "highest"))
             found.append((report["board"]["target"], *(f"{value:,}" for value in figures)))
     return found
+
+
+def _littlefs(arch: str) -> int:
+    tree, files = firmware.build(arch), image.Files(image.blank(1024 * KIB))
+    for path in tree.rglob("*.*"):
+        files.write(f"/{path.relative_to(tree).as_posix()}", path.read_bytes())
+    return files.used()
 
 
 def _romfs(arch: str) -> int:
@@ -104,7 +114,7 @@ def lived(sizes: dict[str, dict[str, int]], words32: bool) -> Iterator[Figure]:
         max((names & sizes.keys() for names in phase.modules), key=lambda n: _bytes(n, sizes))
         for *_, phase in rows
     ]
-    tree = firmware.build()
+    tree = firmware.modules(firmware.build())
     unix = words.bits64(tree, largest)
     board = words.bits32(tree, largest) if words32 else [None] * len(largest)
     for (name, how, phase), names, *heaps in zip(rows, largest, unix, board, strict=True):
@@ -150,7 +160,7 @@ def size(quick: bool, write: bool) -> None:
     try:
         with console.status("measuring"):
             sizes = modules()
-            ram = _ram(firmware.build())
+            ram = _ram(firmware.modules(firmware.build()))
             figures = list(flash(sizes, ram))
             if not quick:
                 figures += lived(sizes, bool(ram))

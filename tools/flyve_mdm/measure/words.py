@@ -39,7 +39,7 @@ Count = Callable[[Path, Iterable[Modules]], list[Heap]]
 
 
 def bits64(tree: Path, sets: Iterable[Modules]) -> list[Heap]:
-    """On the unix port; `tree`: firmware.build()'s."""
+    """On the unix port; `tree`: of firmware.modules()."""
     with Interpreter(SCRIPTS) as unix:
 
         def live() -> int:

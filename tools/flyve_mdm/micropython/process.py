@@ -37,7 +37,8 @@ class Workshop:
         firmware.compile_step(step, self.modules / step.target, toolchain.check())
 
     def argv(self, statement: str, heap: str | None) -> list:
-        path = [firmware.TREE, firmware.TREE / "lib", self.modules, ".frozen", firmware.VIRTUAL]
+        loose = firmware.modules(firmware.TREE)
+        path = [loose, loose / "lib", self.modules, ".frozen", firmware.VIRTUAL]
         # boards/virtual has a `time` too, which works only on an assembled board.
         setup = (
             f"import sys, utime; sys.modules['time'] = utime; "
