@@ -1,85 +1,114 @@
-"""What an enrolled agent does: keeps the link, obeys commands, and has due.py look for a job when
-something has happened.
+"""What an enrolled agent does: keeps the link, takes in what comes, and calls the jobs: inbox.py
+sorts that, commands.py obeys, due.py looks for work when something has happened.
 
 Imported once the agent is enrolled, for enrollment needs the memory.
 """
 
 import binascii
-import time
 
 from micropython import const
 
-from flyve import log, memory, registry, transport
-from flyve.inbox import Inbox
+from flyve import log, memory
 from flyve.link import Link
 
-_TRIES = const(3)
+_ROOM = const(4736)  # bytes of what came in: more than a message of 4 KiB
+_SPARED = const(1024)  # more of them, for commands
+_PING = const(64)  # bytes of one, at the most
 _LOST = const(16)
 _REPORTS = const(32)  # that wait for REST; the oldest goes
 _AGAIN_MS = const(1000)  # until the next look, should this one fail
-_GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
 
-
-def _known():
-    from flyve.jobs import tasks
-
-    found = tasks.known(None)
-    tasks = None
-    memory.drop("tasks")
-    return found
-
-
-def _obey(*command):
-    from flyve.jobs import commands
-
-    yield from commands.run(*command)
+# As known.py has them.
+_SILENT = const(0)
+_HEARD = const(1)
+_SIZE = const(6)
 
 
 class Online:
-    """An enrolled agent's work; agent: see agent.Agent. What outlives the jobs is here: the REST
-    `session` is rest.py's, `notes` has by name what others are to remember. Both are the agent's,
-    for this object may be made anew."""
+    """An enrolled agent's work; agent: see agent.Agent. What outlives the jobs is here, as plain
+    data: `box` is what came in, see opening.py; the REST `session` is rest.py's; `notes` has by
+    name what others are to remember. The last two are the agent's, for this object may be made
+    anew."""
 
     def __init__(self, agent):
-        rec = agent.rec
         self.agent = agent
-        self.rec = rec
+        self.rec = agent.rec
         self.settings = agent.settings
-        self.inbox = Inbox()
         self.notes = agent.notes
-        self.notes.pop("due", None)
-        self.session = self.notes.setdefault("session", {})
-        by_rest = rec.get("generation") == "C" and self.settings["report"] != "mqtt"
-        self.reports = [] if by_rest else None  # what to tell over REST, if that is wanted
-        self.by_mqtt = not by_rest or self.settings["report"] == "both"
-        self.guarded = {}  # name -> message and uptime, of retained commands to be checked
-        self.failed = []  # applications that were stopped
-        self.lost = []  # topics of commands that found no place in the queue
-        self.begun = log.uptime()
+        from flyve.jobs import opening
+
+        # `reports`: what to tell over REST, None if that is not wanted.
+        self.box, self.session, self.reports, self.by_mqtt = opening.begin(agent)
+        opening = None
+        memory.drop("opening")
         self.since = None  # the uptime when it was first online
         self.alone = False  # a job needs the link's memory
         self._at = 0  # when due.py is to look; 0: something has happened
         self._up = False  # the link was
         self._user = None  # the data of the user that due.py knows of
-        self._undated = False  # a position waits for the clock
         self._command = None  # a second, short job: commands are answered during a long one
-        self._taken = None  # from the queue, for it
-        self._broken = 0  # how often the memory was not enough for it
-        owner = "%s %s %s" % (rec.get("url"), rec.get("agent_id"), rec.get("api_token"))
-        registry.belong(binascii.crc32(owner.encode()))
-        self.link = Link(rec, self.settings, self._message)
+        self.link = Link(agent.rec, agent.settings, self.receive)
 
-    def _message(self, topic, payload, retained):
-        """Answers a Ping at once, keeps the rest for a job."""
-        own = self.link.topic
-        what = self.inbox.sort(own, self.rec.get("fleet"), topic, payload, retained)
-        if what == "ping":
-            self.answer("Ping", b"!", "pong")
-            return
-        # The backend's that change something are all kept by the broker.
-        if what == "full" and topic not in self.lost and len(self.lost) < _LOST:
-            self.lost.append(topic)
+    def receive(self, topic, payload, retained):
+        """Takes in a message: answers a Ping at once, and keeps for inbox.py what is new, as much
+        as fits. It runs in the middle of any wait, so it imports nothing."""
+        box = self.box
+        data = payload or b""
+        own = self.link.topic + "/Command/"
+        command = topic.startswith(own)
+        if command and topic[len(own) :].lower() == "ping" and len(data) < _PING:
+            if b'"query":"ping"' in data.lower().replace(b" ", b""):
+                self.answer("Ping", b"!", "pong")
+                return
         self.look()
+        if not command:
+            box["heard"] = log.uptime()
+            if payload != b"" and self.seen(self.key(topic, binascii.crc32(data)), retained):
+                return
+        size = box["bytes"] + len(topic) + len(data) + 64
+        if size <= (_ROOM + _SPARED if command else _ROOM):
+            box["bytes"] = size
+            box["raw"].append((topic, payload, retained))
+            return
+        log.debug("inbox", "full")
+        if not command:
+            box["overflow"] = True
+        # The backend's that change something are all kept by the broker.
+        elif topic not in box["lost"] and len(box["lost"]) < _LOST:
+            box["lost"].append(topic)
+
+    def key(self, topic, digest):
+        """A number that stands for a message: its topic, in whatever case, and its CRC32. Small
+        enough not to take memory."""
+        return binascii.crc32(topic.lower().encode(), digest) & 0x3FFFFFFF
+
+    def find(self, piece, skip):
+        """The place of the task that is known by these bytes, so many behind its beginning; or -1.
+        See known.py."""
+        keys = self.box["keys"]
+        at = keys.find(piece)
+        while at >= 0 and at % _SIZE != skip:
+            at = keys.find(piece, at + 1)
+        return at // _SIZE
+
+    def seen(self, key, retained):
+        """True when the message with that key needs no place: it was dealt with, or is in the
+        queue, or waits outside of it for its next try."""
+        box = self.box
+        at = self.find(key.to_bytes(4, "little"), 2)
+        if at >= 0:
+            if not retained or box["states"][at] == _SILENT:
+                box["states"][at] = _HEARD
+            return True
+        for one in box["policies"]:
+            if one["key"] == key:
+                one["retained"] = one["retained"] and retained
+                return True
+        due = box["due"].get(key, 0)
+        if due <= log.uptime():
+            return False
+        box["later"] = min(due, box["later"] or due)
+        return True
 
     def answer(self, topic, payload, kind, *facts):
         """Tells the backend something, over MQTT below its Status topic, over REST, or both; see
@@ -98,7 +127,7 @@ class Online:
 
     def app_failed(self, name, why):
         """An application was stopped; why: e.g. that it raised, and what."""
-        self.failed.append((name, why))
+        self.box["failed"].append((name, why))
         self.look()
 
     def look(self):
@@ -114,7 +143,7 @@ class Online:
         link = self.link
         if not link.up:
             return max(0, link.due()) if link.down else 20
-        if self.inbox.commands:
+        if self.box["raw"] or self.box["commands"]:
             return 0
         # While a job is at hand nobody looks.
         return _AGAIN_MS if self.agent.job else max(0, self._at - log.uptime())
@@ -132,7 +161,7 @@ class Online:
 
         found = due.find(self)
         due = None
-        memory.drop("due")  # most jobs have no use for it
+        memory.drop("due", "inbox", "known")  # most jobs have no use for them
         if not isinstance(found, int):
             return found
         self.alone = False  # nothing is to be done without the link
@@ -147,12 +176,17 @@ class Online:
         self.alone = due.ended(self, failure)
 
     def step(self):
-        """Connects when that is due, also during a job, and goes on with the command at hand or
-        begins the next; True while there is one."""
+        """Connects when that is due, also during a job, and goes on with the commands; True while
+        there are some."""
         link = self.link
+        box = self.box
         if link.down and link.due() <= 0 and not self.alone:
             # Before the broker brings what it has kept.
-            self.inbox.connect(_known())
+            from flyve.jobs import opening
+
+            opening.connect(self)
+            opening = None
+            memory.drop("opening", "known", "tasks")
             link.connect()
             self.look()
         if self._up != link.up:
@@ -160,71 +194,39 @@ class Online:
             self.look()
             if self._up and self.since is None:
                 self.since = log.uptime()
-        if self._undated and time.time() >= transport.floor:
-            self._undated = False
-            self.inbox.commands.append(("geolocate", {}, False))
-        if self._command is None:
-            if not self.inbox.commands:
-                if self.lost and link.up:
-                    link.ask(self.lost, self.lost)
-                    self.lost = []
-                return False
-            self._taken = self.inbox.take()
-            name, message, retained = self._taken
-            if name == "geolocate" and time.time() < transport.floor:
-                # The backend insists on a date, and would keep a wrong one.
-                if not self._undated:
-                    log.info("commands", "geolocate waits until the clock is set")
-                self._undated = True
-                self._taken = None
-                return True
-            if name in _GUARDED:
-                old = self.guarded.pop(name, None)
-                if retained:
-                    same = old and old[0] == message
-                    self._guard(name, *(old if same else (message, log.uptime())))
-                    self._taken = None
-                    return True
-            self._command = _obey(self, name, message, retained)
+        # With a command and a job at hand there is no memory for a third one.
+        free = self._command is None or self.agent.job is None
+        if free and (box["raw"] or box["lost"] and not box["commands"]):
+            from flyve.jobs import inbox
+
+            inbox.sort(self)
+            inbox = None
+            memory.drop("inbox", "known")
+        if not box["commands"]:
+            return False
         try:
+            if self._command is None:
+                from flyve.jobs import commands
+
+                self._command = commands.run(self)
+                commands = None
             next(self._command)
             return True
         except StopIteration:
-            self._taken = None
-            self._broken = 0
-        except MemoryError:
-            raise  # the loop makes room and calls idle()
-        except (Exception, SystemExit) as e:  # a command's failure is its own
-            self._failed(e)
-        self._drop()
-        return False
-
-    def _guard(self, name, *what):
-        self.guarded[name] = what
-        self.look()
-
-    def _failed(self, e):
-        name, message = self._taken[:2]
-        self._taken = None
-        self._broken = 0
-        self.agent.report("commands", e)
-        if name in _GUARDED and name not in self.guarded:
-            self._guard(name, message, log.uptime())  # it is tried again, if it still holds
-
-    def _drop(self):
+            pass
+        except (Exception, SystemExit) as e:
+            if isinstance(e, MemoryError):
+                raise  # the loop makes room and calls idle()
+            self.agent.report("commands", e)
+            del box["commands"][:1]
         self._command = None
         memory.drop("commands", "inventory", "board_facts")
         self.look()
+        return False
 
     def idle(self):
-        """Gives up what is at hand, for want of memory: a command goes back to its place, and the
-        retained messages come again."""
-        taken, self._taken = self._taken, None
-        self._broken += taken is not None
-        if self._broken > _TRIES:
-            self._taken = taken
-            self._failed(MemoryError())
-        elif taken:
-            self.inbox.commands.insert(0, taken)
-        self.inbox.miss()
-        self._drop()
+        """Gives up what is at hand, for want of memory: a command is begun anew, and the retained
+        messages come again."""
+        self._command = None
+        self.box["overflow"] = True
+        self.look()

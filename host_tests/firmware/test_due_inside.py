@@ -1,8 +1,8 @@
 # Which job comes next, and what follows when one breaks off.
 
 from flyve import jobs, log
-from flyve.inbox import HEARD, SILENT
-from flyve.jobs import config, due, nvs, policies
+from flyve.jobs import config, due, inbox, known, nvs, policies
+from flyve.jobs.known import HEARD, SILENT
 from flyve.online import Online
 from flyve.transport import NetError
 
@@ -51,14 +51,15 @@ def made():
 
 def policy(state, number, symbol="deployFile", retained=False, payload=b"{}"):
     name = "%s/Policy/%s/Task/%d" % (TOPIC, symbol, number)
-    state.inbox.sort(TOPIC, None, name, payload, retained)
+    state.receive(name, payload, retained)
+    inbox.sort(state)
 
 
 def begin(state):
     """The next job, or the id of its policy if it is one; None while there is none."""
     job = due.find(state)
-    if state.inbox.hand:
-        return state.inbox.hand[2]
+    if state.box["hand"]:
+        return state.box["hand"]["id"]
     return None if isinstance(job, int) else job
 
 
@@ -69,7 +70,6 @@ def at_hand(state):
 
 def over(state):
     """The job at hand ends well."""
-    state.inbox.done(False)
     due.ended(state, None)
 
 
@@ -80,12 +80,12 @@ def again(state, duty):
 
 def queued(state):
     """Task and payload of the policies that wait."""
-    return [(task_id, payload) for _, _, task_id, payload, _, _ in state.inbox.policies]
+    return [(one["id"], one["payload"]) for one in state.box["policies"]]
 
 
 # What is to be done over REST: the duty, and how it comes.
 OVER_REST = (
-    (due.verify, lambda state: state.guarded.update(lock=({"lock": "now"}, 0))),
+    (due.verify, lambda state: state.box["guarded"].update(lock=({"lock": "now"}, 0))),
     (due.report, lambda state: state.reports.append(("pong",))),
     (due.user, lambda state: setattr(state.agent, "user", {"phone": "1"})),
 )
@@ -192,7 +192,7 @@ def test_the_policy_of_a_job_that_was_given_up_is_not_lost():
     state = made()
     policy(state, 7)
     assert begin(state) == "7"
-    state.guarded["lock"] = {"lock": "now"}, 0
+    state.box["guarded"]["lock"] = {"lock": "now"}, 0
     assert due.find(state)  # the duties before it
     assert queued(state) == [("7", b"{}")]
 
@@ -235,7 +235,7 @@ def test_an_update_whose_settlement_broke_off_is_settled_again():
 # A22
 def test_only_what_was_kept_and_is_unknown_is_strange():
     state = made()
-    state.inbox.known.put("1", 7, SILENT)
+    known.put(state, "1", 7, SILENT)
     for number, payload, retained, strange in (
         (1, b'{"x":2}', True, False),
         (2, b"{}", True, True),
@@ -244,9 +244,9 @@ def test_only_what_was_kept_and_is_unknown_is_strange():
         (5, b"", True, False),
     ):
         policy(state, number, payload=payload, retained=retained)
-        assert due._strange(state, state.inbox.policies[-1]) == strange, number
+        assert due._strange(state, state.box["policies"][-1]) == strange, number
     state.rec["generation"] = "B"
-    assert not due._strange(state, state.inbox.policies[1])
+    assert not due._strange(state, state.box["policies"][1])
 
 
 def test_a_duty_whose_job_cannot_be_imported_has_failed():
@@ -288,7 +288,7 @@ def test_a_job_that_waits_does_not_keep_the_loop_awake():
 
 def test_answers_wait_for_the_reports_that_they_would_become():
     state = with_reports()
-    state.inbox.known.put("1", 7, HEARD)
+    known.put(state, "1", 7, HEARD)
     state.reports.extend([("pong",)] * 16)
     assert due.answer(state) is None
     state.reports.clear()

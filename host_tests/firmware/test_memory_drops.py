@@ -13,7 +13,6 @@ JOBS = {path.stem: ast.parse(path.read_text()) for path in FLYVE.glob("jobs/[!_]
 LATER = {
     "agent._enroll": "agent.Agent._ended",
     "agent._sync": "agent.Agent._ask_time",
-    "online._obey": "online.Online._drop",
     "online.Online.job": "agent.Agent._ended",
     "online.Online.ended": "online.Online.job, in the next turn",
     "wifi.Wifi.__init__": "wifi.Wifi.step",

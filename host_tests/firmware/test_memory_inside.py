@@ -28,9 +28,9 @@ def test_what_another_job_has_imported_stays():
     from flyve.jobs import policies, settled  # noqa: F401
 
     memory.drop("tasks", "paths")
-    assert loaded() == ["paths", "policies", "settled", "tasks", "texts"]
+    assert loaded() == ["known", "paths", "policies", "settled", "tasks", "texts"]
     memory.drop("policies")
-    assert loaded() == ["paths", "settled", "tasks", "texts"]
+    assert loaded() == ["known", "paths", "settled", "tasks", "texts"]
     memory.drop("settled")
     assert loaded() == []
 

@@ -6,7 +6,6 @@ The modules for each step come and go: beside a connection there is room for few
 from micropython import const
 
 from flyve import log, memory
-from flyve.inbox import DEALT
 from flyve.registry import Failed, Incompatible
 from flyve.transport import NetError
 
@@ -14,38 +13,40 @@ _STAGED = const("/apps.new")
 _GONE = const("ERROR_GLPI_LOGIN_USER_TOKEN")
 
 
-def run(online, ask, again, fleet, symbol, task_id, payload):
-    """A job: deals with the inbox's policy at hand; a newer message about its task ends it.
+def run(online, ask, again, policy):
+    """A job: deals with the policy at hand, as opening.py describes it; a newer message about its
+    task ends it.
 
     ask: None, or the backend is to say whether the task is for us: True, before anything is done;
-    False, if it can be asked. again: how often it was begun before, and broke off. fleet: the
-    topic of the fleet that it is for, or None. payload: bytes, empty to remove the policy, None
-    when it was too long to be received."""
-    late = False
-    job = _task(online, ask, again, fleet, symbol, task_id, payload)
+    False, if it can be asked. again: how often it was begun before, and broke off."""
+    job = _task(online, ask, again, policy)
     for idle in job:
         yield idle
-        late = fleet and fleet != online.rec.get("fleet")
-        for _, _, other, text, _, _ in online.inbox.policies:
-            late = late or other == task_id and text != payload
+        late = _moved(online, policy)
+        for one in online.box["policies"]:
+            late = late or one["id"] == policy["id"] and one["payload"] != policy["payload"]
         if late:
             job.close()
-            log.info("policies", "task %s is out of date", task_id)
+            log.info("policies", "task %s is out of date", policy["id"])
             break
-    online.inbox.done(late)
 
 
-def _task(online, ask, again, fleet, symbol, task_id, payload):
-    if fleet and fleet != online.rec.get("fleet"):
+def _moved(online, policy):
+    """True when the policy is for a fleet that the agent has left."""
+    return policy["fleet"] not in [None, online.rec.get("fleet")]
+
+
+def _task(online, ask, again, policy):
+    if _moved(online, policy):
         return
     # What the broker has kept may be for another agent that had our serial before.
     if ask is not None:
-        if not (yield from _ours(online, task_id, ask)):
-            log.warn("policies", "task %s is not ours: ignored", task_id)
+        if not (yield from _ours(online, policy["id"], ask)):
+            log.warn("policies", "task %s is not ours: ignored", policy["id"])
             return
-        online.inbox.known.put(task_id, 0, DEALT)
+        policy["ours"] = True
         again = 0
-    planned = yield from _plan(online, again, fleet, symbol, task_id, payload)
+    planned = yield from _plan(online, again, policy)
     if not planned:
         return
     # A file, or with a version the application called place.
@@ -75,10 +76,10 @@ def _task(online, ask, again, fleet, symbol, task_id, payload):
 # Each in a frame of its own: what a frame names stays in memory as long as that.
 
 
-def _plan(online, *what):
+def _plan(online, again, policy):
     from flyve.jobs import policies
 
-    return (yield from policies.begin(online, *what))
+    return (yield from policies.begin(online, again, policy))
 
 
 def _deliver(online, item, place):

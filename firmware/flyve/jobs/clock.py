@@ -146,6 +146,7 @@ def _set(agent, seconds, sure, server):
         agent.invited.now()
         if agent.online:
             agent.online.link.now()
+            agent.online.look()
     wrong = seconds < transport.floor
     transport.date(sure, transport.floor)
     if wrong:

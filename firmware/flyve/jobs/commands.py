@@ -8,11 +8,58 @@ from micropython import const
 
 from flyve import BUILD, log, memory, registry, transport
 
+_TRIES = const(3)
+_GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
 _FRESH_S = const(3600)
 _UNIX = const(946684800)  # seconds from 1970 to the board's epoch
 
 
-def run(online, name, message, retained):
+def run(online):
+    """A job: carries out the commands in the box, the oldest first. One that breaks off for want
+    of memory is left there, to be begun anew; any other failure is its own."""
+    box = online.box
+    while box["commands"]:
+        name, message, retained = box["commands"][0]
+        box["begun"] += 1
+        try:
+            if not (_guard(online, name, message, retained) or _undated(online, name)):
+                yield from _carry_out(online, name, message, retained)
+        except (Exception, SystemExit) as e:
+            if isinstance(e, MemoryError) and box["begun"] <= _TRIES:
+                raise
+            online.agent.report("commands", e)
+            if name not in box["guarded"]:
+                _guard(online, name, message, True)  # it is tried again, if it still holds
+        box["begun"] = 0
+        box["commands"].pop(0)
+        if box["commands"]:
+            yield
+
+
+def _guard(online, name, message, retained):
+    """True when the command is one of the backend's that is to be checked first, by verify()."""
+    if name not in _GUARDED:
+        return False
+    guarded = online.box["guarded"]
+    old = guarded.pop(name, None)
+    if retained:
+        same = old and old[0] == message
+        guarded[name] = old if same else (message, log.uptime())
+    return retained
+
+
+def _undated(online, name):
+    """True when the command is to wait for the clock: the backend insists on the date of a
+    position, and would keep a wrong one."""
+    if name != "geolocate" or time.time() >= transport.floor:
+        return False
+    if not online.box["undated"]:
+        log.info("commands", "geolocate waits until the clock is set")
+    online.box["undated"] = True
+    return True
+
+
+def _carry_out(online, name, message, retained):
     """A job: carries out the command called name (in lower case); message: its JSON object."""
     command = registry.commands.get(name)
     names = ["geolocate", "inventory", "subscribe", "lock", "wipe", "unenroll"]
@@ -47,6 +94,8 @@ def run(online, name, message, retained):
             from flyve.jobs import erasing
 
             erasing.begin_wipe()
+            erasing = None
+            memory.drop("erasing")
             agent.restart("to be wiped", True)
         else:
             agent.rec.save(state="leaving")  # leaving.py goes on
@@ -77,6 +126,8 @@ def _inventory(online):
         body = inventory.Body(online.settings, online)
         yield
     online.answer("Inventory", body, "inventory")
+    inventory = body = None
+    memory.drop("inventory", "board_facts")
 
 
 def _subscribe(online, message):
@@ -102,6 +153,8 @@ def _subscribe(online, message):
         from flyve.jobs import policies
 
         yield from policies.forget_fleet(online)
+        policies = None
+        memory.drop("policies")
         rec.save(moving=None)
     # Not before: of the new one's policies none must be taken for one of the old one's.
     if fleet != old:
@@ -119,23 +172,24 @@ def verify(online, name):
     stale, even one for a device that had our serial before, for the backend forgets to clear
     them. So it is checked against the agent's record there. Raises NetError while that cannot
     be done."""
-    entry = online.guarded[name]
+    guarded = online.box["guarded"]
+    entry = guarded[name]
     message, since = entry
     if name == "lock":
         unlock = str(message.get("lock")).lower() == "unlock"
         if unlock != bool(online.rec.get("lock")):
-            del online.guarded[name]  # it is so already
+            del guarded[name]  # it is so already
             return
     yield
     obey = _obeyed(online, name, message, since)
     if not obey:
         log.warn("commands", "retained %s is stale: ignored", name)
-    if obey and online.guarded.get(name) is entry:
+    if obey and guarded.get(name) is entry:
         memory.drop("rest")
-        yield from run(online, name, message, False)
+        yield from _carry_out(online, name, message, False)
     # Not before: what breaks off is tried again.
-    if online.guarded.get(name) is entry:
-        del online.guarded[name]
+    if guarded.get(name) is entry:
+        del guarded[name]
 
 
 def _fresh(online):
@@ -144,7 +198,7 @@ def _fresh(online):
     # A stamp from before this firmware may come from a clock that was not set.
     if transport.sure and since >= BUILD and time.time() - since >= _FRESH_S:
         return False
-    return log.uptime() - online.begun < _FRESH_S * 1000
+    return log.uptime() - online.box["made"] < _FRESH_S * 1000
 
 
 def _obeyed(online, name, message, since):

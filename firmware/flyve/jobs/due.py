@@ -5,11 +5,12 @@ the milliseconds until there may be one, or None. online.py has us look when som
 happened, or the time has come.
 """
 
+import time
+
 from micropython import const
 
 from flyve import VERSION, log, memory, transport
 from flyve.backoff import Retry
-from flyve.inbox import HEARD, SILENT
 from flyve.jobs import nvs
 
 _LONGEST = const(600000)  # until the next look
@@ -17,6 +18,8 @@ _ROOM_MS = const(500)  # until there may be room for more answers
 _QUIET_MS = const(5000)  # without a message: all that the broker has kept has come
 _SESSION_MS = const(30000)  # after which an idle REST session is ended
 _CHECKS = const(2)  # tries, after which a task is run that cannot be asked for
+_SILENT = const(b"\0")  # states of known.py
+_HEARD = const(b"\1")
 _MANY = const(16)  # messages in the outbox, or reports: no answers; before the oldest reports go
 # Of a NetError: there is no way to the backend at all.
 _AWAY = const(("dns", "connect", "clock", "network"))
@@ -56,7 +59,7 @@ def settle(online):
 
 def failed_app(online):
     """An application was stopped."""
-    if not online.failed:
+    if not online.box["failed"]:
         return None
     from flyve.jobs import policies
 
@@ -79,62 +82,70 @@ def doubt(online):
 
 def verify(online):
     """Retained commands may be stale."""
-    if not online.guarded:
+    if not online.box["guarded"]:
         return None
     from flyve.jobs import commands
 
-    return commands.verify(online, list(online.guarded)[0])
+    return commands.verify(online, list(online.box["guarded"])[0])
 
 
 def policy(online):
     """The oldest policy that may be tried."""
-    inbox = online.inbox
     left = _policy_left(online)
     if left != 0:
         return left
-    entry = inbox.next(lambda entry: _ready(online, *entry))
-    fleet, symbol, task_id, payload, _, number = entry
-    again = inbox.tries(number)
+    from flyve.jobs import inbox
+
+    one = inbox.take(online.box, lambda one: _ready(online, one))
+    again = _tries(online, one)
     ask = None
-    if _strange(online, entry):
-        ask = again < _CHECKS or "deploy" in symbol.lower()
+    if _strange(online, one):
+        ask = again < _CHECKS or "deploy" in one["symbol"].lower()
     from flyve.jobs import applying
 
-    return applying.run(online, ask, again, fleet, symbol, task_id, payload)
+    return applying.run(online, ask, again, one)
 
 
 def _policy_left(online):
     """Milliseconds until a policy may be tried, or None."""
-    return online.inbox.left(lambda entry: _ready(online, *entry))
+    if not online.box["policies"]:
+        return None
+    from flyve.jobs import inbox
+
+    return inbox.left(online.box, lambda one: _ready(online, one))
 
 
-def _strange(online, entry):
+def _tries(online, policy):
+    """How often it has failed."""
+    return online.box["tries"].get(policy["key"], 0)
+
+
+def _strange(online, policy):
     """True when the broker has kept a policy of which we know nothing, and the backend can be
     asked whether it is for us."""
-    _, _, task_id, payload, retained, _ = entry
+    payload = policy["payload"]
     return (
-        retained
+        policy["retained"]
         and online.rec.get("generation") == "C"
         and payload != b""
         and b'"default"' not in (payload or b"")
-        and online.inbox.known.task(task_id) < 0
+        and not policy["ours"]
     )
 
 
-def _ready(online, *entry):
+def _ready(online, policy):
     """True unless the policy needs the backend's REST API, and that cannot be reached."""
     notes = _notes(online)
     if not notes["away"] or notes["retry"].left() <= 0:
         return True
-    _, symbol, _, _, _, number = entry
-    if "deploy" in symbol.lower():
+    if "deploy" in policy["symbol"].lower():
         return False
-    return online.inbox.tries(number) >= _CHECKS or not _strange(online, entry)
+    return _tries(online, policy) >= _CHECKS or not _strange(online, policy)
 
 
 def answer(online):
     """The broker has brought tasks again that were dealt with."""
-    if not online.inbox.known.any(HEARD) or online.reports and len(online.reports) >= _MANY:
+    if _HEARD not in online.box["states"] or online.reports and len(online.reports) >= _MANY:
         return None  # a report that is told makes us look again
     if len(online.link.outbox) >= _MANY:
         return _ROOM_MS
@@ -163,10 +174,9 @@ def user(online):
 
 def missing(online):
     """A task was perhaps taken back while we were away."""
-    inbox = online.inbox
-    if not inbox.known.any(SILENT) or online.rec.get("generation") != "C":
+    if _SILENT not in online.box["states"] or online.rec.get("generation") != "C":
         return None
-    left = inbox.heard + _QUIET_MS - log.uptime()
+    left = online.box["heard"] + _QUIET_MS - log.uptime()
     if left > 0:
         return left
     from flyve.jobs import settled
@@ -195,14 +205,16 @@ def find(online):
     """The next job, the most urgent first, or the milliseconds until there may be one."""
     notes = _notes(online)
     notes["duty"] = None
-    if online.inbox.hand:
-        online.inbox.back()  # the job with it was given up
+    if online.box["hand"]:
+        from flyve.jobs import inbox
+
+        inbox.back(online.box)  # the job with it was given up
     if online.rec.get("state") == "leaving":
         from flyve.jobs import leaving
 
         return leaving.run(online)
     least = _look_after(online) if online.link.up else _LONGEST
-    for duty in _order(online):
+    for duty in _in_order(online):
         over_rest = duty in _OVER_REST
         if not (online.link.up or duty in _WITHOUT_LINK or over_rest and online.alone):
             continue
@@ -225,7 +237,7 @@ def find(online):
     return least
 
 
-def _order(online):
+def _in_order(online):
     if online.reports and len(online.reports) >= _MANY:
         at = DUE.index(policy)
         return DUE[:at] + (report,) + DUE[at:]
@@ -241,21 +253,26 @@ def ended(online, failure):
     """A job has ended, with an exception or None: then it comes again later. Each duty waits for
     itself, and each policy, but for the backend as a whole. Returns True when what comes next
     needs the memory of the link, which is closed then."""
-    inbox, notes = online.inbox, _notes(online)
+    box, notes = online.box, _notes(online)
     duty, notes["duty"] = notes["duty"], None
     over_rest = duty is not None and DUE[duty] in _OVER_REST
     notes["used"] = log.uptime()
+    hand = box["hand"]
+    if hand or notes["away"]:
+        from flyve.jobs import inbox
     if not failure:
         notes["waits"].pop(duty, None)
+        if hand:
+            inbox.done(online)
         if notes["away"] and over_rest and "token" in online.session:
             notes["away"] = False
             notes["retry"].after(0)
-            inbox.pardon()
+            inbox.pardon(box)
         return False
     net = isinstance(failure, transport.NetError)
     if _no_memory(failure) and online.link.up and not online.alone:
-        if inbox.hand:
-            inbox.back(True)
+        if hand:
+            inbox.back(box, True)
         log.info("online", "the link makes room")
         online.link.close()
         return True
@@ -263,9 +280,9 @@ def ended(online, failure):
     if away:
         notes["away"] = True
         log.info("online", "next try in %d ms", notes["retry"].failed(failure))
-    if inbox.hand:  # not the task's own failure but trouble on the way
-        task_id, delay = inbox.failed(failure)
-        log.info("online", "next try of task %s in %d ms", task_id, delay)
+    if hand:  # not the task's own failure but trouble on the way
+        delay = inbox.failed(box, failure.after if net else 0)
+        log.info("online", "next try of task %s in %d ms", hand["id"], delay)
     elif duty is not None and not away:
         if DUE[duty] is report and online.reports:
             _behind(online.reports)
@@ -291,25 +308,31 @@ def _no_memory(e):
 
 def _look_after(online):
     """What else there is to do while the link is up; the milliseconds until there may be more."""
-    inbox, notes = online.inbox, _notes(online)
+    box, notes = online.box, _notes(online)
     now = log.uptime()
     if notes["connects"] != online.link.connects:
         notes["connects"] = online.link.connects
         _greet(online)
-    least = inbox.stale()
-    if least == 0:
-        inbox.asked()
-        from flyve.jobs import mqtt_connect
+    least = None
+    if box["overflow"] or box["later"]:
+        from flyve.jobs import inbox
 
-        mqtt_connect.refresh(online.link, online.rec)
-        mqtt_connect = None
-        memory.drop("mqtt_connect")
+        least = inbox.stale(box)
+        if least == 0:
+            from flyve.jobs import mqtt_connect
+
+            mqtt_connect.refresh(online.link, online.rec)
+            mqtt_connect = None
+            memory.drop("mqtt_connect")
     least = least or _LONGEST
+    if box["undated"] and time.time() >= transport.floor:
+        box["undated"] = False
+        _order(online, "Geolocate")
     every = online.rec.get("locate")
     if every:
         if now - notes["located"] >= every * 1000:
             notes["located"] = now
-            inbox.commands.append(("geolocate", {}, False))
+            _order(online, "Geolocate")
         least = min(least, notes["located"] + every * 1000 - now)
     due = online.notes.get("inventory")
     if due and now < due:
@@ -320,8 +343,13 @@ def _look_after(online):
         failures.sent(online)
         failures = None
         memory.drop("failures")
-        inbox.commands.append(("inventory", {}, False))
+        _order(online, "Inventory")
     return least
+
+
+def _order(online, name):
+    """Has a command carried out, as if the backend had sent it."""
+    online.receive("%s/Command/%s" % (online.link.topic, name), b"{}", False)
 
 
 def _greet(online):

@@ -54,27 +54,25 @@ def _parse(payload):
     raise Failed("no symbol in the message")
 
 
-def begin(online, again, fleet, symbol, task_id, payload):
-    """A job: takes one message on a task's topic. again: it was begun before, and broke off;
-    fleet: the topic of the fleet it is for, or None; payload: bytes, empty to remove the policy,
-    None when it was too long to be received.
+def begin(online, again, policy):
+    """A job: takes one message on a task's topic, as opening.py describes it. again: it was begun
+    before, and broke off.
 
     Returns None when that was all, else (task, plan): the task that finish() is for, and what
     applying.py is to do, see _built_in()."""
-    if fleet and fleet != online.rec.get("fleet"):
-        return None
-    known = tasks.find(id=task_id)
+    task_id, payload = policy["id"], policy["payload"]
+    old = tasks.find(id=task_id)
     if payload == b"":
-        yield from remove(online, known)
+        yield from remove(online, old)
         return None
-    symbol = symbol.lower()
-    origin = "fleet" if fleet else "agent"
+    symbol = policy["symbol"].lower()
+    origin = "fleet" if policy["fleet"] else "agent"
     digest = binascii.crc32(payload or b"")
     task = tasks.make(task_id, symbol, origin, digest, "", 0)
     same = symbol, origin, digest
-    if known and (known["symbol"], known["origin"], known["digest"]) == same:
-        if known["status"] != "trial":
-            yield from tell(online, task_id, known["status"])
+    if old and (old["symbol"], old["origin"], old["digest"]) == same:
+        if old["status"] != "trial":
+            yield from tell(online, task_id, old["status"])
             return None
         from flyve.jobs import update
 
@@ -87,7 +85,7 @@ def begin(online, again, fleet, symbol, task_id, payload):
         if named.lower() != symbol:
             raise Failed("message about another symbol than its topic")
         if value == "default":
-            yield from remove(online, known)
+            yield from remove(online, old)
             return None
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
             task["value"] = value
@@ -195,8 +193,12 @@ def remove(online, task):
     _revert(online.agent, task)
     _forget(online, gone)
     tasks.rewrite(gone)
+    from flyve.jobs import known
+
     for one in gone:
-        online.inbox.known.drop(one)
+        known.drop(online, one)
+    known = None
+    memory.drop("known")
     log.info("policies", "task %s removed", gone[0])
     if len(gone) > 1:
         from flyve.jobs import mqtt_connect
@@ -221,8 +223,11 @@ def forget_fleet(online):
     if count:
         tasks.rewrite([], None, "fleet")
     # What was dealt with of the old one's may come again with another life in it.
-    known = online.inbox.known
-    known.renew(tasks.known(known))
+    from flyve.jobs import known
+
+    known.read(online, True)
+    known = None
+    memory.drop("known")
 
 
 def settle(online):
@@ -245,11 +250,11 @@ def settle(online):
 
 def app_failed(online):
     """A job: the task that installed the first of the failed applications failed after all."""
-    name, why = online.failed[0]
+    name, why = online.box["failed"][0]
     task = tasks.find(symbol="deployapp", value=name, status="done")
     if task:
         yield from finish(online, task, Failed("stopped: " + why))
-    online.failed.pop(0)
+    online.box["failed"].pop(0)
 
 
 def _built_in(agent, value, message, task):

@@ -2,8 +2,8 @@
 
 from micropython import const
 
-from flyve import inbox, log, memory
-from flyve.jobs import tasks
+from flyve import log, memory
+from flyve.jobs import known, tasks
 from flyve.transport import NetError
 
 _ROOM = const(24)  # messages in the outbox: the others are for what is new
@@ -11,17 +11,16 @@ _WAIT_MS = const(20)
 _WAITS = const(250)  # of these, for a slow broker, until others get their turn
 
 
-def _each(known, wanted):
-    """Yields the tasks in the file whose message is in the wanted state, and their places; None
-    after some, for the work of others."""
+def _each(online, wanted):
+    """Yields the tasks in the file whose message is in the wanted state, and its key; None after
+    some, for the work of others."""
     place = 0
     while place is not None:
         found, place = tasks.some(place)
         for task in found:
-            number = tasks.number(task)
-            at = known.find(number)
-            if at >= 0 and known.states[at] == wanted:
-                yield task, number
+            key = known.number(online, task)
+            if known.state(online, key) == wanted:
+                yield task, key
         yield None
 
 
@@ -29,10 +28,10 @@ def answer(online, many):
     """A job: tells the statuses of the tasks whose messages the broker has brought again. They
     are not durable, for the next connection asks for them again. many: reports over REST, with
     which others get their turn."""
-    known = online.inbox.known
+    box = online.box
     waits = told = 0
-    since = online.inbox.heard
-    for found in _each(known, inbox.HEARD):
+    since = box["heard"]
+    for found in _each(online, known.HEARD):
         if found is None:
             yield
             continue
@@ -43,30 +42,28 @@ def answer(online, many):
             yield _WAIT_MS
         if online.reports and len(online.reports) >= many:
             return
-        task, number = found
-        at = known.find(number)
-        if at >= 0 and known.states[at] == inbox.HEARD:
-            known.states[at] = inbox.DEALT
+        task, key = found
+        if known.state(online, key) == known.HEARD:
+            known.turn(online, key, known.DEALT)
             told += 1
             from flyve.jobs import policies
 
             yield from policies.tell(online, task["id"], task["status"])
-    if not told and since == online.inbox.heard:
-        known.all(inbox.HEARD, inbox.DEALT)  # the file does not have them any more
+    if not told and since == box["heard"]:
+        known.turn_all(box, known.HEARD, known.DEALT)  # the file does not have them any more
 
 
 def missing(online):
     """A job: a policy may have been taken back while we were away: its message is gone. But a
     message that did not come is no proof, so the backend is asked. Raises NetError while that
     cannot be known."""
-    known = online.inbox.known
-    for found in _each(known, inbox.SILENT):
+    for found in _each(online, known.SILENT):
         yield
         if found is None:
             continue
         if online.busy():
             return
-        task, number = found
+        task, key = found
         try:
             from flyve.jobs import report
 
@@ -75,7 +72,7 @@ def missing(online):
             if not e.refused():
                 raise
             log.debug("policies", "what was taken back cannot be asked: %s", e)
-            known.all(inbox.SILENT, inbox.DEALT)
+            known.turn_all(online.box, known.SILENT, known.DEALT)
             return
         finally:
             report = None
@@ -85,7 +82,5 @@ def missing(online):
 
             yield from policies.remove(online, task)
             return  # the file has changed
-        at = known.find(number)
-        if at >= 0:
-            known.states[at] = inbox.DEALT
-    known.all(inbox.SILENT, inbox.DEALT)
+        known.turn(online, key, known.DEALT)
+    known.turn_all(online.box, known.SILENT, known.DEALT)

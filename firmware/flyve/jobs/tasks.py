@@ -11,7 +11,7 @@ import os
 
 from micropython import const
 
-from flyve import inbox, log, registry
+from flyve import registry
 from flyve.jobs import paths, texts
 
 PATH = const("/tasks.json")
@@ -93,36 +93,6 @@ def some(place, count=8):
             lines.close()
             return found, place
     return found, None
-
-
-def known(old):
-    """An inbox.Known of all tasks; old: the one until now, whose states stay, or None."""
-    made = inbox.Known()
-    try:
-        for task in tasks():
-            _add(made, task, old)
-    except OSError as e:
-        # Better some of them told again than a board that does not come online.
-        log.error("tasks", "%s cannot be read: %s", PATH, e)
-    return made
-
-
-def number(task):
-    """The inbox's key of the message that the task came with."""
-    by_fleet = task["origin"] == "fleet"
-    return inbox.key(by_fleet, task["symbol"], task["id"], task["digest"])
-
-
-def _add(made, task, old):
-    key = number(task)
-    state = inbox.SILENT
-    if task["status"] == "trial":
-        key, state = 0, inbox.DEALT  # how that ends is told when it is known
-    elif old:
-        at = old.find(key)
-        if at >= 0:
-            state = old.states[at]
-    made.put(task["id"], key, state)
 
 
 def find(**wanted):

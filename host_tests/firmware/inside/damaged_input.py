@@ -7,8 +7,9 @@ import json
 import os
 import sys
 
-from flyve import inbox, log, registry
-from flyve.jobs import bundle, config, deeplink, nvs, policies, record_slots, tasks
+from flyve import log, registry
+from flyve.jobs import bundle, config, deeplink, inbox, nvs, opening, policies, record_slots, tasks
+from flyve.online import Online
 from flyve.record import Record
 
 log.sink = lambda line: None
@@ -188,17 +189,18 @@ class _Link:
         pass
 
 
-class _Online:
-    """What policies.py knows of an enrolled agent."""
+class _Online(Online):
+    """An enrolled agent without a connection."""
 
     def __init__(self):
         self.agent = self
         self.link = _Link()
         self.rec = Record(*record_slots.load()[:3])
         self.settings = config.load("/nothing.json")[0]
-        self.inbox = inbox.Inbox()
         self.notes = {"inventory": 1}
         self.by_mqtt = True
+        self.reports = None
+        self.box = opening.begin(self)[0]
 
     def tell(self, *_):
         pass
@@ -220,15 +222,18 @@ def messages(data):
 
     def check(message):
         topic, payload = message
-        box = inbox.Inbox()
+        box = online.box
+        box["policies"].clear()
+        box["commands"].clear()
         online.link.said.clear()
         try:
             topic = topic.decode()
         except UnicodeError:
             return None  # mqtt.py's business
-        box.sort(_Link.topic, "76/fleet/1", topic, payload, True)
-        for entry in box.policies:
-            job = policies.begin(online, False, *entry[:4])
+        online.receive(topic, payload, True)
+        inbox.sort(online)
+        for one in box["policies"]:
+            job = policies.begin(online, False, one)
             planned = None
             while True:
                 try:

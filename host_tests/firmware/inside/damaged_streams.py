@@ -7,9 +7,9 @@ import time
 
 from uctypes import addressof
 
-from flyve import board, link, log, transport
-from flyve.inbox import Inbox
-from flyve.jobs import delivery, rest
+from flyve import board, log, transport
+from flyve.jobs import delivery, inbox, rest
+from flyve.online import Online
 
 _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
 _AGENT = ("topic", "mqttpasswd", "broker", "port", "tls", "api_token")
@@ -149,41 +149,39 @@ def describe(port):
         return str(e)
 
 
-class _Handler:
-    """What the online agent does with messages."""
+class _Agent:
+    notes = {}
+    settings = {"online_payload": "auto", "reconnect_spread": 1, "keepalive": 60, "report": "mqtt",
+                "tls": False, "port": None, "broker": None}  # fmt: skip
 
-    def __init__(self):
-        self.inbox = Inbox()
-        self.seen = 0
-
-    def __call__(self, topic, payload, retained):
-        self.seen += 1
-        inbox = self.inbox
-        if inbox.sort("76/agent/SN1", "76/fleet/1", topic, payload, retained) == "ping":
-            connection.say("76/agent/SN1/Status/Ping", b"!")
-        inbox.policies.clear()
-        while inbox.commands:
-            inbox.take()
+    def __init__(self, port):
+        self.rec = {"topic": "76/agent/SN1", "mqttpasswd": "secret", "generation": "C",
+                    "port": port, "broker": "127.0.0.1", "fleet": "76/fleet/1"}  # fmt: skip
 
 
-connection = None
-_SETTINGS = {"online_payload": "auto", "reconnect_spread": 1, "keepalive": 60,
-             "tls": False, "port": None, "broker": None}  # fmt: skip
+class _Online(Online):
+    """An agent that sorts all and does nothing."""
+
+    messages = 0
+
+    def receive(self, topic, payload, retained):
+        self.messages += 1
+        super().receive(topic, payload, retained)
+        inbox.sort(self)
+        self.box["policies"].clear()
+        self.box["commands"].clear()
 
 
 def broker(port, begin, end, ms):
     """Connects, and pumps until the connection is gone or ms milliseconds are over; returns as
     http(), in how many connections something was acknowledged, and how many messages came."""
-    global connection
     dog = board._wdt = _Dog()
     wrong = []
     longest = acknowledged = seen = 0
-    rec = {"topic": "76/agent/SN1", "mqttpasswd": "secret", "generation": "C", "port": port,
-           "broker": "127.0.0.1", "fleet": "76/fleet/1"}  # fmt: skip
     for i in range(begin, end):
         before = time.ticks_ms()
-        handler = _Handler()
-        connection = link.Link(rec, _SETTINGS, handler)
+        online = _Online(_Agent(port))
+        connection = online.link
         connection.outbox._pid = (0, 32765, 32766)[i % 3]
         try:
             if connection.connect():
@@ -199,7 +197,7 @@ def broker(port, begin, end, ms):
             sys.print_exception(e)
             wrong.append([i, repr(e)])
         longest = max(longest, time.ticks_diff(time.ticks_ms(), before))
-        seen += handler.seen
+        seen += online.messages
         acknowledged += len(connection.outbox) < 3
         if connection._client:
             connection._client.close()

@@ -1,0 +1,48 @@
+# What an enrolled agent begins with, and what precedes each connection.
+
+from flyve import log, registry
+from flyve.jobs import config, inbox, opening
+from flyve.online import Online
+
+BOARD = True
+log.sink = lambda line: None
+
+
+class Agent:
+    user = job = None
+
+    def __init__(self, generation="C", **settings):
+        self.notes = {}
+        self.settings = dict(config.load()[0], **settings)
+        self.rec = {"topic": "76/agent/SN1", "generation": generation}
+
+
+def test_only_generation_c_is_told_over_rest_and_only_when_that_is_wanted():
+    for generation, report, rest, mqtt in (
+        ("C", "mqtt", False, True),
+        ("C", "rest", True, False),
+        ("C", "both", True, True),
+        ("B", "rest", False, True),
+        ("A", "both", False, True),
+    ):
+        _, session, reports, by_mqtt = opening.begin(Agent(generation, report=report))
+        assert (reports == []) == rest and by_mqtt == mqtt, (generation, report)
+        assert session == {}
+
+
+def test_what_failed_and_never_came_again_is_forgotten():
+    online = Online(Agent())
+    box = online.box
+    for number in range(2):
+        online.receive("76/agent/SN1/Policy/x/Task/%d" % number, b"{}", True)
+    inbox.sort(online)
+    for _ in range(2):
+        assert inbox.take(box, lambda one: True)
+        inbox.failed(box, 0)
+    keys = [one["key"] for one in box["policies"]]
+    box["due"][keys[0]] -= 910000
+    box["overflow"] = True
+    opening.connect(online)
+    registry.belong(None)
+    assert list(box["due"]) == list(box["tries"]) == keys[1:]
+    assert not box["overflow"]  # the connection brings all
