@@ -25,8 +25,9 @@ def drop(*names):
     while key:
         _forget(key, True)
         key = _next()
-    if "flyve.jobs.rest" not in sys.modules:
-        sys.modules.pop("urequests", None)
+    if "flyve.jobs.sockets" not in sys.modules:
+        for key in ("urequests", "umqtt.simple", "umqtt", "usocket", "ussl"):
+            sys.modules.pop(key, None)
     collect()
 
 

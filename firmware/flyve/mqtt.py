@@ -37,7 +37,7 @@ class Client:
     the client. more: pump() stopped before it had handled all that is there."""
 
     def __init__(self, sock, on_message, on_puback, on_suback):
-        """sock: a transport.Socket, after CONNACK."""
+        """sock: a transport.Stream, after CONNACK."""
         self.on_message = on_message
         self.on_puback = on_puback
         self.on_suback = on_suback

@@ -16,7 +16,6 @@ LATER = {
     "online.Online.job": "agent.Agent._ended",
     "online.Online.ended": "online.Online.job, in the next turn",
     "wifi.Wifi.__init__": "wifi.Wifi.step",
-    "transport.getaddrinfo": "transport.Socket.connect",
 }
 
 

@@ -18,7 +18,7 @@ def test_a_job_goes_with_what_it_has_imported_at_its_top():
     begin()
     from flyve.jobs import report  # noqa: F401
 
-    assert loaded() == ["report", "rest"] and "urequests" in sys.modules
+    assert loaded() == ["report", "rest", "sockets"] and "urequests" in sys.modules
     memory.drop("report")
     assert loaded() == [] and "urequests" not in sys.modules
 

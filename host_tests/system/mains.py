@@ -71,21 +71,48 @@ _SOCKETS = """
     sys.modules["socket"] = Sockets()
 """
 
+_CONNECT = """
+    import socket
+    import sys
+
+    class Dialling:
+        connect = hang
+        setblocking = setsockopt = lambda *_: None
+
+    class Sockets:
+        def __getattr__(self, name):
+            return getattr(socket, name)
+
+        def socket(self, family, kind):
+            return Dialling() if kind == socket.SOCK_STREAM else socket.socket(family, kind)
+
+    sys.modules["socket"] = Sockets()
+"""
+
+_HANDSHAKE = """
+    from flyve import transport
+
+    class Context:
+        wrap_socket = hang
+
+    transport.trust["context"] = Context()
+"""
+
 _METHOD = """
     from flyve import transport
 
-    transport.Socket.{name} = hang
+    transport.Stream.{name} = hang
 """
 
 # What blocks in C on a board, and nothing bounds but the watchdog.
 HANGS = {
     "getaddrinfo": _SOCKETS.format(name="getaddrinfo"),
     "socket": _SOCKETS.format(name="socket"),
-    "connect": _METHOD.format(name="connect"),
+    "connect": _CONNECT,
     "send": _METHOD.format(name="_send"),
     "receive": _METHOD.format(name="readinto"),
-    "poll": _METHOD.format(name="_wait"),
-    "tls handshake": _METHOD.format(name="start_tls"),
+    "poll": _METHOD.format(name="wait"),
+    "tls handshake": _HANDSHAKE,
     "set the clock": """
     machine.RTC.datetime = hang
 """,

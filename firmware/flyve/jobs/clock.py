@@ -24,6 +24,9 @@ _YEAR = const(31536000)
 _AGREE_S = const(60)  # of two servers
 _AGAIN_S = const(60)  # when a surprise is looked into once more, and
 _LATER_S = const(3600)  # when it was none any more
+_OLD_S = const(172800)  # of the floor: a certificate was verified that long after it
+
+_known = transport.clock
 
 
 def _ask(host, port):
@@ -53,12 +56,11 @@ def datagram(host, port, data, reply, ms):
     """Sends data by UDP and waits ms milliseconds for an answer into the buffer reply; returns
     its length. Raises NetError."""
     board.feed()
-    doubted = transport.doubted
     s = None
     try:
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
-        address = net_connect.order(found, doubted)[0][-1]
-        net_connect.doubt(address, doubted)
+        address = net_connect.order(found)[0][-1]
+        net_connect.doubt(address)
     except (OSError, IndexError):
         raise transport.NetError("dns", "no address for %s" % host) from None
     try:
@@ -72,8 +74,8 @@ def datagram(host, port, data, reply, ms):
             left = until - log.uptime()
             for _ in poll.ipoll(max(0, min(100, left))):
                 size = s.readinto(reply) or 0
-                if address in doubted:
-                    doubted.remove(address)
+                if address in transport.doubted:
+                    transport.doubted.remove(address)
                 return size
             if left <= 0:
                 raise transport.NetError("timeout", "%s did not answer in time" % host)
@@ -88,9 +90,9 @@ def datagram(host, port, data, reply, ms):
 
 
 def _expected(seconds):
-    if transport.sure:
+    if _known["sure"]:
         return abs(seconds - time.time()) <= _DAY
-    return transport.floor <= seconds <= transport.floor + _YEAR
+    return _known["floor"] <= seconds <= _known["floor"] + _YEAR
 
 
 def _text(seconds):
@@ -141,15 +143,15 @@ def _set(agent, seconds, sure, server):
         agent.clock.after(_DAY * 1000)
     else:
         agent.clock.after(1000 * (_LATER_S if abs(now - seconds) < _DAY else _AGAIN_S))
-    if now < transport.floor:
+    if now < _known["floor"]:
         # What waited for the clock need not wait any longer.
         agent.invited.now()
         if agent.online:
             agent.online.link.now()
             agent.online.look()
-    wrong = seconds < transport.floor
-    transport.date(sure, transport.floor)
-    if wrong:
+    _known["sure"] = sure
+    if seconds < _known["floor"]:
+        _known["proven"] = 0
         log.warn("clock", "the last known time was wrong")
         _floor(agent.rec, seconds)
     keep(agent.rec)
@@ -158,11 +160,11 @@ def _set(agent, seconds, sure, server):
 def keep(rec):
     """Lets the floor follow the time at which a certificate was verified, not more often than
     daily: also for the next start."""
-    if transport.floor_is_old():
-        _floor(rec, transport.proven)
+    if _known["proven"] > _known["floor"] + _OLD_S:
+        _floor(rec, _known["proven"])
 
 
 def _floor(rec, seconds):
     # A day below: no clock is exact, and no certificate that short.
-    transport.date(transport.sure, max(BUILD, seconds - _DAY))
-    rec.save(time=transport.floor)
+    _known["floor"] = max(BUILD, seconds - _DAY)
+    rec.save(time=_known["floor"])

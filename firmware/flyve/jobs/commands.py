@@ -51,7 +51,7 @@ def _guard(online, name, message, retained):
 def _undated(online, name):
     """True when the command is to wait for the clock: the backend insists on the date of a
     position, and would keep a wrong one."""
-    if name != "geolocate" or time.time() >= transport.floor:
+    if name != "geolocate" or time.time() >= transport.clock["floor"]:
         return False
     if not online.box["undated"]:
         log.info("commands", "geolocate waits until the clock is set")
@@ -196,7 +196,7 @@ def _fresh(online):
     """Whether the agent may have been enrolled less than an hour ago."""
     since = online.rec.get("since") or 0
     # A stamp from before this firmware may come from a clock that was not set.
-    if transport.sure and since >= BUILD and time.time() - since >= _FRESH_S:
+    if transport.clock["sure"] and since >= BUILD and time.time() - since >= _FRESH_S:
         return False
     return log.uptime() - online.box["made"] < _FRESH_S * 1000
 

@@ -21,6 +21,7 @@ _CHECKS = const(2)  # tries, after which a task is run that cannot be asked for
 _SILENT = const(b"\0")  # states of known.py
 _HEARD = const(b"\1")
 _MANY = const(16)  # messages in the outbox, or reports: no answers; before the oldest reports go
+_OLD_S = const(172800)  # of the clock's floor, see clock.keep()
 # Of a NetError: there is no way to the backend at all.
 _AWAY = const(("dns", "connect", "clock", "network"))
 
@@ -325,7 +326,7 @@ def _look_after(online):
             mqtt_connect = None
             memory.drop("mqtt_connect")
     least = least or _LONGEST
-    if box["undated"] and time.time() >= transport.floor:
+    if box["undated"] and time.time() >= transport.clock["floor"]:
         box["undated"] = False
         _order(online, "Geolocate")
     every = online.rec.get("locate")
@@ -359,7 +360,7 @@ def _greet(online):
     for name in ("refusals", "doubt_s"):
         online.notes.pop(name, None)
     rec.save(doubt_s=None)
-    if transport.floor_is_old():
+    if transport.clock["proven"] > transport.clock["floor"] + _OLD_S:
         from flyve.jobs import clock
 
         clock.keep(rec)

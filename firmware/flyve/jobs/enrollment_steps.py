@@ -171,6 +171,6 @@ def credentials(api, rec, settings, invited, mark, user):
         generation=generation,
         computer=found.get("computers_id"),
         user_id=user.get("glpiID"),
-        since=int(time.time()) if transport.sure else None,
+        since=int(time.time()) if transport.clock["sure"] else None,
         error=None,
     )

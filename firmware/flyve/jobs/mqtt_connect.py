@@ -1,9 +1,7 @@
 """Opens the MQTT link: CONNECT by umqtt.simple, which is in memory only for that, the last will,
 and the subscriptions."""
 
-import sys
-
-from flyve import log, transport
+from flyve import log, memory, transport
 from flyve.mqtt import Client, LinkError
 
 _REASONS = {
@@ -66,19 +64,25 @@ def connection(rec, settings, will, ms, *handlers):
     # As bytes, for the library counts characters.
     user = rec.get("topic").rsplit("/", 1)[1].encode()
     password = rec.get("mqttpasswd").encode()
-    from umqtt import simple
-
     try:
-        client = simple.MQTTClient(user, host, port, user, password, settings["keepalive"], tls)
-        client.set_last_will(will[0].encode(), will[1], retain=True, qos=1)
-        with transport.Exchange(host, ms) as x:
-            client.connect()
-            return Client(x.detach(), *handlers)
-    except simple.MQTTException as e:
-        code = e.args[0]
-        raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
-    except (AssertionError, IndexError, TypeError):
-        raise LinkError("no MQTT broker answered there") from None
+        from flyve.jobs import sockets
+
+        with sockets.Exchange(host, ms) as x:
+            from umqtt import simple  # it takes the sockets of this exchange
+
+            try:
+                client = simple.MQTTClient(
+                    user, host, port, user, password, settings["keepalive"], tls
+                )
+                client.set_last_will(will[0].encode(), will[1], retain=True, qos=1)
+                client.connect()
+                stream = x.detach()
+            except simple.MQTTException as e:
+                code = e.args[0]
+                raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
+            except (AssertionError, IndexError, TypeError):
+                raise LinkError("no MQTT broker answered there") from None
     finally:
-        for name in ("umqtt.simple", "umqtt"):
-            sys.modules.pop(name, None)
+        sockets = x = simple = client = None
+        memory.drop("sockets")
+    return Client(stream, *handlers)

@@ -1,7 +1,5 @@
-"""What transport.py needs only while it opens a connection, or is sent to another. A fault is a
-pair: a NetError's kind and its text.
-
-doubted: addresses that have given no byte since they were dialled, the newest last."""
+"""Opens a connection: the addresses of a host's name, those in doubt last, and of these the first
+one that lets us."""
 
 import errno
 import select
@@ -9,7 +7,7 @@ import socket
 
 from micropython import const
 
-from flyve import board, log, memory
+from flyve import board, log, transport
 
 _BUSY = (errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN)
 _BROKEN = select.POLLERR | select.POLLHUP
@@ -17,83 +15,90 @@ _ADDRESSES = const(3)  # of one name
 _DOUBTED = const(8)
 
 
-def resolve(host, port, known, doubted):
-    """socket.getaddrinfo(), what was dead of late behind the rest, or None; known has the
-    addresses from before, for when it fails."""
+def _resolve(host, port):
+    """socket.getaddrinfo(), what was dead of late behind the rest; the last good addresses when
+    DNS fails. Raises NetError."""
     board.feed()  # one C call without a deadline: the watchdog is its backstop
+    addresses = transport.addresses
     key = "%s:%d" % (host, port)
+    known = addresses.get(key, [])
     try:
+        # ESP32 tells one address at a time: another one from before may be the one that lives.
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
         if not found:
             raise OSError(errno.ENOENT)
+        found += [one for one in known if one not in found]
+        found = order(found)[:_ADDRESSES]
+        if len(addresses) > 3:
+            addresses.clear()
+        addresses[key] = found
+        return found
     except OSError:
-        return order(known[key], doubted) if key in known else None
-    # ESP32 tells one address at a time: another one from before may be the one that lives.
-    found += [one for one in known.get(key, ()) if one not in found]
-    found = order(found, doubted)[:_ADDRESSES]
-    if len(known) > 3:
-        known.clear()
-    known[key] = found
-    return found
+        if known:
+            return order(known)
+        text = "no address for %s: check the name and the DNS" % host
+        raise transport.NetError("dns", text) from None
 
 
-def order(found, doubted):
+def order(found):
     """The addresses, those in doubt last, and of these the newest doubt last."""
+    doubted = transport.doubted
     rest = [one for one in found if one[-1] not in doubted]
     return rest + [one for address in doubted for one in found if one[-1] == address]
 
 
-def doubt(address, doubted):
+def doubt(address):
     """Doubts an address until it gives a byte."""
+    doubted = transport.doubted
     if address in doubted:
         doubted.remove(address)
     del doubted[: len(doubted) - _DOUBTED + 1]
     doubted.append(address)
 
 
-def moved(line):
-    """The fault of a redirection, by its header line."""
-    # Not its query: a server that redirects repeats our tokens there.
-    where = repr(line[9:].split(b"?")[0].strip())[2:-1]
-    return "moved", "the server sends us on to %s: correct the URL in GLPI" % where
-
-
-def connect(sock, found, host, doubted):
-    """Connects the transport.Socket to the first address that lets us; each gets its share of the
-    time. Returns None, or the last one's fault; raises NetError when the last one is late."""
-    until = sock.until
+def connect(host, port, until):
+    """A transport.Stream to the first address of the host that lets us, each has its share of the
+    time until then. Raises NetError: the last one's."""
+    found = _resolve(host, port)
     left = len(found)
     for one in found:
         now = log.uptime()
-        sock.open(one[-1], now + (until - now) // left)
-        left -= 1
-        doubt(one[-1], doubted)
+        address = one[-1]
+        doubt(address)
         try:
-            fault = _connect(sock._s, one[-1], sock._wait, host)
-            if not fault or not left:
-                return fault
-        except OSError:
-            if not left:
+            s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as e:
+            text = "no socket is free (%s)" % log.reason(e)
+            raise transport.NetError("connect", text) from None
+        stream = transport.Stream(s, s, host, address, now + (until - now) // left)
+        left -= 1
+        try:
+            _dial(stream)
+            stream.extend(until - log.uptime())
+            return stream
+        except BaseException as e:
+            stream.close()
+            if not left or not isinstance(e, OSError):
                 raise
 
 
-def _connect(sock, address, wait, host):
+def _dial(stream):
+    s = stream.s
+    s.setblocking(False)
     try:
-        sock.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
+        s.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
     except OSError:
         pass  # only slower
     for _ in (0, 1):
         try:
-            sock.connect(address)
-            return None
+            s.connect(stream.address)
+            return
         except OSError as e:
             if e.errno not in _BUSY:
                 from flyve.jobs import oserror
 
-                code = oserror.name(e.errno)
-                oserror = None
-                memory.drop("oserror")
-                return "connect", "cannot connect to %s (%s)" % (host, code)
-        if not wait(select.POLLOUT) & _BROKEN:
-            return None
+                text = "cannot connect to %s (%s)" % (stream.host, oserror.name(e.errno))
+                raise transport.NetError("connect", text) from None
+        if not stream.wait(select.POLLOUT) & _BROKEN:
+            return
         # Once more: it tells the reason.

@@ -1,25 +1,25 @@
 """GLPI's REST API over urequests: one session, streamed answers, errors by name."""
 
-import urequests
 from micropython import const
 
 from flyve import log, memory, transport
+from flyve.jobs import sockets
+
+# isort: split
+import urequests  # after the sockets that it takes
 
 # Only request() is called: the rest would take memory.
 for _name in ("head", "get", "post", "put", "patch", "delete"):
     delattr(urequests, _name)
-for _name in ("close", "content", "text", "json"):
+for _name in ("content", "text", "json"):
     delattr(urequests.Response, _name)
 
 _KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
                b"content-encoding", b"transfer-encoding", b"retry-after", b"date",
                b"location", b"content-disposition"))  # fmt: skip
-_LINE = const(255)  # a header line of that length has been cut (transport.py)
+_LINE = const(255)  # a header line of that length has been cut (sockets.py)
 _COOKIES = const(8)  # that are kept of a session
-_COOKIE_BYTES = const(1024)
 _INTERIM = const(4)  # interim answers that are passed over
-
-_SHORT = const(2048)  # bytes of initSession's answer
 
 
 class RestError(transport.NetError):
@@ -69,46 +69,6 @@ def _header(line, headers):
             found.append(value.strip())
 
 
-def _deleted(how):
-    """True when the attributes of a cookie say that it is over."""
-    over = False
-    for one in how.lower().split(b";"):
-        key, _, value = one.strip().partition(b"=")
-        value = value.strip()
-        key = key.strip()
-        if key == b"max-age":
-            return value[:1] == b"-" or value.strip(b"0") == b""
-        if key == b"expires":
-            # In the last century: another time would need a clock that is right.
-            for part in value.replace(b"-", b" ").split():
-                over = over or len(part) == 4 and part[:2] == b"19"
-    return over
-
-
-class Answer:
-    """The one that counts after a request, of the library's Response: interim ones (100, 102 and
-    103) are passed over. raw: the socket, on which the body follows."""
-
-    def __init__(self, response):
-        self.status_code = response.status_code
-        self.headers = response.headers
-        self.raw = response.raw
-        for _ in range(_INTERIM):
-            if not 100 <= self.status_code < 200 or self.status_code == 101:
-                return
-            self.headers.clear()
-            self.status_code = int(self.raw.readline().split(None, 2)[1])
-            while True:
-                line = self.raw.readline()
-                if not line or line == b"\r\n":
-                    break
-                _header(line, self.headers)
-
-    def close(self):
-        """Closes the socket; may be repeated."""
-        self.raw.close()
-
-
 def _error(answer, coding=False, good=False):
     """The RestError of an answer that is not as wished, or only by its coding; None when a good
     one is as wished after all."""
@@ -131,9 +91,7 @@ def _error(answer, coding=False, good=False):
         return RestError(answer.status_code, code, message, after, place)
 
 
-def _unreadable(answer, what=None):
-    if what:
-        return RestError(answer.status_code, "BAD_JSON", what)
+def _unreadable(answer):
     from flyve.jobs import verdict
 
     return RestError(answer.status_code, "NOT_JSON", verdict.meaning(answer.status_code))
@@ -144,28 +102,6 @@ def _check_coding(answer):
         error = _error(answer, coding=True)
         if error:
             raise error
-
-
-def _session(answer):
-    """The token in the answer of initSession. Not by jsonpick, for a session is opened again in
-    the middle of any job, where memory is short; nothing of GLPI's needs an escape in it."""
-    size = answer.headers.get("content-length", "")
-    text = answer.raw.read(min(_SHORT, int(size)) if size.isdigit() else _SHORT)
-    at = text.find(b'"session_token"')
-    begin = text.rfind(b"{", 0, max(at, 0))
-    if at < 0 or begin < 0:
-        if b"{" in text and b"<html" not in text.lower():
-            raise RestError(200, "NO_SESSION", "the server opened no session")
-        raise _unreadable(answer)
-    if begin:
-        shown = "".join([chr(c) for c in text[: min(begin, 80)].strip() if 32 <= c < 127])
-        log.warn("rest", "passed over %d bytes before the JSON: %s", begin, shown)
-    parts = text[at + 15 :].split(b'"', 2)
-    token = parts[1] if len(parts) > 2 and parts[0].strip() == b":" else b""
-    # It becomes a header, and part of an address.
-    if not token or min(token) <= 0x20 or max(token) >= 0x7F:
-        raise RestError(200, "NO_SESSION", "the server opened no session")
-    return token.decode()
 
 
 def is_gone(e):
@@ -202,23 +138,39 @@ class Rest:
             sent.update(headers)
         if self._app_token:
             sent["App-Token"] = self._app_token
-        session = self._session.get("token")
-        if session:
-            sent["Session-Token"] = session
+        token = self._session.get("token")
+        if token:
+            sent["Session-Token"] = token
             if self._query:
-                query += ("&" if query else "") + "session_token=" + session
+                query += ("&" if query else "") + "session_token=" + token
         cookies = self._session.get("cookies")
         if cookies:
             sent["Cookie"] = b"; ".join([n + b"=" + cookies[n] for n in cookies])
         url = "%s/%s%s%s" % (self.url, endpoint, "?" if query else "", query)
         try:
-            answer = Answer(
-                urequests.request(method, url, data=data, headers=sent, parse_headers=_header)
-            )
+            answer = urequests.request(method, url, data=data, headers=sent, parse_headers=_header)
+            sock = answer.raw
+            for _ in range(_INTERIM):
+                if not 100 <= answer.status_code < 200 or answer.status_code == 101:
+                    break
+                answer.headers.clear()
+                answer.status_code = int(sock.readline().split(None, 2)[1])
+                while True:
+                    line = sock.readline()
+                    if not line or line == b"\r\n":
+                        break
+                    _header(line, answer.headers)
+            answer.raw = sock.stream
         except (ValueError, IndexError, TypeError, AttributeError):
             raise RestError(0, "NO_HTTP", "the server's answer is not HTTP") from None
-        for cookie in answer.headers.pop("set-cookie", ()):
-            self._keep(cookie)
+        cookies = answer.headers.pop("set-cookie", ())
+        if cookies:
+            from flyve.jobs import session
+
+            for cookie in cookies:
+                session.keep(self._session.setdefault("cookies", {}), cookie)
+            session = None
+            memory.drop("session")
         if 300 <= answer.status_code < 400:
             raise transport.NetError("moved", "the server redirects without saying where")
         if not 200 <= answer.status_code < 300:
@@ -228,31 +180,15 @@ class Rest:
         log.debug("rest", "%s %s %d", method, endpoint, answer.status_code)
         return answer
 
-    def _keep(self, cookie):
-        """Keeps a cookie of a Set-Cookie header as long as the session; never logs it."""
-        pair, _, how = cookie.partition(b";")
-        name, _, value = pair.partition(b"=")
-        name = name.strip()
-        value = value.strip()
-        kept = self._session.setdefault("cookies", {})
-        kept.pop(name, None)
-        if not name or not value or _deleted(how):
-            return
-        size = len(name) + len(value) + sum([len(n) + len(kept[n]) for n in kept])
-        if len(kept) < _COOKIES and size <= _COOKIE_BYTES and min(name + value) >= 0x20:
-            kept[name] = value
-        else:
-            log.warn("rest", "a cookie of the server does not go back: there are too many")
-
     def request(self, method, endpoint, query="", headers=None, data=None, ms=30000, keep=False):
         """One exchange of at most ms milliseconds, whose answer is of status 2xx. keep: returns
-        the response, open: its `raw` is a socket that the caller reads, extends and closes. query:
+        the response, open: its `raw` is a stream that the caller reads, extends and closes. query:
         without "?". Raises NetError (no answer) and RestError (another status, or no HTTP)."""
         for attempt in range(2):
             if self._token and "token" not in self._session and endpoint != "initSession":
                 self.open(self._token)
                 attempt = 1
-            with transport.Exchange(self._host, ms) as x:
+            with sockets.Exchange(self._host, ms) as x:
                 try:
                     answer = self._send(method, endpoint, query, headers, data)
                     if keep:
@@ -287,7 +223,7 @@ class Rest:
             except jsonpick.NotJson:
                 raise _unreadable(answer)
             except jsonpick.JsonError as e:
-                raise _unreadable(answer, str(e))
+                raise RestError(answer.status_code, "BAD_JSON", str(e))
         finally:
             answer.close()
             jsonpick = None
@@ -302,11 +238,19 @@ class Rest:
         answer = self.request("GET", "initSession", query, token, keep=True)
         try:
             _check_coding(answer)
-            session = _session(answer)
+            from flyve.jobs import session
+
+            token = session.token(answer)
+            if token == "":
+                raise _unreadable(answer)
+            if token is None:
+                raise RestError(200, "NO_SESSION", "the server opened no session")
         finally:
             answer.close()
-        self._session["token"] = session
-        log.secret("session", session)
+            session = None
+            memory.drop("session", "verdict")
+        self._session["token"] = token
+        log.secret("session", token)
 
     def close(self):
         """Ends the session (GLPI: killSession); a failure is logged and never raised."""

@@ -116,8 +116,8 @@ def prepare():
     for path in ("/ca.der", "/ca.pem"):
         if not ca and paths.size(path) >= 0:
             ca = path
-    transport.configure(ca, settings["tls_verify"])
-    transport.date(False, max(BUILD, rec.get("time", 0)))
+    transport.trust.update(ca=ca, verify=settings["tls_verify"])
+    transport.clock["floor"] = max(BUILD, rec.get("time", 0))
     if settings.get("led") is not None:
         board_facts.led(settings.get("led"), bool(rec.get("lock")))
     log.secret("app", settings.get("app_token"))

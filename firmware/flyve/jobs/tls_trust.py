@@ -1,6 +1,7 @@
 """Whom the agent trusts over TLS: the CA on the board, and what a refused certificate means."""
 
 import binascii
+import time
 
 import tls
 from micropython import const
@@ -68,6 +69,20 @@ def context(ca, verify):
     except (OSError, ValueError):
         raise TrustError("%s is no usable CA certificate" % ca + _PROVISION) from None
     return made
+
+
+def secure(s, host, trust, floor):
+    """(TLS socket around s, whose handshake begins at the first write; None), or (None; kind and
+    text of the NetError). trust, floor: see transport.py."""
+    if time.time() < floor:
+        return None, ("clock", "the clock is not set, so no certificate can be checked")
+    try:
+        if not trust.get("context"):
+            trust["context"] = context(trust["ca"], trust["verify"])
+        wrap = trust["context"].wrap_socket
+        return wrap(s, server_hostname=host, do_handshake_on_connect=False), None
+    except (ValueError, OSError) as e:
+        return None, explain(e)
 
 
 def explain(e):

@@ -8,9 +8,8 @@ import time
 
 from micropython import const
 
-from flyve.jobs import texts
+from flyve.jobs import sockets, texts
 
-_SHORT = const(2048)  # bytes of an answer that is read at once
 _SOONEST = const(1000)  # ms, of Retry-After
 _LATEST = const(900000)
 _TRIES = const(8)  # brackets with which the JSON may begin
@@ -100,7 +99,7 @@ def judge(answer):
     found = coding(answer)
     if found:
         return found
-    text = _text(answer)
+    text = sockets.text(answer)
     value = None
     code = "NOT_GLPI"
     message = meaning(status)
@@ -129,14 +128,9 @@ def judge(answer):
 def noticed(answer):
     """None when the body of a good answer, whose type is not JSON, is empty or what PHP notices;
     else as judge()."""
-    text = _text(answer)
+    text = sockets.text(answer)
     if text.strip() and (page(text) or b" on line " not in text):
         return "NOT_JSON", meaning(answer.status_code), None, 0
-
-
-def _text(answer):
-    size = answer.headers.get("content-length", "")
-    return answer.raw.read(min(_SHORT, int(size) if size.isdigit() else _SHORT))
 
 
 def _wait(headers):

@@ -30,7 +30,7 @@ def sync(servers, floor=BUILD):
     global agent
     net.start()
     board_facts.set_clock(_START)
-    transport.date(False, floor)
+    transport.clock.update(sure=False, floor=floor)
     agent = Agent(servers)
     agent.rec.save(**dict.fromkeys(agent.rec.values))
     return again()
@@ -54,8 +54,8 @@ def again(servers=None):
     result["ms"] = time.ticks_diff(time.ticks_ms(), begin)
     result["now"] = time.time()
     result["set"] = abs(time.time() - before) > 5
-    result["sure"] = transport.sure
-    result["floor"] = transport.floor
+    result["sure"] = transport.clock["sure"]
+    result["floor"] = transport.clock["floor"]
     result["kept"] = Record(*record_slots.load()[:3]).get("time")
     result["due"] = agent.clock.left() // 1000
     result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
@@ -69,6 +69,6 @@ def build():
 
 def verified():
     """A connection at which a certificate was verified."""
-    if transport.sure:
-        transport.proven = time.time()
+    if transport.clock["sure"]:
+        transport.clock["proven"] = time.time()
     clock.keep(agent.rec)

@@ -17,17 +17,20 @@ _SESSION = ("glpiactiveprofile.id", "plugin_flyvemdm_guest_profiles_id", "glpina
 _pins = None
 log.sink = lambda line: None
 log.level = 0
-transport.configure(None, False)
+transport.trust.update(ca=None, verify=False)
 
 
-class _Exchange(transport.Exchange):
-    """As the agent's, but none is longer than _ms."""
+class _Stream(transport.Stream):
+    """As the agent's, but no exchange is longer than _ms."""
 
-    def __init__(self, host, ms, tls=False):
-        super().__init__(host, min(ms, _ms), tls)
+    def __init__(self, s, raw, host, address, until):
+        super().__init__(s, raw, host, address, min(until, log.uptime() + _ms))
+
+    def extend(self, ms):
+        super().extend(min(ms, _ms) if ms > 10000 else ms)  # that is the time for an exchange
 
 
-transport.Exchange = _Exchange
+transport.Stream = _Stream
 
 
 class _Dog:

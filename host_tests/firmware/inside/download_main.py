@@ -14,14 +14,15 @@ with open("/params.json") as f:
     params = json.load(f)
 
 
-class Counted(transport.Socket):
-    # Says what came of a file, before anything is done with it.
+readinto = transport.Stream.readinto
 
-    def readinto(self, buf, size=None):
-        n = super().readinto(buf, size)
-        if n and "flyve.jobs.download" in sys.modules:
-            print("got", n)
-        return n
+
+def counted(stream, buf):
+    # Says what came of a file, before anything is done with it.
+    n = readinto(stream, buf)
+    if n and "flyve.jobs.download" in sys.modules:
+        print("got", n)
+    return n
 
 
 class Online:
@@ -53,9 +54,9 @@ def attempt(endpoint):
 
 log.level = params.get("level", 1)
 delivery.idle_ms = params.get("idle_ms", 5000)
-transport.configure(params.get("ca"), True)
+transport.trust.update(ca=params.get("ca"), verify=True)
 if params.get("count"):
-    transport.socket = Counted
+    transport.Stream.readinto = counted
 if "clock" in params:
     from flyve.jobs import board_facts
 

@@ -144,9 +144,9 @@ def close(goodbye):
 
 
 def _await_bytes():
-    client.sock._s.write(b"\xc0\0")
+    client.sock.s.write(b"\xc0\0")
     poll = select.poll()
-    poll.register(client.sock._s, select.POLLIN)
+    poll.register(client.sock.s, select.POLLIN)
     assert poll.poll(1000)
 
 

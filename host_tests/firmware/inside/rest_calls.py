@@ -6,7 +6,7 @@ import os
 import transport_calls as net
 
 from flyve import transport
-from flyve.jobs import inventory, rest
+from flyve.jobs import inventory, rest, sockets
 
 api = None
 
@@ -41,7 +41,7 @@ def _read(*request):
     data = b""
     try:
         while True:
-            piece = answer.raw.read(512)
+            piece = sockets.read(answer.raw, 512)
             if not piece:
                 return [answer.status_code, answer.headers, data]
             data += piece

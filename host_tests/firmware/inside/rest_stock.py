@@ -5,18 +5,20 @@ import sys
 
 import requests
 
-from flyve import transport
-from flyve.jobs import tls_trust  # noqa: F401 - tls_trust keeps the real tls
+from flyve.jobs import (
+    sockets,
+    tls_trust,  # noqa: F401 - tls_trust keeps the real tls
+)
 
 
 class _Context:
-    """What requests takes for a tls.SSLContext: the transport verifies, whatever it asks for."""
+    """What requests takes for a tls.SSLContext: sockets.py verifies, whatever it asks for."""
 
     def __init__(self, *_):
         self.verify_mode = None
 
     def wrap_socket(self, sock, **_):
-        return transport.wrap_socket(sock)
+        return sockets.wrap_socket(sock)
 
 
 class _Tls:
@@ -26,7 +28,7 @@ class _Tls:
 
 def install():
     """The version that is in use from now on."""
-    requests.socket = transport
+    requests.socket = sockets
     sys.modules["tls"] = sys.modules["ssl"] = _Tls
     sys.modules["urequests"] = requests
     return requests.__version__

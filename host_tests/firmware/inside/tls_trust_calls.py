@@ -12,9 +12,8 @@ def trust(ca, clock):
     """The certificate on the board; clock: whether it is set."""
     with open("/ca.der", "wb") as f:
         f.write(ca)
-    transport.configure("/ca.der", True)
-    transport.date(False, 0 if clock else time.time() + 1000)
-    transport._context = None
+    transport.trust.update(ca="/ca.der", verify=True, context=None)
+    transport.clock.update(floor=0 if clock else time.time() + 1000)
 
 
 def _report(work):

@@ -9,7 +9,7 @@ import time
 from passing import passed
 
 from flyve import board, log, transport
-from flyve.jobs import clock, net_connect
+from flyve.jobs import clock, net_connect, sockets
 
 HOST = "glpi.example.org"
 OTHER = "other.example.org"
@@ -75,14 +75,11 @@ def hook():
 def start(ca=None, verify=True, floor=0, name="/ca.test"):
     """Everything as after a boot. ca: the bytes of the CA file, or None for no file."""
     global nested
-    transport._addresses.clear()
+    transport.addresses.clear()
     transport.doubted.clear()
     transport.hook = None
-    transport.floor = floor
-    transport.sure = False
-    transport.proven = 0
-    transport.verify = verify
-    transport._context = None
+    transport.clock.update(floor=floor, sure=False, proven=0)
+    transport.trust.update(ca=None, verify=verify, context=None)
     names.__init__()
     dog.__init__()
     board._wdt = dog
@@ -91,25 +88,24 @@ def start(ca=None, verify=True, floor=0, name="/ca.test"):
     log.sink = lines.append
     log.level = 0
     lines.clear()
-    transport.ca = None
     if ca is not None:
         with open(name, "wb") as f:
             f.write(ca)
-        transport.ca = name
+        transport.trust["ca"] = name
     gc.enable()
     gc.collect()
 
 
 def ca_path(path):
-    transport.ca = path
+    transport.trust["ca"] = path
 
 
 def sure(yes):
-    transport.sure = yes
+    transport.clock["sure"] = yes
 
 
 def proven():
-    return transport.proven
+    return transport.clock["proven"]
 
 
 def forget(host):
@@ -161,11 +157,12 @@ def _lines(s):
 
 def _busy(s):
     # Reads what is there all the time, for half a second.
+    s.stream.flush()
     buf = bytearray(64)
     begin = time.ticks_ms()
     n = 0
     while time.ticks_diff(time.ticks_ms(), begin) < 500:
-        s.readinto(buf)
+        s.stream.readinto(buf)
         n += 1
     return n
 
@@ -179,14 +176,18 @@ _HOW = {"all": _all, "lines": _lines, "busy": _busy, "nothing": lambda s: None}
 _HOW["days"] = _after_days
 
 
+def _connected(port, tls=False, host=HOST):
+    s = sockets.socket()
+    s.connect(sockets.getaddrinfo(host, port)[0][-1])
+    return sockets.wrap_socket(s) if tls else s
+
+
 def exchange(port, ms=1000, tls=False, how="all", host=HOST, request=b"GET / HTTP/1.0\r\n\r\n"):
     """One exchange as urequests makes it: what was read, or the error."""
 
     def work():
-        with transport.Exchange(host, ms, tls):
-            address = transport.getaddrinfo(host, port)[0][-1]
-            s = transport.socket()
-            s.connect(address)
+        with sockets.Exchange(host, ms):
+            s = _connected(port, tls, host)
             s.write(request)
             return _HOW[how](s)
 
@@ -197,10 +198,10 @@ def twice(port):
     """A second connection in one exchange, to the same host."""
 
     def work():
-        with transport.Exchange(HOST, 1000):
-            address = transport.getaddrinfo(HOST, port)[0][-1]
+        with sockets.Exchange(HOST, 1000):
+            address = sockets.getaddrinfo(HOST, port)[0][-1]
             for _ in range(2):
-                transport.socket().connect(address)
+                sockets.socket().connect(address)
 
     return report(work)
 
@@ -209,16 +210,16 @@ def second_host(port):
     """A second look-up in one exchange."""
 
     def work():
-        with transport.Exchange(HOST, 1000):
-            transport.getaddrinfo(HOST, port)
-            transport.getaddrinfo(OTHER, port)
+        with sockets.Exchange(HOST, 1000):
+            sockets.getaddrinfo(HOST, port)
+            sockets.getaddrinfo(OTHER, port)
 
     return report(work)
 
 
 def unasked(port):
     """A connection outside any exchange."""
-    return report(transport.socket)
+    return report(sockets.socket)
 
 
 def big(port, size, ms, tls=False):
@@ -226,10 +227,8 @@ def big(port, size, ms, tls=False):
     pattern = bytes(range(256)) * (size // 256)
 
     def work():
-        with transport.Exchange(HOST, ms, tls):
-            address = transport.getaddrinfo(HOST, port)[0][-1]
-            s = transport.socket()
-            s.connect(address)
+        with sockets.Exchange(HOST, ms):
+            s = _connected(port, tls)
             s.write(b"head")
             s.write(pattern)
             return s.read(2)
@@ -241,12 +240,10 @@ def close_while_stuck(port):
     """Closes a connection that still holds unsent bytes, while the peer reads nothing."""
 
     def work():
-        with transport.Exchange(HOST, 5000):
-            address = transport.getaddrinfo(HOST, port)[0][-1]
-            s = transport.socket()
-            s.connect(address)
+        with sockets.Exchange(HOST, 5000):
+            s = _connected(port)
             for size in (4096, 1):
-                while s._s.write(bytes(size)):
+                while s.stream.s.write(bytes(size)):
                     pass
             s.write(b"the rest")
 
@@ -257,13 +254,11 @@ def peek(port, ms, wait):
     """poll_in() on a connection of which nothing comes, then on one that has something."""
 
     def work():
-        with transport.Exchange(HOST, ms):
-            address = transport.getaddrinfo(HOST, port)[0][-1]
-            s = transport.socket()
-            s.connect(address)
+        with sockets.Exchange(HOST, ms):
+            s = _connected(port)
             s.write(b"go")
-            s.flush()
-            return [s.poll_in(wait), s.poll_in(ms), bytes(s.read(2))]
+            s.stream.flush()
+            return [s.stream.poll_in(wait), s.stream.poll_in(ms), bytes(s.read(2))]
 
     return report(work)
 
@@ -311,10 +306,8 @@ def many_writes(port):
     """Twenty lines, as a library writes them."""
 
     def work():
-        with transport.Exchange(HOST, 1000):
-            address = transport.getaddrinfo(HOST, port)[0][-1]
-            s = transport.socket()
-            s.connect(address)
+        with sockets.Exchange(HOST, 1000):
+            s = _connected(port)
             for i in range(20):
                 s.write(b"line %d\r\n" % i)
             s.write("\r\n")
