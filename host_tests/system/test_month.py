@@ -26,7 +26,8 @@ SOAK = [pytest.mark.soak, pytest.mark.timeout(4 * 3600)]
 HEAP = "128K"  # 76K is the aim
 MONTH = float(os.environ.get("FLYVE_MONTH") or 1)
 RECONNECTS, TIMES = 5000, 500  # downloads, inventories
-PAUSE = 30 * 86400 // RECONNECTS
+PAUSE = 30 * 86400 // RECONNECTS  # seconds between two of them
+YOUNG = 2  # seconds until the birth is repeated
 LARGEST = 40_000  # bytes of a file
 KEPT = 2  # tasks that the backend has not taken back
 GROWTH = 256  # bytes: a string or two, not one for each reconnect
@@ -37,22 +38,21 @@ import sys
 
 from flyve.agent import Agent, main
 
-step, told = Agent.step, 0
+rest, told = Agent._rest, 0
 
 
-def watched(agent):
+def watched(agent, ms):
     global told
-    step(agent)
     link = agent.online and agent.online.link
-    if not link or link.connects == told or not link.up or link._again or agent.job:
-        return
-    if not any("flyve.jobs." in name for name in sys.modules):
-        told = link.connects
-        gc.collect()
-        print("idle", told, gc.mem_alloc())
+    if link and link.up and link.connects != told and not link._again and not len(link.outbox):
+        if not agent.job and not any("flyve.jobs." in name for name in sys.modules):
+            told = link.connects
+            gc.collect()
+            print("idle", told, gc.mem_alloc())
+    rest(agent, ms)
 
 
-Agent.step = watched
+Agent._rest = watched
 main()
 """
 
@@ -82,23 +82,27 @@ class Month:
         self.reconnects += 1
         # A connection that breaks when it is young is not opened again at once.
         delay = int(self.device.run.wait_log(r"link: next try in (\d+) ms", 30, since)[1])
-        self._pass(delay // 1000)
+        self._later(delay // 1000)
         self.device.run.wait_log("link: online topic=", 30, since)
-        self._pass(PAUSE)
-        # The first wakes the board, which finds that it is late; the second lets it act on that.
-        for _ in range(2):
-            assert self.backend.admin.ping(17, wait=10)
+        self._pass(YOUNG)
+        assert self.backend.admin.ping(17, wait=10)  # it acts on what is due
         told = self.device.run.wait_log(rf"^idle {self.reconnects + 1} (\d+)", 30, since)
         self.heaps.append(int(told[1]))
         # By the will, and by the birth.
         assert self.backend.wait_for(lambda: self._seen["offline"] > lost, 10)
         assert self.backend.wait_for(lambda: self.device.agent.online, 10)
         self.descriptors.append(len(list((self._process / "fd").iterdir())))
+        self._pass(PAUSE - YOUNG)  # only now: nobody waits for an answer that would be late
+
+    def _later(self, seconds):
+        self.backend.options.ntp_offset += seconds
+        return self.device.board.pass_time(seconds) if seconds else 0
 
     def _pass(self, seconds):
-        if seconds:
-            self.backend.options.ntp_offset += seconds
-            self.device.board.pass_time(seconds)
+        """So much time passes for the board, which a Ping wakes; returns when it has."""
+        since, ahead = len(self.device.run.log), self._later(seconds)
+        assert self.backend.admin.ping(17, wait=10)
+        self.device.run.wait_log(f"^board: {ahead} s ahead", 30, since)
 
     def download(self):
         """A file comes, whole; an older one goes."""
