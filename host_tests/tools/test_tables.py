@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -62,9 +63,10 @@ def test_size_in_a_pipe_has_whole_columns():
         capture_output=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "20"},
     )  # fmt: skip
     lines = done.stdout.decode().splitlines()
-    assert lines[1].split() == ["what", "xtensawin", "rv32imc", "budget", "used"]
+    assert lines[1].split()[:3] == ["what", "xtensawin", "rv32imc"]
     assert any(line.split()[:1] == ["flyve/jobs/inventory"] for line in lines)
-    assert len({line.rindex("4,096") for line in lines if "4,096 " in line}) == 1
+    modules = [line for line in lines if line.startswith(("flyve/", "lib/"))]
+    assert len({re.match(r"\S+ +[\d,]+ +[\d,]+", line).end() for line in modules}) == 1
 
 
 # A15
