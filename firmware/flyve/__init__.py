@@ -12,7 +12,8 @@ VERSION = "2.0.0-esp32"  # the backend refuses less than 2.0.0 for the type "and
 BUILD = 848534400  # 2026-11-21, seconds since 2000: no true clock shows less
 
 _PACKED = const(False)  # the build says True in the tree for a board's flash
-_INDEX = const(1280)  # bytes of the index; archive.py has it, too
+_PARTS = const(5)  # of the index, and bytes of each; archive.py has them, too
+_PART = const(256)
 
 if _PACKED:
     _open = open
@@ -25,20 +26,27 @@ if _PACKED:
         return [{".mpy": 0x8000, "jobs": 0x4000}[path[-4:]]] * 10
 
     def open(path, mode):
-        """The archive where that module begins; ValueError when it has no such module, or is cut
+        """The archive where that module begins; ImportError when it has no such module, or is cut
         off and has no index."""
         f = _open(_archive, "rb")
-        f.seek(-_INDEX, 2)
-        index = f.read(_INDEX)
-        at = index.index(b"\n%s " % path[1:-4])
-        f.seek(int(index[at + len(path) - 3 :][:6]))
-        return f
+        f.seek(-_PARTS * _PART, 2)
+        for _ in range(_PARTS):
+            part = f.read(_PART)
+            at = part.find(b"\n%s " % path[1:-4])
+            if at >= 0:
+                f.seek(int(part[at + len(path) - 3 :][:6]))
+                return f
+        raise ImportError(path)
 
-    open("/agent.mpy", "rb").close()  # before anything is imported from a damaged one
+    # Under no name the index has the file's size: nothing is imported from one that is cut off.
+    _end = open("/.mpy", "rb")
+    if _end.tell() != _end.seek(0, 2):
+        raise ImportError(_archive)
+    _end.close()
     _vfs = __import__("vfs")
     try:
         _vfs.umount(__path__)  # of another agent, which boot.py has looked at
     except OSError:
         pass
     _vfs.mount(__import__("sys").modules[__name__], __path__)
-    del _vfs
+    del _end, _vfs
