@@ -10,10 +10,12 @@ WAKEUP_ALL_LOW, WAKEUP_ANY_HIGH = False, True
 
 _ENOENT, _EINVAL = 2, 22
 _ESP_FAIL = 1, "ESP_FAIL"
+_ESP_ERR_INVALID_ARG = 0x102, "ESP_ERR_INVALID_ARG"
 _ESP_ERR_INVALID_SIZE = 0x104, "ESP_ERR_INVALID_SIZE"
 _ESP_ERR_NOT_FOUND = 0x105, "ESP_ERR_NOT_FOUND"
 _OTA_VALIDATE_FAILED = 0x1503, "ESP_ERR_OTA_VALIDATE_FAILED"
 _CHIP = 0  # ESP32
+_CIPHER = 16  # bytes of which an encrypted partition takes a multiple
 
 _store = _devices = _table = _slot = _slots = _otadata = None
 
@@ -109,13 +111,17 @@ class Partition:
         return self._info
 
     def readblocks(self, block, buf, offset=0):
-        self._device().read(self._at(block, offset, buf), buf)
+        self._device().read(self._at(block, offset, len(buf)), buf)
 
     def writeblocks(self, block, buf, offset=None):
         if self._block_size != 4096:
             raise OSError(_EINVAL)
-        self._at(block, offset or 0, buf)
+        at = self._at(block, offset or 0, len(buf))
         if offset is None and len(buf) % 4096:
+            raise nvs_store.error(_ESP_ERR_INVALID_SIZE)
+        if self._info[5] and at % _CIPHER:
+            raise nvs_store.error(_ESP_ERR_INVALID_ARG)
+        if self._info[5] and len(buf) % _CIPHER:
             raise nvs_store.error(_ESP_ERR_INVALID_SIZE)
         self._device().writeblocks(block, buf, offset)
 
@@ -126,6 +132,8 @@ class Partition:
             return self._block_size
         if op == 4:
             return self._info[3] // self._block_size
+        if op == 6:
+            self._at(arg, 0, 4096)
         return self._device().ioctl(op, arg)
 
     def set_boot(self):
@@ -152,9 +160,11 @@ class Partition:
         if _otadata.entry(active)[1] != ota.VALID:
             _otadata.mark(active, ota.VALID)
 
-    def _at(self, block, offset, buf):
+    def _at(self, block, offset, size):
         at = block * self._block_size + offset
-        if at + len(buf) > self._info[3]:
+        if not 0 <= at <= self._info[3]:
+            raise nvs_store.error(_ESP_ERR_INVALID_ARG)
+        if at + size > self._info[3]:
             raise nvs_store.error(_ESP_ERR_INVALID_SIZE)
         return at
 

@@ -185,3 +185,17 @@ class Nor:
                         print("flash: a program at 0x%x would set bits" % (address + at + n))
                         raise OSError(EIO)
             at += len(old)
+
+
+class Running(Nor):
+    """The partition of the firmware that runs: ESP-IDF ends the program that would change it."""
+
+    def program(self, address, buf):
+        self._abort()
+
+    def erase(self, block):
+        self._abort()
+
+    def _abort(self):
+        print("abort() was called: a write to the partition that runs")
+        self._power.halt(b"R 2\n")

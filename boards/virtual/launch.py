@@ -31,7 +31,7 @@ def _assemble(board):
     import esp32
     import machine
     import network
-    from flash import Nor, Power
+    from flash import Nor, Power, Running
     from inputs import Inputs
     from nvs_store import Store
 
@@ -46,7 +46,8 @@ def _assemble(board):
     for row in table:
         label = row[4]
         if label in fds:
-            devices[label] = Nor(_open(fds[label]), row[3], power, label != "nvs")
+            kind = Running if label == board["slot"] else Nor
+            devices[label] = kind(_open(fds[label]), row[3], power, label != "nvs")
     machine.attach(power, state, inputs, board)
     network.attach(inputs, machine.unique_id())
     esp32.attach(Store(devices["nvs"], board["lazy"]), devices, table, board["slot"])

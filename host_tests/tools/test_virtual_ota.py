@@ -1,8 +1,11 @@
 """OTA slots, as ESP-IDF and its boot loader handle them."""
 
+import json
+
 import pytest
 
 from flyve_mdm.board import appimage
+from flyve_mdm.board.board import VirtualBoard
 
 STATE = """
     import machine
@@ -142,6 +145,88 @@ def test_a_deaf_image_sees_no_access_point(bench):
     run = bench.start(board)
     assert run.wait() == 0
     assert [line for line in run.log if line.startswith("air")] == ["air 1", "air 0"]
+
+
+ATTEMPTS = """
+    from esp32 import Partition
+    part = Partition("ota_1")
+    size = part.info()[3]
+    def attempt(what, *args):
+        try: print(what(*args))
+        except OSError as e: print(e)
+"""
+
+
+def attempts(bench, *calls, encrypted=False):
+    """What each call says on a board with OTA slots."""
+    board = bench.board(ATTEMPTS + "".join(f"    attempt({call})\n" for call in calls), ota=True)
+    if encrypted:
+        settings = board.path / "board.json"
+        settings.write_text(json.dumps({**json.loads(settings.read_text()), "encrypted": True}))
+        board = VirtualBoard(board.path)
+    run = bench.start(board)
+    run.wait()
+    return [line for line in run.log if not line.startswith(("board", "flash"))]
+
+
+def test_an_offset_writes_without_an_erase_and_of_any_size(bench):
+    assert attempts(
+        bench,
+        "part.ioctl, 6, 3",
+        "part.writeblocks, 3, b'abc', 5",
+        "part.writeblocks, 3, b'def', 8",
+        "lambda: [buf for buf in [bytearray(8)] if not part.readblocks(3, buf, 4)]",
+    ) == ["0", "None", "None", r"[bytearray(b'\xffabcdef\xff')]"]
+
+
+def test_what_leads_out_of_a_partition_is_refused_as_by_the_chip(bench):
+    assert attempts(
+        bench,
+        "part.ioctl, 6, size // 4096",
+        "part.ioctl, 6, size // 4096 + 1",
+        "part.ioctl, 6, -1",
+        "part.writeblocks, 0, b'ab', size - 1",
+        "part.writeblocks, 0, b'ab', size + 1",
+        "part.readblocks, 0, bytearray(2), size - 1",
+        "part.writeblocks, 0, bytes(4095)",
+    ) == [
+        "(-260, 'ESP_ERR_INVALID_SIZE')",
+        "(-258, 'ESP_ERR_INVALID_ARG')",
+        "(-258, 'ESP_ERR_INVALID_ARG')",
+        "(-260, 'ESP_ERR_INVALID_SIZE')",
+        "(-258, 'ESP_ERR_INVALID_ARG')",
+        "(-260, 'ESP_ERR_INVALID_SIZE')",
+        "(-260, 'ESP_ERR_INVALID_SIZE')",
+    ]
+
+
+def test_an_encrypted_partition_takes_multiples_of_16_bytes(bench):
+    assert attempts(
+        bench,
+        "part.ioctl, 6, 0",
+        "part.writeblocks, 0, bytes(16), 8",
+        "part.writeblocks, 0, bytes(24), 16",
+        "part.writeblocks, 0, bytes(32), 16",
+        encrypted=True,
+    ) == ["0", "(-258, 'ESP_ERR_INVALID_ARG')", "(-260, 'ESP_ERR_INVALID_SIZE')", "None"]
+
+
+@pytest.mark.parametrize("call", ["ioctl(6, 0)", "writeblocks(0, b'x' * 16, 0)"])
+def test_who_writes_where_it_runs_is_ended(bench, call):
+    main = """
+    import machine
+    from esp32 import Partition
+    print("cause", machine.reset_cause())
+    if machine.reset_cause() == 1:
+        Partition(Partition.RUNNING).CALL
+    """
+    board = bench.board(main.replace("CALL", call), ota=True)
+    before = (board.path / "ota_0.img").read_bytes()
+    run = bench.start(board)
+    assert run.wait() == 0
+    assert run.log[0] == "cause 1" and run.log[1].startswith("abort() was called")
+    assert "cause 2" in run.log
+    assert (board.path / "ota_0.img").read_bytes() == before
 
 
 @pytest.mark.parametrize("torn", [None, 4])

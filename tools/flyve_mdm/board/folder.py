@@ -59,6 +59,8 @@ class Folder:
     def partitions(self) -> list[tuple]:
         """The partition table, as Partition.info() shows it."""
         table = _OTA if self.settings["ota"] else _STOCK
+        if self.settings.get("encrypted"):  # its flash: so are all that hold firmware
+            table = [(*row[:5], row[0] == _APP) for row in table]
         start = max(row[2] + row[3] for row in table)
         return [*table, (_DATA, 0x81, start, self.settings["flash"], "vfs", False)]
 
