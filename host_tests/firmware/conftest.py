@@ -14,6 +14,7 @@ from host_tests.kit.peers import Datagrams, Full, Peer
 from host_tests.kit.peers.identities import issue
 
 FLASH = 1 << 20
+SMALL = 352 << 10  # bytes of a filesystem that has room for the firmware, and little more
 
 
 @pytest.fixture
@@ -76,13 +77,20 @@ def downloader(tmp_path_factory):
     return blank_board(tmp_path_factory.mktemp("downloader") / "board")
 
 
+@pytest.fixture(scope="session")
+def updater(tmp_path_factory):
+    """The same with OTA slots, and a filesystem that has no room for a firmware image."""
+    return blank_board(tmp_path_factory.mktemp("updater") / "board", SMALL, ota=True)
+
+
 @pytest.fixture
-def make_depot(tmp_path, downloader):
-    """Makes depots; all are closed at the end."""
+def make_depot(request, tmp_path):
+    """Makes depots, by the name of the fixture with their board; all are closed at the end."""
     made = []
 
-    def make(**options):
-        depot = Depot(tmp_path / str(len(made)), downloader, **options)
+    def make(board="downloader", **options):
+        template = request.getfixturevalue(board)
+        depot = Depot(tmp_path / str(len(made)), template, **options)
         made.append(depot)
         return depot
 

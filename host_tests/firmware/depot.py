@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -12,11 +13,13 @@ from pathlib import Path
 from flyve_mdm.backend.model import DEVICE, User, token
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.build import firmware
 from host_tests.kit.peers.front import Front
 
 DRIVER = Path(__file__).parent / "inside" / "download_main.py"
 PATH = "/files/a/b.bin"
+STAGED = "/apps.new"
 SIZES = (0, 1, 2, 4095, 4096, 4097, 16383, 16384, 16385, 16386, 32769, 65537)
 LARGE = 1_000_000
 
@@ -69,7 +72,13 @@ class Depot:
 
     def finish(self, timeout: float = 30, **how) -> list[str]:
         """Lets the board run to its end and returns its log."""
-        self.code = self.start(**how).wait(timeout)
+        self.start(**how)
+        if self._params.get("restart"):
+            # What has started on trial does not end by itself: the watchdog would bite.
+            with contextlib.suppress(BoardEnded):
+                self.run.wait_log("^over$", timeout)
+            self.run.kill()
+        self.code = self.run.wait(timeout)
         self.log = list(self.run.log)
         return self.log
 
@@ -79,6 +88,22 @@ class Depot:
         self.finish()
         assert self.log[-3:-2] == ["over"], self.log
         return self.stored()
+
+    def update(self, image: bytes, **params) -> list[str]:
+        """Offers a firmware image, and lets the board update itself with it; returns the log."""
+        self.file = self.backend.tasks.add_package(image, "firmware", "firmware.bin")
+        self.prepare(**{**self.firmware, **params})
+        return self.finish()
+
+    @property
+    def firmware(self) -> dict:
+        """What makes the board take what comes for firmware, and start it."""
+        endpoint = f"PluginFlyvemdmPackage/{self.file.id}"
+        return {"firmware": True, "restart": True, "path": STAGED, "endpoints": [endpoint]}
+
+    def slot(self, label: str = "ota_1") -> bytes:
+        """All that is in an OTA partition."""
+        return (self.board.path / f"{label}.img").read_bytes()
 
     def fetch_all(self, offered: list, timeout: float = 60, **params) -> None:
         """Fetches files one after the other in one life of the board; each must be exact."""
@@ -97,7 +122,7 @@ class Depot:
 
     def leftovers(self) -> list[str]:
         """What is on the flash of a download in progress."""
-        return [path for path, _ in self.board.files() if path.startswith("/part")]
+        return [path for path, _ in self.board.files() if path.startswith(("/part", STAGED))]
 
     def received(self) -> int:
         """Bytes of the file that the last run's board read, doubles included."""
@@ -105,11 +130,18 @@ class Depot:
 
     def save(self) -> None:
         """Keeps the flash as it is, for restore()."""
-        shutil.copyfile(self.board.path / "flash.img", self.board.path / "saved.img")
+        for name in self._images():
+            shutil.copyfile(self.board.path / name, self.board.path / f"{name}.saved")
 
     def restore(self) -> None:
         """Brings the flash back that was saved."""
-        shutil.copyfile(self.board.path / "saved.img", self.board.path / "flash.img")
+        for name in self._images():
+            shutil.copyfile(self.board.path / f"{name}.saved", self.board.path / name)
+
+    def _images(self) -> list[str]:
+        # A file alone changes nothing but the filesystem.
+        images = [path.name for path in self.board.path.glob("ota*.img")]
+        return ["flash.img", *(["nvs.bin", *images] if images else [])]
 
     def failure(self) -> str:
         """What the last attempt of the last run said why it failed."""
@@ -146,9 +178,9 @@ def until(condition, timeout: float = 10) -> None:
         time.sleep(0.002)
 
 
-def blank_board(folder: Path, flash_size: int = 2 << 20) -> Path:
+def blank_board(folder: Path, flash_size: int = 2 << 20, ota: bool = False) -> Path:
     """Makes a board whose main.py is the driver."""
-    board = VirtualBoard.create(folder, flash_size=flash_size)
+    board = VirtualBoard.create(folder, flash_size=flash_size, ota=ota)
     board.deploy()
     board.write("/main.py", firmware.follow(DRIVER.read_text()))
     return board.path

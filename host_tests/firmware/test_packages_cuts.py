@@ -130,8 +130,16 @@ def main():
         print("update", status)
         update.forget()
     elif "staged" in os.listdir("/"):
-        for _ in packages.install("/staged", PACKAGE, "2"):
+        place = "/staged"
+        if PACKAGE == "firmware":
+            # As if it had just streamed into the slot.
+            place = board_facts.running().get_next_update()
+            with open("/staged", "rb") as f:
+                place.writeblocks(0, f.read())
+        for _ in packages.install(place, PACKAGE, "2"):
             pass
+        if PACKAGE == "firmware":
+            os.remove("/staged")
         machine.reset()
     print("end:", name)
 
@@ -158,8 +166,8 @@ def updating(bench, kind):
         following = agent_bundle(agent=AGENT_SOURCE % (("next", True, name), ""))
     else:
         project = appimage.CRASH if kind == "crashing image" else "new"
-        staged = appimage.build(project, size=9000)
-        following = appimage.build("next", size=9000)
+        staged = appimage.build(project, size=9000).ljust(12288, b"\xff")
+        following = appimage.build("next", size=9000).ljust(12288, b"\xff")
     board = bench.board(ota=not is_agent, staged=staged)
     main = b"from flyve.agent import main\n\nmain()\n"
     board.change({"/flyve/agent.mpy": agent_archive(agent=old), "/main.py": main})

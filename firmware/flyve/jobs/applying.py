@@ -54,9 +54,10 @@ def _task(online, ask, again, policy):
     status = "done"
     memory.drop("policies")
     try:
-        yield from _deliver(online, item, place if version is None else _STAGED)
+        file = place if version is None else _STAGED
+        there = yield from _deliver(online, item, file, version is not None)
         if version is not None:
-            if (yield from _install(place, version, task)):
+            if (yield from _install(there, place, version, task)):
                 status = "trial"
             else:
                 online.agent.refresh_apps(place)
@@ -82,16 +83,16 @@ def _plan(online, again, policy):
     return (yield from policies.begin(online, again, policy))
 
 
-def _deliver(online, item, place):
+def _deliver(*what):
     from flyve.jobs import delivery
 
-    yield from delivery.Delivery(online, item, place).run()
+    return (yield from delivery.Delivery(*what).run())
 
 
-def _install(place, version, task):
+def _install(*what):
     from flyve.jobs import packages
 
-    return (yield from packages.install(_STAGED, place, version, task))
+    return (yield from packages.install(*what))
 
 
 def _ours(online, task_id, must):

@@ -43,9 +43,10 @@ def _end(part):
 
 class Delivery:
     """One file on its way. item: e.g. "PluginFlyvemdmFile/1"; place: a path, or (with a trailing
-    slash) a folder. `part` is what of it is on the flash, for download.py, which does not stay."""
+    slash) a folder; firmware: an ESP32 image is not for there, but for the OTA slot. `part` is
+    what of it is on the flash, for download.py and slot.py, which do not stay."""
 
-    def __init__(self, online, item, place):
+    def __init__(self, online, item, place, firmware=False):
         self._online = online
         self._item = item
         self._ms = idle_ms
@@ -63,15 +64,18 @@ class Delivery:
             "block": 0,  # its number
             "hash": None,  # the SHA-256 of what is in the file
             "file": None,  # while it is open
+            "firmware": firmware,
+            "slot": None,  # the OTA partition instead of a file
             "buf": None,
             "plain": False,  # a request for a part has not told the total: the next is for all
         }
 
     def run(self):
         """A job: yields after each piece of at most 4 KiB; at its end the file is in its place.
+        Returns its path, or the OTA partition that an image is in.
 
-        Raises Failed when it cannot be had, nothing of it is kept then; NetError when a new
-        Delivery may go on later, from what is durable."""
+        Raises Failed or Incompatible when it cannot be had, nothing of it is kept then; NetError
+        when a new Delivery may go on later, from what is durable."""
         part = self.part
         try:
             for _ in range(_EDITIONS):
@@ -79,7 +83,7 @@ class Delivery:
                     part["form"] = self._describe()
                     yield
                     if (yield from _begin(part)):
-                        return
+                        return part["path"]
                     self._requests = 1 if part["have"] else 0
                     yield from self._fetch()
                     self._close()
@@ -88,14 +92,14 @@ class Delivery:
                     if self._requests > 1 and self._describe() != part["form"]:
                         raise EOFError("another version")
                     yield from _end(part)
-                    return
+                    return part["slot"] or part["path"]
                 except EOFError as e:
                     log.info("download", "%s changed on the server: %s", self._item, e)
                     self._discard()
             raise registry.Failed("%s does not stay the same" % self._item)
         except transport.NetError:
             raise
-        except registry.Failed:
+        except (registry.Failed, registry.Incompatible):
             self._discard()
             raise
         except OSError as e:
@@ -105,7 +109,7 @@ class Delivery:
             self._close()
 
     def _close(self):
-        memory.drop("download", "paths")
+        memory.drop("download", "paths", "slot")
         if self.part["file"]:
             self.part["file"].close()
             self.part["file"] = None
@@ -119,7 +123,7 @@ class Delivery:
     def _answer(self, headers=None):
         """(status, headers, socket) of the answer to a GET of the item; the body is not read yet,
         and what would read it needs the memory that the REST client took."""
-        memory.drop("download", "paths")
+        memory.drop("download", "paths", "slot")
         from flyve.jobs import rest
 
         try:

@@ -11,9 +11,12 @@ from micropython import const
 from flyve import log, memory, transport
 from flyve.registry import Failed
 
-_BLOCK = const(4096)  # of littlefs, and of the one buffer
+_BLOCK = const(4096)  # of littlefs, and of an OTA partition
+_BUFFER = const(2048)
+_LEAST = const(512)
 _PART = const("/part")  # what has come so far
 _JOURNAL = const("/part.json")  # of which file; made before the part and removed after it
+_NOTE = const("/part.slot")  # how much of it is in an OTA partition instead; slot.py has it
 _BYTES = const("application/octet-stream")
 
 
@@ -25,6 +28,10 @@ def discard():
         # mutants: an empty part or journal that stays is as good as none
         if paths.size(path) >= 0:
             os.remove(path)
+    if paths.size(_NOTE) >= 0:
+        from flyve.jobs import slot
+
+        slot.discard()
 
 
 def begin(part):
@@ -60,9 +67,15 @@ def begin(part):
     part["hash"] = hashlib.sha256()
     part["have"] = part["block"] = 0
     part["edge"] = _BLOCK
-    if size > 0:  # mutants: nothing is read of an empty part; the JSON form is asked for once more
+    part["slot"] = None
+    if paths.size(_NOTE) >= 0:
+        from flyve.jobs import slot
+
+        yield from slot.resume(part)
+    # mutants: nothing is read of an empty part; the JSON form is asked for once more
+    elif size > 0:
         log.info("download", "goes on at byte %d of %d", size, total)
-        buf = memoryview(bytearray(min(_BLOCK, size)))
+        buf = memoryview(bytearray(min(_BUFFER, size)))
         with open(_PART, "rb") as f:
             while part["have"] < size:
                 n = f.readinto(buf)
@@ -73,8 +86,14 @@ def begin(part):
         # A cut came between the last two steps.
         _over(part)
         return True
-    if total is not None:
+    part["base"] = part["have"]
+    if total is not None and not part["slot"] and not _undecided(part):
         _check_room(total - part["have"])
+
+
+def _undecided(part):
+    """True until the first byte tells whether it is a firmware image."""
+    return part["firmware"] and not part["base"] and not part["slot"]
 
 
 def _check_room(left):
@@ -92,8 +111,8 @@ def take(part, answer, first, length, ms):
     """A job: takes what is new out of the answer, (status, headers, socket), to a request for
     length bytes from first on, each piece within ms; yields after each of at most 4 KiB.
 
-    Raises Failed when it is of no use, EOFError when it is of another file than the JSON form;
-    NetError when it breaks off."""
+    Raises Failed or Incompatible when it is of no use, EOFError when it is of another file than
+    the JSON form; NetError when it breaks off."""
     status, headers, sock = answer
     part["buf"] = None
     part["base"] = part["have"]
@@ -105,14 +124,17 @@ def take(part, answer, first, length, ms):
             at = _judge(part, status, headers, first, length)
         finally:
             memory.drop("headers")
-        size = min(_BLOCK, max(512, part["total"] - part["have"]))
+        size = min(_BUFFER, max(_LEAST, (part["total"] - part["have"] + 15) & ~15))
         # In the place of what the judgement took.
         buf = part["buf"] = memoryview(bytearray(size))
         end = part["total"] if status == 200 else min(part["total"], first + length)
         while part["have"] < end:
             sock.extend(ms)
             # What is there already comes again and is read over; then block by block.
-            stop = min(at + _BLOCK, part["have"]) if at < part["have"] else min(part["edge"], end)
+            if at < part["have"]:
+                stop = min(at + size, part["have"])
+            else:
+                stop = min(part["base"] + size, part["edge"], end)
             while at < stop:
                 used = part["have"] - part["base"]
                 n = sock.readinto(buf[used : used + stop - at])
@@ -120,12 +142,14 @@ def take(part, answer, first, length, ms):
                     return
                 at += n
                 part["have"] = max(part["have"], at)
-            if part["have"] == part["edge"]:
+            used = part["have"] - part["base"]
+            if used == size or part["have"] == part["edge"]:
                 _write(part)
+            if part["have"] == part["edge"]:
                 _turn(part)
                 # mutants: flushed as often or oftener: a cut costs no more; make bench shows it
                 if not part["block"] & 3:
-                    part["file"].flush()
+                    _flush(part)
             yield
     finally:
         sock.close()  # mutants: the collector closes it at once: memory.drop() runs it
@@ -133,6 +157,8 @@ def take(part, answer, first, length, ms):
         if part["buf"] and (part["base"] < part["have"] or part["total"] == 0):
             _write(part)
         part["buf"] = None  # mutants: the buffer goes a little later
+        if part["slot"]:
+            _flush(part)
 
 
 def _judge(part, status, headers, first, length):
@@ -176,7 +202,8 @@ def _judge(part, status, headers, first, length):
     elif name != part["journal"].get("name"):
         raise EOFError("its name is another")
     if part["total"] is None:
-        _check_room(total)
+        if not _undecided(part):
+            _check_room(total)
         part["total"] = total
     if total != part["total"] or changed:
         raise EOFError("now %d bytes of %s" % (total, modified))
@@ -191,20 +218,66 @@ def _judge(part, status, headers, first, length):
 
 
 def _write(part):
-    """Takes the buffer to the flash."""
+    """Takes the buffer to the flash; what of it is not taken has to come again."""
     data = part["buf"][: part["have"] - part["base"]]
-    if part["file"] is None:
-        part["file"] = open(_PART, "ab")
+    if _undecided(part):
+        if data[:1] != b"\xe9":
+            _check_room(part["total"])
+        elif len(data) < min(_LEAST, part["total"]):
+            part["have"] = 0  # too little to judge by
+            return
+        else:
+            found = _check_image(part, data)
+            memory.drop("slot", "board_facts")
+            _give_up_image()
+            memory.drop("update")
+            part["slot"] = found
+    if part["slot"]:
+        from flyve.jobs import slot
+
+        data = data[: slot.write(part, data)]
+    else:
+        if part["file"] is None:
+            part["file"] = open(_PART, "ab")
+        part["file"].write(data)
     part["hash"].update(data)
-    part["file"].write(data)
-    part["base"] = part["have"]
+    part["base"] += len(data)
+    part["have"] = part["base"]
+
+
+# Each in a frame of its own: what a frame names stays in memory as long as that.
+
+
+def _check_image(part, head):
+    from flyve.jobs import slot
+
+    return slot.check(part, head)
+
+
+def _give_up_image():
+    from flyve.jobs import update
+
+    update.give_up_image()
+
+
+def _flush(part):
+    """Makes durable what is there, and how much that is."""
+    if part["slot"]:
+        from flyve.jobs import slot
+
+        slot.note(part)
+    else:
+        part["file"].flush()
 
 
 def _turn(part):
-    """Moves the edge on, to the end of the next block of littlefs: only from there it goes on
-    without a copy of what was flushed. Block i begins with as many pointers as i has zero bits at
-    its end, and one."""
+    """Moves the edge on, to the end of the next block: only from there littlefs goes on without a
+    copy of what was flushed. Its block i begins with as many pointers as i has zero bits at its
+    end, and one."""
     part["block"] = i = part["block"] + 1  # mutants: -n ends with as many zero bits as n
+    if part["slot"]:
+        part["edge"] += _BLOCK
+        return
     # mutants: a few bytes in the next block, which is not copied for them
     part["edge"] += _BLOCK - 4
     while not i & 1:  # mutants: blocks with many pointers are rare: hardly more writes
@@ -213,7 +286,13 @@ def _turn(part):
 
 
 def end(part):
-    """A job: puts the whole file in the place of the old one, by one rename."""
+    """A job: puts the whole file in the place of the old one, by one rename; of an image, finds
+    out that it is whole."""
+    if part["slot"]:
+        from flyve.jobs import slot
+
+        yield from slot.end(part)
+        return
     part["journal"]["sha256"] = binascii.hexlify(part["hash"].digest()).decode()
     _note(part)
     yield

@@ -10,6 +10,7 @@ from flyve.jobs import nvs, paths
 
 _WIPING = const("/wiping")  # a wipe was begun: nothing else happens before it is done
 _WIPE = const("wipe")  # the same in NVS, where the flash was too full for a file
+_IMAGE = const("/part.slot")  # there while one comes; slot.py has it
 _KEPT = const("/keep.json")  # what of NVS outlives a wipe
 _LONGEST = const(4096)  # characters of that
 _BRACKETS = const(256)
@@ -70,8 +71,15 @@ def _erase(rec):
 
 def leftovers():
     """Removes what belongs to an enrollment: the next one's tasks may have the same numbers."""
+    if _size(_IMAGE) >= 0:
+        try:
+            from flyve.jobs import slot
+
+            slot.discard()
+        except OSError as e:
+            log.error("flash", "the OTA partition cannot be erased: %s", log.reason(e))
     for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
-                 "apps.new", "deploy.part"):  # fmt: skip
+                 "part.slot", "apps.new", "deploy.part"):  # fmt: skip
         _try_to_delete("/" + name)
 
 
@@ -143,6 +151,12 @@ def wipe(settings):
     for path in (_WIPING, _KEPT):
         if _size(path) < 0:
             _try_to_delete(path)  # a folder
+    try:
+        from flyve.jobs import slot
+
+        slot.clear()
+    except OSError as e:
+        log.error("flash", "the OTA partition cannot be erased: %s", log.reason(e))
     if _size(_KEPT) <= 0:  # else a cut came after this, and the settings may be gone
         _clear([_SETTINGS])
         try:

@@ -84,42 +84,44 @@ def remove(name):
     return reclaim()
 
 
-def install(path, name, version, task=None):
-    """A job: installs the package in the file at path, which is gone then; returns True for
-    firmware and for the agent itself, which a restart makes current: the task is "trial" by then.
-    Raises Failed or Incompatible, and nothing has changed."""
+def install(place, name, version, task=None):
+    """A job: installs the package in the file at that path, which is gone then, or the firmware
+    in that OTA partition; returns True for firmware and for the agent itself, which a restart
+    makes current: the task is "trial" by then. Raises Failed or Incompatible, and nothing has
+    changed."""
+    path = place if isinstance(place, str) else None
     try:
-        head = texts.read(path, 511)
-        image = head[:1] == b"\xe9"
-        restart = image or name == AGENT
+        restart = not path or name == AGENT
         if restart and task:
             # A cut after the installation must find out how it has ended.
             task["status"] = "trial"
             from flyve.jobs import tasks
 
             tasks.put(task)
-        if not restart:
-            yield from _install(path, head, name, version)
-        else:
+        if not path:
+            from flyve.jobs import slot
+
+            slot.boot(place)
+        elif restart:
             from flyve.jobs import update
 
-            if image:
-                yield from update.install_image(path)
-            else:
-                number, target = update.spare()
-                yield from _unpack(path, target, None, "flyve/agent.mpy")
-                update.try_slot(number)
+            number, target = update.spare()
+            yield from _unpack(path, target, None, "flyve/agent.mpy")
+            update.try_slot(number)
+        else:
+            yield from _install(path, name, version)
     except OSError as e:
         yield from reclaim()
         raise Failed("flash: %s" % log.reason(e))
     finally:
-        if paths.size(path) >= 0:
+        if path and paths.size(path) >= 0:
             os.remove(path)
     log.info("packages", "%s %s installed", name, version)
     return restart
 
 
-def _install(path, head, name, version):
+def _install(path, name, version):
+    head = texts.read(path, 511)
     base = _base(name)
     folder = paths.segment(version)
     if folder[0] == "." or folder.split() != [folder]:

@@ -12,14 +12,11 @@ other: 1 when the other OTA partition is to be fallen back to
 fallen: 1 when that has happened
 """
 
-import os
-import struct
-
 from micropython import const
 
 from flyve import log
 from flyve.jobs import board_facts, nvs
-from flyve.registry import Failed, Incompatible
+from flyve.registry import Failed
 
 # Name and bits; boot.py has them, too.
 _FIELDS = const((
@@ -31,10 +28,6 @@ _FAILED = const(2)
 _SAFE = const(5)  # crashes in a row, after which applications are not started
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
 _LOOK_MS = const(1000)  # while an update is on trial
-_BLOCK = const(4096)
-# Of esp_app_desc_t, which a boot loader and so the image of a whole flash have not.
-_DESCRIPTION = const(0xABCD5432)
-_PIECE = const(512)
 
 
 def _get():
@@ -138,48 +131,20 @@ def try_slot(number):
     _put(_settled(_get(), trial=number))
 
 
-def install_image(path):
-    """A job: writes the application image in the file at path to the OTA partition that does not
-    run; the next reset starts it on trial. Raises Failed, and Incompatible for another chip or a
-    board without OTA slots."""
+def give_up_image():
+    """Nothing falls back to the image in the other OTA partition from now on: another one comes
+    there. Raises Failed while an update is on trial."""
     if on_trial():
         raise Failed("an update is on trial")
-    running = board_facts.running()
-    try:
-        partition = running.get_next_update()
-    except OSError:
-        raise Incompatible("no OTA partition")
-    size = os.stat(path)[6]
-    buf = memoryview(bytearray(_BLOCK))
-    back = memoryview(bytearray(_PIECE))
-    with open(path, "rb") as f:
-        if f.readinto(buf) < 288 or struct.unpack_from("<I", buf, 32)[0] != _DESCRIPTION:
-            raise Failed("no application image (.app-bin)")
-        running.readblocks(0, back)
-        if buf[12:14] != back[12:14]:
-            raise Incompatible("image for another chip")
-        if size > partition.info()[3]:
-            raise Failed("image too big")
-        kept = _settled(_get(), other=0)
-        if kept != _get():
-            _put(kept)
-        f.seek(0)
-        for block in range((size + _BLOCK - 1) // _BLOCK):
-            n = f.readinto(buf)
-            for i in range(n, _BLOCK):
-                buf[i] = 255
-            partition.writeblocks(block, buf)
-            for at in range(0, _BLOCK, _PIECE):
-                partition.readblocks(block, back, at)
-                if back != buf[at : at + _PIECE]:
-                    raise Failed("flash error")
-            yield
-    _put(kept, partition=partition.info()[1])
-    try:
-        partition.set_boot()
-    except OSError:
-        _put(kept, partition=0)
-        raise Failed("damaged image")
+    kept = _settled(_get(), other=0)
+    if kept != _get():
+        _put(kept)
+
+
+def try_image(kind):
+    """The image in the OTA partition of that subtype is on trial, 0: none is; the boot loader is
+    to get to know of it after this."""
+    _put(_settled(_get(), other=0), partition=kind)
 
 
 def crashes():

@@ -1,4 +1,5 @@
-# main.py of the test boards: runs the downloads that /params.json lists, one after the other.
+# main.py of the test boards: runs the downloads that /params.json lists, one after the other. A
+# firmware image is installed; what it starts keeps it, and says so.
 
 import gc
 import hashlib
@@ -34,22 +35,56 @@ class Online:
 
 def attempt(endpoint):
     longest = 0
-    job = delivery.Delivery(online, endpoint, path)
+    job = delivery.Delivery(online, endpoint, path, params.get("firmware", False))
+    steps = job.run()
     last = time.ticks_ms()
     try:
-        for _ in job.run():
+        while True:
+            try:
+                next(steps)
+            except StopIteration as e:
+                found = e.value
+                break
             now = time.ticks_ms()
             longest = max(longest, time.ticks_diff(now, last))
             last = now
             pieces.append(job.part["have"]) if params.get("pieces") else None
         print("whole", longest)
+        if not isinstance(found, str):
+            install(found)
         return True
     except Exception as e:
         name = type(e).__name__
-        if name not in ("NetError", "RestError", "Failed"):
+        if name not in ("NetError", "RestError", "Failed", "Incompatible"):
             raise
         print("failed", name, e)
-        return name == "Failed"
+        return name in ("Failed", "Incompatible")
+
+
+def install(slot):
+    from flyve.jobs import packages
+
+    for _ in packages.install(slot, "firmware", "2"):
+        pass
+    print("installed")
+    if params.get("restart"):
+        from flyve import board
+
+        board.reset(True)
+
+
+def keep():
+    # True when an update has come to its end.
+    from flyve.jobs import board_facts, update
+
+    print("runs", board_facts.running().info()[4])
+    if not params.get("on_trial"):
+        update.confirm()
+    ended = update.status()
+    if ended in ("confirmed", "failed"):
+        print("update", ended)
+        update.forget()
+        return True
 
 
 log.level = params.get("level", 1)
@@ -64,7 +99,7 @@ if "clock" in params:
 pieces = []
 path = params["path"]
 online = Online()
-for endpoint in params["endpoints"]:
+for endpoint in () if params.get("firmware") and keep() else params["endpoints"]:
     for _ in range(params.get("attempts", 1)):
         if attempt(endpoint):
             break

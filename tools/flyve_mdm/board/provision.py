@@ -23,7 +23,7 @@ _RECORDS = ("rec.a", "rec.b")
 # What an agent remembers outside its record, as firmware/flyve/jobs/leaving.py has it.
 _MEMORY = (
     "/tasks.json", "/tasks.new", "/failures.json", "/outbox.json", "/part", "/part.json",
-    "/apps.new", "/wiping", "/keep.json", "/deploy.part",
+    "/part.slot", "/apps.new", "/wiping", "/keep.json", "/deploy.part",
 )  # fmt: skip
 
 
