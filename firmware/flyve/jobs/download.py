@@ -13,7 +13,7 @@ from flyve.registry import Failed
 
 _BLOCK = const(4096)  # of littlefs, and of an OTA partition
 _BUFFER = const(2048)
-_LEAST = const(512)
+_LEAST = const(512)  # that tell whether it is a firmware image
 _PART = const("/part")  # what has come so far
 _JOURNAL = const("/part.json")  # of which file; made before the part and removed after it
 _NOTE = const("/part.slot")  # how much of it is in an OTA partition instead; slot.py has it

@@ -18,7 +18,6 @@ from flyve.registry import Failed, Incompatible
 _NOTE = const("/part.slot")
 _JOURNAL = const("/part.json")  # download.py has it
 _BLOCK = const(4096)  # what is erased at once
-_PIECE = const(512)  # the least that is programmed at once, but for the last
 _CIPHER = const(16)  # bytes of which an encrypted flash takes a multiple
 _HEAD = const(288)  # up to the end of esp_app_desc_t
 # Of esp_app_desc_t, which a boot loader and so the image of a whole flash have not.
@@ -95,11 +94,11 @@ def resume(part):
 
 
 def write(part, data):
-    """Takes the piece that comes next to the flash: all of it only if it is the last one, or in
-    whole pieces. Returns how many bytes of it are there."""
+    """Takes the piece that comes next to the flash, but for what of it an encrypted one would not
+    take, unless it is the last. Returns how many bytes of it are there."""
     at, size, total = part["base"], len(data), part["total"]
     if at + size < total:
-        size -= size % _PIECE
+        size -= size % _CIPHER
     if not size:
         return 0
     block, offset = at // _BLOCK, at % _BLOCK
