@@ -14,7 +14,7 @@ from host_tests.kit.peers import Datagrams, Full, Peer
 from host_tests.kit.peers.identities import issue
 
 FLASH = 1 << 20
-SMALL = 352 << 10  # bytes of a filesystem that has room for the firmware, and little more
+SMALL = 256 << 10  # bytes of a filesystem that has room for the firmware, and little more
 
 
 @pytest.fixture
