@@ -374,4 +374,4 @@ def _greet(online):
                 version += c
             elif version:
                 break
-        online.link.say(online.link.topic + "/FlyvemdmManifest/Status/Version", version)
+        online.link.say(online.link.topic + "/FlyvemdmManifest/Status/Version", version.encode())
