@@ -78,6 +78,8 @@ def leftovers():
             slot.discard()
         except OSError as e:
             log.error("flash", "the OTA partition cannot be erased: %s", log.reason(e))
+        slot = None
+        memory.drop("slot", "board_facts")
     for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
                  "part.slot", "apps.new", "deploy.part"):  # fmt: skip
         _try_to_delete("/" + name)
@@ -157,6 +159,8 @@ def wipe(settings):
         slot.clear()
     except OSError as e:
         log.error("flash", "the OTA partition cannot be erased: %s", log.reason(e))
+    slot = None
+    memory.drop("slot", "board_facts")
     if _size(_KEPT) <= 0:  # else a cut came after this, and the settings may be gone
         _clear([_SETTINGS])
         try:
