@@ -2,8 +2,8 @@
 
 littlefs searches a folder of 50 files three times for each import: a thousand reads. So on a board
 all modules lie in one file, agent.mpy: the agent's own module, then the others, then the index
-(tools/flyve_mdm/build/archive.py). This package is mounted as a filesystem with nothing but
-stat() and open(), which are all that an import asks of one.
+(tools/flyve_mdm/build/archive.py). While an import looks for a module, this package is mounted as
+a filesystem with nothing but stat() and open(), which are all that it asks of one.
 """
 
 from micropython import const
@@ -18,8 +18,21 @@ _PART = const(256)
 if _PACKED:
     _open = open
     _archive = "/" + __path__.lstrip("/") + "/agent.mpy"
-    __path__ = "/:"  # short: the path of each module that was imported once stays in RAM
     mount, umount = max, list  # called with two flags and with nothing; there is nothing to do
+    del __path__
+
+    def __getattr__(name):
+        """For __path__ an import asks when it looks for a module. What is mounted is seen in the
+        root folder, so that is over when the module has been found."""
+        if name == "__path__":
+            try:
+                __import__("vfs").mount(__import__("sys").modules[__name__], "/:")
+            except OSError:
+                pass  # an import before has had no memory
+            return "/:"  # short, for each module's path stays in RAM
+        if name[:1] == "_":
+            raise AttributeError(name)
+        return __import__("flyve." + name, None, None, (name,))
 
     def stat(path):
         """KeyError: there is no such thing, so the import looks for another name."""
@@ -28,6 +41,7 @@ if _PACKED:
     def open(path, mode):
         """The archive where that module begins; ImportError when it has no such module, or is cut
         off and has no index."""
+        __import__("vfs").umount("/:")
         f = _open(_archive, "rb")
         f.seek(-_PARTS * _PART, 2)
         for _ in range(_PARTS):
@@ -39,14 +53,9 @@ if _PACKED:
         raise ImportError(path)
 
     # Under no name the index has the file's size: nothing is imported from one that is cut off.
+    __getattr__("__path__")
     _end = open("/.mpy", "rb")
     if _end.tell() != _end.seek(0, 2):
         raise ImportError(_archive)
     _end.close()
-    _vfs = __import__("vfs")
-    try:
-        _vfs.umount(__path__)  # of another agent, which boot.py has looked at
-    except OSError:
-        pass
-    _vfs.mount(__import__("sys").modules[__name__], __path__)
-    del _end, _vfs
+    del _end

@@ -26,6 +26,7 @@ def test_each_module_lies_in_the_archive_as_it_was_compiled(bench):
 import binascii, hashlib
 import flyve
 for name, size in {sizes!r}.items():
+    flyve.__path__  # as an import asks for it
     with flyve.open("/" + name + ".mpy", "rb") as f:
         print(name, binascii.hexlify(hashlib.sha256(f.read(size)).digest()).decode())
 """
@@ -133,6 +134,26 @@ def test_the_agent_of_a_slot_is_imported_from_its_own_archive(bench):
             run = bench.start(made)
             assert run.wait_log("which (.+)")[1] == f"slot{slot}"
             run.kill()
+
+
+def test_nothing_is_seen_of_the_mount_but_during_an_import(bench):
+    script = """
+import os
+seen = os.listdir("/")
+import flyve
+from flyve.jobs import erasing, paths
+try:
+    from flyve import nothing
+except ImportError:
+    pass
+print("the same:", os.listdir("/") == seen)
+flyve.__path__
+print("more:", set(os.listdir("/")) - set(seen))
+from flyve.jobs import jsonpick
+print("the same:", os.listdir("/") == seen)
+"""
+    lines = bench.lines(bench.board(script))
+    assert lines == ["the same: True", "more: {':'}", "the same: True"]
 
 
 def test_an_application_that_goes_to_another_folder_is_in_nobodys_way(bench):
