@@ -79,7 +79,7 @@ class Agent:
         self._keys = select.poll()
         self._keys.register(sys.stdin, select.POLLIN)
         self._held = None  # since when
-        self._pressed = False
+        self.pressed = False
         transport.attend(self.pump, self.watch)
 
     def pump(self):
@@ -104,8 +104,8 @@ class Agent:
         elif self._held is None:
             self._held = up
         elif up - self._held > _PRESS_MS:
-            self._pressed = True
-        if self._pressed:
+            self.pressed = True
+        if self.pressed:
             self.part = "button"
             raise Pressed
 

@@ -14,7 +14,7 @@ APP = b"def start(agent):\n    while True:\n        yield\n"
 # What comes only once in minutes, at the end, with another deeplink, or when somebody asks at the
 # console.
 RARE = re.compile(
-    r"restart|commands|stable|on_trial|'update'|look\(\)|stop|'record'|link.close|begin_anew"
+    r"restart|console\.|drop..console|select|_settle|'update'|look\(\)|stop|link.close|begin_anew"
 )
 SETTINGS = {"reconnect_spread": 0, "stable": 300}
 

@@ -18,7 +18,7 @@ def mend(agent, e):
     """Gives up what agent.part has at hand, or all of it if it was ill before; notes in agent.ill
     for how long it is to be left alone."""
     part = agent.part
-    if part == "button":
+    if agent.pressed:
         # What is left to do must not be broken off.
         transport.attend(agent.pump, None)
         agent.begin_anew("job")

@@ -52,7 +52,7 @@ def configurations(data):
         with open("/fuzz.json", "wb") as f:
             f.write(text)
         settings, problems = config.load("/fuzz.json")
-        if set(settings) != set(config.KEYS):
+        if None in settings.values() or set(settings) - set(config.KEYS):
             return "other settings"
         for name, value in settings.items():
             if value is not None:

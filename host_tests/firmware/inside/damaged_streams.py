@@ -162,7 +162,7 @@ class _Agent:
                     "port": port, "broker": "127.0.0.1", "fleet": "76/fleet/1"}  # fmt: skip
 
 
-class _Online(Online):
+class _Sorting(Online):
     """An agent that sorts all and does nothing."""
 
     messages = 0
@@ -183,7 +183,7 @@ def broker(port, begin, end, ms):
     longest = acknowledged = seen = 0
     for i in range(begin, end):
         before = time.ticks_ms()
-        online = _Online(_Agent(port))
+        online = _Sorting(_Agent(port))
         connection = online.link
         connection.outbox._pid = (0, 32765, 32766)[i % 3]
         try:
