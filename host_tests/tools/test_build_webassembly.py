@@ -44,7 +44,7 @@ def test_a_filled_cache_needs_no_npm(package, tmp_path):
 
 def test_without_npm_it_is_one_line(package, tmp_path):
     (tmp_path / package.archive).unlink()
-    with pytest.raises(WebAssemblyError, match="^no npm here: install Node, with npm$"):
+    with pytest.raises(WebAssemblyError, match="^no Node here: install Node, with npm$"):
         webassembly.fetch(package)
 
 

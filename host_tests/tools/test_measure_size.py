@@ -29,7 +29,7 @@ def test_what_is_counted_is_printed_and_without_node_a_line_says_what_is_left_ou
     assert "flyve/agent" in result.stdout and "lib/urequests" in result.stdout
     assert set(report["modules"]["flyve/agent"]) == {"xtensawin", "rv32imc"}
     assert result.stderr == (
-        "RAM on 32-bit words is left out: no node here: install Node, with npm\n"
+        "RAM on 32-bit words is left out: no Node here: install Node, with npm\n"
     )
 
 

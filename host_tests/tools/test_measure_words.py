@@ -8,7 +8,7 @@ from flyve_mdm.build import firmware, webassembly
 from flyve_mdm.measure import words
 
 if not shutil.which("node"):
-    pytest.skip("no node here: install Node, with npm", allow_module_level=True)
+    pytest.skip("no Node here: install Node, with npm", allow_module_level=True)
 
 LOG = frozenset({"flyve/log"})
 

@@ -174,6 +174,7 @@ def bundles(data):
 
 class _Link:
     topic = "76/agent/SN1"
+    up = False
 
     def __init__(self):
         self.said = []
@@ -182,10 +183,7 @@ class _Link:
         self.said.append((topic, payload))
         return 1
 
-    def refresh(self):
-        pass
-
-    def move(self, old, new):
+    def ask(self, topics, gone=()):
         pass
 
 

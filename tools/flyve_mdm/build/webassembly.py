@@ -75,7 +75,7 @@ def run(script: Path, text: str, timeout: float) -> str:
 def _program(name: str) -> str:
     found = shutil.which(name)
     if not found:
-        raise WebAssemblyError(f"no {name} here: install Node, with npm")
+        raise WebAssemblyError("no Node here: install Node, with npm")
     return found
 
 
