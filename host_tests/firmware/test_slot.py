@@ -270,6 +270,7 @@ def test_an_update_on_trial_comes_first(depot):
     assert depot.slot() == BEFORE
 
 
+@pytest.mark.exact
 def test_what_is_no_image_is_a_file_as_ever(depot):
     data = b"# an application\n" * 300
     depot.file = depot.backend.tasks.add_package(data, "one", "one.py")
@@ -287,6 +288,7 @@ def test_what_is_no_image_and_does_not_fit_is_refused_at_its_first_bytes(depot):
     assert sum(part.sent for part in depot.front.parts) < 300_000 or depot.front.parts
 
 
+@pytest.mark.exact
 def test_another_file_gives_up_the_image_that_has_begun(depot):
     break_off(depot)
     depot.offer(b"another file")

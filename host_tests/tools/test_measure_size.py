@@ -23,6 +23,7 @@ def sized(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.exact
 def test_what_is_counted_is_printed_and_without_node_a_line_says_what_is_left_out(sized):
     result, report = sized()
     assert result.exit_code == 0
@@ -33,6 +34,7 @@ def test_what_is_counted_is_printed_and_without_node_a_line_says_what_is_left_ou
     )
 
 
+@pytest.mark.exact
 def test_over_a_budget_it_says_which_and_exits_1(sized):
     fits = size.Figure("ram", "online and idle, plain", (51_200, 40_000, None), 51_200)
     over = size.Figure("ram", "online and idle, TLS", (51_201, 40_000, None), 51_200)

@@ -34,6 +34,7 @@ def test_words_of_32_bits_take_two_thirds(tree):
     assert 0.6 < board.taken / unix.taken < 0.75
 
 
+@pytest.mark.exact
 def test_a_larger_module_takes_more_and_new_names_are_counted_apart(tree, tmp_path):
     larger = tmp_path / "tree"
     shutil.copytree(tree, larger)

@@ -236,6 +236,7 @@ def test_ticks_wrap_after_a_minute_and_differences_survive_it(bench):
     assert run.log[0] == "ok", run.log
 
 
+@pytest.mark.exact
 # As on an ESP32, where whoever takes it for what is free believes that the heap is far larger.
 def test_gc_counts_the_heap_of_the_firmware_and_what_esp_idf_could_still_give(bench):
     run = bench.run(
