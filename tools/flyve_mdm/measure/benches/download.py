@@ -14,6 +14,7 @@ from flyve_mdm import keeper
 from flyve_mdm.backend import model
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import firmware
 from flyve_mdm.measure.benches.rig import SCRIPTS
 from flyve_mdm.measure.benches.row import Row
 
@@ -42,7 +43,8 @@ class Fetcher:
         backend.state.add("users", model.User, api_token=self.token, **account)
         self.board = VirtualBoard.create(folder / "board", flash_size=4 << 20)
         self.board.deploy()
-        self.board.write("/main.py", (SCRIPTS / "fetch.py").read_bytes())
+        script = (SCRIPTS / "fetch.py").read_text()
+        self.board.write("/main.py", firmware.follow(script).encode())
         self._image, self._first = self.board.path / "flash.img", folder / "first.img"
         shutil.copyfile(self._image, self._first)
 
