@@ -78,9 +78,9 @@ class Agent:
     online = None
 
 print(update.safe_mode())
-log._uptime = 299000
+log._uptime = 200000
 left, trial = update.settle(Agent)
-print(left < 1001 and update.safe_mode())
+print(left <= 100001 and update.safe_mode())
 log._uptime = 300001
 print(update.settle(Agent))
 print(update.safe_mode())
