@@ -54,7 +54,7 @@ def begin(part):
             part["path"] = part["place"] + paths.segment(journal["name"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, Failed):
         journal = total = None
-    texts = None
+    texts = None  # mutants: it is in memory a little longer
     memory.drop("texts")
     size = paths.size(_PART)
     if journal is None or (size > 0 and (total is None or size > total)):
@@ -68,7 +68,7 @@ def begin(part):
     part["have"] = part["block"] = 0
     part["edge"] = _BLOCK
     part["slot"] = None
-    if paths.size(_NOTE) >= 0:
+    if paths.size(_NOTE) >= 0:  # mutants: a note is never empty
         from flyve.jobs import slot
 
         yield from slot.resume(part)
@@ -124,6 +124,7 @@ def take(part, answer, first, length, ms):
             at = _judge(part, status, headers, first, length)
         finally:
             memory.drop("headers")
+        # mutants: with a smaller buffer it is slower, not wrong
         size = min(_BUFFER, max(_LEAST, (part["total"] - part["have"] + 15) & ~15))
         # In the place of what the judgement took.
         buf = part["buf"] = memoryview(bytearray(size))
