@@ -20,15 +20,19 @@ _NOTE = const("/part.slot")  # how much of it is in an OTA partition instead; sl
 _BYTES = const("application/octet-stream")
 
 
-def discard():
-    """Forgets a download that will not be continued."""
+def _there(path):
     from flyve.jobs import paths
 
+    # mutants: an empty part or journal that stays is as good as none, a note is never empty
+    return paths.size(path) >= 0
+
+
+def discard():
+    """Forgets a download that will not be continued."""
     for path in [_JOURNAL, _PART]:
-        # mutants: an empty part or journal that stays is as good as none
-        if paths.size(path) >= 0:
+        if _there(path):
             os.remove(path)
-    if paths.size(_NOTE) >= 0:
+    if _there(_NOTE):
         from flyve.jobs import slot
 
         slot.discard()
@@ -68,7 +72,7 @@ def begin(part):
     part["have"] = part["block"] = 0
     part["edge"] = _BLOCK
     part["slot"] = None
-    if paths.size(_NOTE) >= 0:  # mutants: a note is never empty
+    if _there(_NOTE):
         from flyve.jobs import slot
 
         yield from slot.resume(part)
