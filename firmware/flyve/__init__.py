@@ -50,12 +50,12 @@ if _PACKED:
             if at >= 0:
                 f.seek(int(part[at + len(path) - 3 :][:6]))
                 return f
+        f.close()
         raise ImportError(path)
 
     # Under no name the index has the file's size: nothing is imported from one that is cut off.
     __getattr__("__path__")
-    _end = open("/.mpy", "rb")
-    if _end.tell() != _end.seek(0, 2):
-        raise ImportError(_archive)
-    _end.close()
+    with open("/.mpy", "rb") as _end:
+        if _end.tell() != _end.seek(0, 2):
+            raise ImportError(_archive)
     del _end

@@ -79,7 +79,7 @@ class Agent:
         self._keys = select.poll()
         self._keys.register(sys.stdin, select.POLLIN)
         self._held = None  # since when
-        self.pressed = False
+        self.pressed = False  # BOOT was held for long: mending.py makes the board blank
         transport.attend(self.pump, self.watch)
 
     def pump(self):

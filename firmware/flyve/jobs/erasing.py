@@ -72,17 +72,25 @@ def _erase(rec):
 def leftovers():
     """Removes what belongs to an enrollment: the next one's tasks may have the same numbers."""
     if _size(_IMAGE) >= 0:
-        try:
-            from flyve.jobs import slot
-
-            slot.discard()
-        except OSError as e:
-            log.error("flash", "the OTA partition cannot be erased: %s", log.reason(e))
-        slot = None
-        memory.drop("slot", "board_facts")
+        _erase_slot(False)
     for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
                  "part.slot", "apps.new", "deploy.part"):  # fmt: skip
         _try_to_delete("/" + name)
+
+
+def _erase_slot(whole):
+    """Erases what lies in the OTA slot: an image that has begun, or all that has never run."""
+    try:
+        from flyve.jobs import slot
+
+        if whole:
+            slot.clear()
+        else:
+            slot.discard()
+    except OSError as e:
+        log.error("flash", "the OTA partition cannot be erased: %s", log.reason(e))
+    slot = None
+    memory.drop("slot", "board_facts")
 
 
 def _try_to_delete(path):
@@ -153,14 +161,7 @@ def wipe(settings):
     for path in (_WIPING, _KEPT):
         if _size(path) < 0:
             _try_to_delete(path)  # a folder
-    try:
-        from flyve.jobs import slot
-
-        slot.clear()
-    except OSError as e:
-        log.error("flash", "the OTA partition cannot be erased: %s", log.reason(e))
-    slot = None
-    memory.drop("slot", "board_facts")
+    _erase_slot(True)
     if _size(_KEPT) <= 0:  # else a cut came after this, and the settings may be gone
         _clear([_SETTINGS])
         try:
