@@ -30,7 +30,9 @@ _PATIENCE = 3  # times that: what a board that is just starting may take to come
 _TRIES = (0.1, 0.2, 0.5)
 _CHUNK = 1024
 _GONE = (errno.EIO, errno.ENXIO, errno.EBADF)
-_PART = "/deploy.part"
+# A file comes under this name, in its own folder: littlefs lost a folder when the power failed
+# while a file was moved into it from another one and it moved to other blocks itself.
+_PART = "deploy.part"
 _ROOTS = ("/boot.py", "/main.py", "/lib", *(path.rstrip("/") for path in firmware.OURS))
 _ARCHES = ("xtensawin", "rv32imc")
 
@@ -153,8 +155,9 @@ class SerialBoard:
         refusals = fit.refusals(self.implementation(), tree)
         if refusals:
             raise BoardError(f"{self.port}: {'; '.join(refusals)}")
-        with contextlib.suppress(FileNotFoundError):
-            self._remove(_PART)  # of a deployment that was cut
+        for folder in {PurePosixPath(path).parent for path in found}:
+            with contextlib.suppress(FileNotFoundError):
+                self._remove(str(folder / _PART))  # of a deployment that was cut
         present = self.hashes(_ROOTS)
         wanted = {
             path: source.read_bytes()
@@ -263,9 +266,11 @@ class SerialBoard:
     def _put(self, path: str, data: bytes, advance: Callable | None = None) -> None:
         with self._lost():
             transport = self._prompt()
-            self._make(PurePosixPath(path).parent)
-            transport.fs_writefile(_PART, data, _CHUNK, progress_callback=advance)
-            transport.exec(f"import os\nos.rename({_PART!r}, {path!r})")
+            folder = PurePosixPath(path).parent
+            self._make(folder)
+            part = str(folder / _PART)
+            transport.fs_writefile(part, data, _CHUNK, progress_callback=advance)
+            transport.exec(f"import os\nos.rename({part!r}, {path!r})")
 
     def _make(self, folder: PurePosixPath) -> None:
         if str(folder) not in self._folders:
