@@ -16,7 +16,8 @@ _RUNS = 5
 _MESSAGES = 20_000
 _SLOW = 22  # messages of the library, 45 ms each
 _DURABLE = 1000
-_RAW = 0.6
+_RAW = 2.5
+_A_SECOND = 3000  # durable ones
 _BARE = 100
 _KEEPALIVE = 5
 _CALM = 1.5  # seconds after which a connection counts as good
@@ -58,7 +59,8 @@ def _durable() -> Row:
     durable, ram = (statistics.median(found) for found in rates.values())
     return Row(
         "... durable, on a virtual board's flash",
-        f"{durable:,.0f}/s", peer=f"{ram:,.0f}/s (there, from RAM)", ratio=durable / ram,
+        f"{durable:,.0f}/s", f">= {_A_SECOND:,}/s", durable >= _A_SECOND,
+        f"{ram:,.0f}/s (there, from RAM)", durable / ram,
     )  # fmt: skip
 
 
