@@ -42,7 +42,7 @@ class NetError(OSError):
         self.kind = kind
 
     def refused(self, *_):
-        """True when GLPI itself refuses, see jobs/rest.py."""
+        """True when GLPI itself refuses, see jobs/rest_error.py."""
         return False
 
 

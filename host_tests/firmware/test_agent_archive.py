@@ -46,7 +46,7 @@ import urequests
 for name in {JOBS!r}:
     job = "flyve.jobs." + name
     __import__(job)
-    for lost in (job, "urequests"):  # rest changes that
+    for lost in (job, "urequests"):  # http changes that
         sys.modules.pop(lost)
     import urequests
     before = flash_reads()
@@ -87,7 +87,7 @@ print(log.__file__, paths.__file__)
 MAIN = (ROOT / "firmware" / "main.py").read_text()
 
 
-@pytest.mark.parametrize("left", [None, 0, 3, 1279, 50_000, -700, -20, -1])
+@pytest.mark.parametrize("left", [None, 0, 3, 1535, 50_000, -700, -20, -1])
 def test_a_damaged_archive_is_told_and_counts_as_a_crash(bench, left):
     made = bench.board()
     whole = packed()

@@ -16,10 +16,10 @@ def begin():
 
 def test_a_job_goes_with_what_it_has_imported_at_its_top():
     begin()
-    from flyve.jobs import report  # noqa: F401
+    from flyve.jobs import http  # noqa: F401
 
-    assert loaded() == ["report", "rest", "sockets"] and "urequests" in sys.modules
-    memory.drop("report")
+    assert loaded() == ["http", "sockets"] and "urequests" in sys.modules
+    memory.drop("http")
     assert loaded() == [] and "urequests" not in sys.modules
 
 
@@ -53,7 +53,7 @@ def test_what_is_not_there_is_passed_over():
 
 def test_all_go_although_some_import_others():
     begin()
-    from flyve.jobs import report, settled  # noqa: F401
+    from flyve.jobs import http, settled  # noqa: F401
 
     begin()
     assert "urequests" not in sys.modules

@@ -123,11 +123,16 @@ def _inventory(online):
         from flyve.jobs import inventory
 
         yield
-        body = inventory.Body(online.settings, online)
+        made = inventory.sections(online.settings, online)
+        inventory = None
+        memory.drop("inventory", "board_facts")
+        from flyve.jobs import body as bodies
+
+        body = bodies.Pieces(made)
         yield
     online.answer("Inventory", body, "inventory")
-    inventory = body = None
-    memory.drop("inventory", "board_facts")
+    bodies = body = None
+    memory.drop("body")
 
 
 def _subscribe(online, message):
@@ -185,7 +190,7 @@ def verify(online, name):
     if not obey:
         log.warn("commands", "retained %s is stale: ignored", name)
     if obey and guarded.get(name) is entry:
-        memory.drop("rest")
+        memory.drop("glpi", "rest")
         yield from _carry_out(online, name, message, False)
     # Not before: what breaks off is tried again.
     if guarded.get(name) is entry:
@@ -201,22 +206,36 @@ def _fresh(online):
     return log.uptime() - online.box["made"] < _FRESH_S * 1000
 
 
-def _obeyed(online, name, message, since):
-    """Whether the retained command is to be obeyed. since: uptime in ms when it came."""
+def _asked(online):
+    """What GLPI says of the agent."""
     from flyve.jobs import rest
 
+    api = rest.resume(online)
+    rest = None
+    from flyve.jobs import glpi
+
+    item = "PluginFlyvemdmAgent/" + online.rec.get("agent_id")
+    return glpi.pick(api, "GET", item, ("id", "wipe", "lock", "enroll_status"))
+
+
+def _obeyed(online, name, message, since):
+    """Whether the retained command is to be obeyed. since: uptime in ms when it came."""
     try:
-        item = "PluginFlyvemdmAgent/" + online.rec.get("agent_id")
-        found = rest.resume(online).pick("GET", item, ["id", "wipe", "lock", "enroll_status"])
+        found = _asked(online)
         if found.get("id") is None:
-            raise rest.RestError(200, "NOT_GLPI", "the answer is not GLPI's")
+            from flyve.jobs import rest_error
+
+            raise rest_error.RestError(200, "NOT_GLPI", "the answer is not GLPI's")
         if name == "unenroll":
             return found.get("enroll_status") == "unenrolling"
         on = str(found.get(name) or 0) != "0"
         return on != (name == "lock" and str(message.get("lock")).lower() == "unlock")
     except OSError as e:
-        if isinstance(e, transport.NetError) and rest.is_gone(e):
-            return name == "unenroll"
+        if isinstance(e, transport.NetError):
+            from flyve.jobs import rest_error
+
+            if rest_error.is_gone(e):
+                return name == "unenroll"
         after = online.settings.get("wipe_unverified_after")
         late = after and log.uptime() - since > after * 1000
         if name == "wipe" and late and not _fresh(online):

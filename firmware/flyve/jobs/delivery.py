@@ -23,6 +23,12 @@ _FORM = const(("name", "package_name", "dl_filename", "version", "version_code",
 # Each in a frame of its own: what a frame names stays in memory as long as that.
 
 
+def _request(online, item, headers, ms):
+    from flyve.jobs import rest
+
+    return rest.request(rest.resume(online), "GET", item, "", headers, None, ms, True)
+
+
 def _begin(part):
     from flyve.jobs import download
 
@@ -124,15 +130,11 @@ class Delivery:
         """(status, headers, socket) of the answer to a GET of the item; the body is not read yet,
         and what would read it needs the memory that the REST client took."""
         memory.drop("download", "paths", "slot")
-        from flyve.jobs import rest
-
         try:
-            api = rest.resume(self._online)
-            answer = api.request("GET", self._item, "", headers, None, 2 * self._ms, True)
-            answer.raw.extend(self._ms)
-            return answer.status_code, answer.headers, answer.raw
+            answer = _request(self._online, self._item, headers, 2 * self._ms)
+            answer[2].extend(self._ms)
+            return answer
         finally:
-            rest = api = answer = None
             memory.drop("rest")
 
     def _describe(self):

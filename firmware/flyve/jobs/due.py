@@ -192,9 +192,9 @@ def session(online):
     left = _notes(online)["used"] + _SESSION_MS - log.uptime()
     if left > 0:
         return left
-    from flyve.jobs import rest
+    from flyve.jobs import glpi
 
-    return rest.end(online)
+    return glpi.end(online)
 
 
 DUE = (settle, failed_app, doubt, verify, policy, answer, report, user, missing, session)

@@ -89,23 +89,38 @@ def _enroll(agent, invited, mark):
     _begin(agent, invited, mark)
     yield
     from flyve.jobs import enrollment_steps as steps
-    from flyve.jobs import rest
 
-    api = rest.Rest(invited.url, settings)
+    api = _client(invited.url, settings)
+    memory.drop("rest")
     try:
         user = steps.opened(api, invited)
         yield
         if rec.get("state") == "invited":
             steps.create(api, rec, settings, invited, user)
-            memory.drop("inventory", "board_facts")
+            memory.drop("glpi", "body")
             log.info("enrollment", "created id=%s", rec.get("agent_id"))
             yield
         steps.credentials(api, rec, settings, invited, mark, user)
     except steps.Refusal as e:
         return str(e)
     finally:
-        api.close()
+        _close(api)
     _know(None)
+
+
+# Each in a frame of its own: what a frame names stays in memory as long as that.
+
+
+def _client(*what):
+    from flyve.jobs import rest
+
+    return rest.client(*what)
+
+
+def _close(api):
+    from flyve.jobs import glpi
+
+    glpi.close(api)
 
 
 def _know(invited):
@@ -174,9 +189,9 @@ def _create(agent, aside, invited, mark, same):
     it leaves first. Returns why that is refused, or None."""
     _know(invited)
     from flyve.jobs import enrollment_steps as steps
-    from flyve.jobs import rest
 
-    api = rest.Rest(invited.url, agent.settings)
+    api = _client(invited.url, agent.settings)
+    memory.drop("rest")
     yield
     try:
         user = steps.opened(api, invited)
@@ -188,4 +203,4 @@ def _create(agent, aside, invited, mark, same):
     except steps.Refusal as e:
         return str(e)
     finally:
-        api.close()
+        _close(api)

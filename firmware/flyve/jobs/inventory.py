@@ -3,7 +3,6 @@
 Values go without & < > " since the backend decodes entities twice at enrollment.
 """
 
-import binascii
 import os
 import time
 
@@ -41,102 +40,67 @@ def _applications():
     return found
 
 
-class Body:
-    """The inventory as a body that is sent piece by piece; with a head (bytes), as the last
-    member of `input` in the JSON that the head begins. settings: of config.load(); online: the
+def sections(settings, online=None, tag=None):
+    """The inventory's pieces (bytes), a section each. settings: of config.load(); online: the
     Online object, once enrolled; tag: FusionInventory's TAG, which assigns the entity
     (`invitation_<invitation token>` at enrollment)."""
+    serial = settings.get("serial") or board_facts.serial()
+    model = board_facts.model()
+    mac = board_facts.mac()
+    memory.collect()
+    used, heap, idf, largest = board_facts.heap()
+    from flyve.jobs import paths
 
-    def __init__(self, settings, online=None, head=None, tag=None):
-        self._head = head
-        self._made = self._sections(settings, online, tag)
-        self._size = 0
-        for piece in self.pieces():
-            self._size += len(piece)
-
-    def __len__(self):
-        return self._size
-
-    def pieces(self):
-        """Yields the body's pieces, the same ones each time."""
-        if not self._head:
-            yield from self._made
-            return
-        yield self._head
-        yield from base64(self._made)
-        yield b'"}}'
-
-    def _sections(self, settings, online, tag):
-        serial = settings.get("serial") or board_facts.serial()
-        model = board_facts.model()
-        mac = board_facts.mac()
-        memory.collect()
-        used, heap, idf, largest = board_facts.heap()
-        from flyve.jobs import paths
-
-        size, count, blocks = paths.free()
-        paths = None
-        memory.drop("paths")
-        network = ("", "", "")
-        text = (
-            "up %d s, reset %s, heap used %d of %d, at most %d, "
-            "ESP-IDF's free %d, largest block %d, last trouble %s; "
-        ) % (
-            log.uptime() // 1000, board_facts.reset_cause(), used, heap, memory.high,
-            idf, largest, log.last_error[:120] or "none",
+    size, count, blocks = paths.free()
+    paths = None
+    memory.drop("paths")
+    network = ("", "", "")
+    text = (
+        "up %d s, reset %s, heap used %d of %d, at most %d, "
+        "ESP-IDF's free %d, largest block %d, last trouble %s; "
+    ) % (
+        log.uptime() // 1000, board_facts.reset_cause(), used, heap, memory.high,
+        idf, largest, log.last_error[:120] or "none",
+    )  # fmt: skip
+    if online:
+        agent = online.agent
+        network = agent.wifi.address()[:3]
+        text += "crashes %d, error %s, reconnects %d" % (
+            agent.crashes, agent.rec.get("error", ""), max(0, online.link.connects - 1),
         )  # fmt: skip
-        if online:
-            agent = online.agent
-            network = agent.wifi.address()[:3]
-            text += "crashes %d, error %s, reconnects %d" % (
-                agent.crashes, agent.rec.get("error", ""), max(0, online.link.connects - 1),
-            )  # fmt: skip
-        made = [
-            b'<?xml version="1.0" encoding="UTF-8"?>\n<REQUEST>\n<QUERY>INVENTORY</QUERY>\n',
-            # The key under which the backend looks the device up: stable for its life.
-            b"<DEVICEID>%s</DEVICEID>\n<CONTENT>\n" % _clean(serial),
-            b"<VERSIONCLIENT>Flyve-MDM-ESP32_v%s</VERSIONCLIENT>\n" % VERSION.encode(),
-            _section("ACCESSLOG LOGDATE", "%04d-%02d-%02d %02d:%02d:%02d" % time.gmtime()[:6]),
-            _section("BIOS SSN SMANUFACTURER SMODEL", serial, "Espressif", model),
-            _section(
-                "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
-                serial, settings.get("uuid") or board_facts.uuid(), "MicroPython",
-                os.uname()[3] if hasattr(os, "uname") else "", max(1, (heap + idf) >> 20), text,
-            ),
-            _section("CPUS NAME SPEED", model, board_facts.frequency()),
-            _section(
-                "NETWORKS DESCRIPTION TYPE STATUS MACADDR IPADDRESS IPMASK IPGATEWAY", "wlan0",
-                "wifi", "Up", ":".join([mac[i : i + 2] for i in range(0, 12, 2)]), *network,
-            ),
-            _section(
-                "DRIVES TYPE FILESYSTEM TOTAL FREE", "/", "littlefs",
-                size * blocks // 1048576, size * count // 1048576,
-            ),
-            _section("SOFTWARES NAME VERSION", "flyve-mdm-esp32", VERSION),
-        ]  # fmt: skip
-        if tag:
-            made.append(_section("ACCOUNTINFO KEYNAME KEYVALUE", "TAG", tag))
-        for found in _applications():
-            made.append(_section("SOFTWARES NAME VERSION", *found))
-        if online:
-            from flyve.jobs import failures
+    made = [
+        b'<?xml version="1.0" encoding="UTF-8"?>\n<REQUEST>\n<QUERY>INVENTORY</QUERY>\n',
+        # The key under which the backend looks the device up: stable for its life.
+        b"<DEVICEID>%s</DEVICEID>\n<CONTENT>\n" % _clean(serial),
+        b"<VERSIONCLIENT>Flyve-MDM-ESP32_v%s</VERSIONCLIENT>\n" % VERSION.encode(),
+        _section("ACCESSLOG LOGDATE", "%04d-%02d-%02d %02d:%02d:%02d" % time.gmtime()[:6]),
+        _section("BIOS SSN SMANUFACTURER SMODEL", serial, "Espressif", model),
+        _section(
+            "HARDWARE NAME UUID OSNAME OSVERSION MEMORY DESCRIPTION",
+            serial, settings.get("uuid") or board_facts.uuid(), "MicroPython",
+            os.uname()[3] if hasattr(os, "uname") else "", max(1, (heap + idf) >> 20), text,
+        ),
+        _section("CPUS NAME SPEED", model, board_facts.frequency()),
+        _section(
+            "NETWORKS DESCRIPTION TYPE STATUS MACADDR IPADDRESS IPMASK IPGATEWAY", "wlan0",
+            "wifi", "Up", ":".join([mac[i : i + 2] for i in range(0, 12, 2)]), *network,
+        ),
+        _section(
+            "DRIVES TYPE FILESYSTEM TOTAL FREE", "/", "littlefs",
+            size * blocks // 1048576, size * count // 1048576,
+        ),
+        _section("SOFTWARES NAME VERSION", "flyve-mdm-esp32", VERSION),
+    ]  # fmt: skip
+    if tag:
+        made.append(_section("ACCOUNTINFO KEYNAME KEYVALUE", "TAG", tag))
+    for found in _applications():
+        made.append(_section("SOFTWARES NAME VERSION", *found))
+    if online:
+        from flyve.jobs import failures
 
-            for found in failures.read(online.rec):
-                made.append(_section("FAILEDTASKS TASKID SYMBOL STATUS REASON", *found))
-            failures = None
-            memory.drop("failures")
-        made.append(b"</CONTENT>\n</REQUEST>\n")
-        return made
-
-
-def base64(pieces):
-    """Yields the pieces (bytes) in base64, as bytes, a line's worth at a time."""
-    held = b""
-    for piece in pieces:
-        held += piece
-        whole = len(held) // 3 * 3
-        if whole >= 48:
-            yield binascii.b2a_base64(held[:whole])[:-1]
-            held = held[whole:]
-    if held:
-        yield binascii.b2a_base64(held)[:-1]
+        for found in failures.read(online.rec):
+            made.append(_section("FAILEDTASKS TASKID SYMBOL STATUS REASON", *found))
+        failures = None
+        memory.drop("failures")
+    made.append(b"</CONTENT>\n</REQUEST>\n")
+    return made

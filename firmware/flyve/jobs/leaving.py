@@ -4,6 +4,7 @@ from micropython import const
 
 from flyve import board, log
 from flyve.backoff import Retry
+from flyve.transport import NetError
 
 _WAIT_MS = const(200)
 _REPLACED_S = const(600)  # somebody has provisioned another deeplink, and waits beside the board
@@ -18,12 +19,19 @@ def _gone(online):
     from flyve.jobs import rest
 
     try:
-        rest.resume(online).request("GET", "PluginFlyvemdmAgent/" + online.rec.get("agent_id"))
+        item = "PluginFlyvemdmAgent/" + online.rec.get("agent_id")
+        rest.request(rest.resume(online), "GET", item)
         return False
-    except rest.RestError as e:
-        if rest.is_gone(e):
+    except NetError as e:
+        if _is_gone(e):
             return True
         raise
+
+
+def _is_gone(e):
+    from flyve.jobs import rest_error
+
+    return rest_error.is_gone(e)
 
 
 def _spent(online, key):
@@ -95,13 +103,13 @@ def doubt(online):
 
     yield
     try:
-        rest.resume(online).open(rec.get("api_token"))
+        rest.open(rest.resume(online), rec.get("api_token"))
         online.notes.pop("refusals", None)
         online.notes.pop("doubt_s", None)
         rec.save(doubt_s=None)
         return
-    except rest.RestError as e:
-        if not rest.is_gone(e):
+    except NetError as e:
+        if not _is_gone(e):
             raise
     refusals = online.notes["refusals"] = online.notes.get("refusals", 0) + 1
     if refusals == 1:

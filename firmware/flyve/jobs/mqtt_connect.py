@@ -84,5 +84,5 @@ def connection(rec, settings, will, ms, *handlers):
                 raise LinkError("no MQTT broker answered there") from None
     finally:
         sockets = x = simple = client = None
-        memory.drop("sockets")
+        memory.drop("sockets", "body")
     return Client(stream, *handlers)

@@ -6,8 +6,9 @@ import json
 
 from micropython import const
 
-from flyve import log
+from flyve import log, memory
 from flyve.jobs import rest
+from flyve.transport import NetError
 
 FIELDS = const(("firstname", "realname", "phone", "phone2", "_useremails", "_default_email"))
 
@@ -38,18 +39,27 @@ def send(online):
                 position[key if key[0] == "l" else "_" + key] = value
             _tell(api, "POST", "PluginFlyvemdmGeolocation", position)
         elif kind == "inventory":
-            from flyve.jobs import inventory
+            made = _inventory(online)
+            memory.drop("inventory", "board_facts")
+            from flyve.jobs import body
 
-            body = inventory.Body(online.settings, online, b'{"input":{"_inventory":"')
-            api.request("PUT", item, data=body)
+            data = body.Pieces(made, b'{"input":{"_inventory":"')
+            rest.request(api, "PUT", item, data=data)
         else:
             _tell(api, "PUT", item, {"is_online": 1} if kind == "online" else {"_pong": "!"})
-    except rest.RestError as e:
+    except NetError as e:
         if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
             raise
         online.agent.report("report", e)  # the backend does not want it: trying again is no use
     if report in online.reports:
         online.reports.remove(report)
+
+
+# In a frame of its own: what a frame names stays in memory as long as that.
+def _inventory(online):
+    from flyve.jobs import inventory
+
+    return inventory.sections(online.settings, online)
 
 
 def row(online, task_id):
@@ -62,15 +72,20 @@ def _row(api, online, task_id):
     query = _CRITERION % (0, 5, 0, 0, online.rec.get("agent_id"))
     query += _CRITERION % (1, 6, 1, 1, task_id) + "forcedisplay=2"
     paths = ("totalcount", "data.0.2")
-    found = api.pick("GET", "search/PluginFlyvemdmTaskstatus", paths, query)
+    from flyve.jobs import glpi
+
+    found = glpi.pick(api, "GET", "search/PluginFlyvemdmTaskstatus", paths, query)
     number = found.get("data.0.2")
     if number is None and str(found.get("totalcount")) != "0":
-        raise rest.RestError(200, "NO_COUNT", "the answer to a search tells no number of rows")
+        from flyve.jobs import rest_error
+
+        text = "the answer to a search tells no number of rows"
+        raise rest_error.RestError(200, "NO_COUNT", text)
     return number
 
 
 def _tell(api, method, item, values):
-    api.request(method, item, data=json.dumps({"input": values}))
+    rest.request(api, method, item, data=json.dumps({"input": values}))
 
 
 def user(online):
@@ -91,7 +106,7 @@ def user(online):
         try:
             _tell(rest.resume(online), "PUT", "User/%s" % user_id, changed)
             log.info("user", "updated: %s", ", ".join(sorted(changed)))
-        except rest.RestError as e:
+        except NetError as e:
             if not e.refused() or e.code == "ERROR_GLPI_LOGIN_USER_TOKEN":
                 raise
             log.warn("user", "not permitted: %s", e)

@@ -4,17 +4,31 @@ to see again."""
 from micropython import const
 
 from flyve import log
-from flyve.jobs import sockets
+from flyve.jobs import body, rest_error
 
 _COOKIES = const(8)  # that are kept of a session
 _COOKIE_BYTES = const(1024)
+
+
+def opened(answer):
+    """The token in the answer of initSession, which it closes. Raises RestError and NetError."""
+    try:
+        rest_error.check_coding(answer)
+        found = token(answer)
+        if found == "":
+            raise rest_error.unreadable(answer[0])
+        if found is None:
+            raise rest_error.RestError(200, "NO_SESSION", "the server opened no session")
+        return found
+    finally:
+        answer[2].close()
 
 
 def token(answer):
     """The token in the answer of initSession. Not by jsonpick, for a session is opened again in
     the middle of any job, where memory is short; nothing of GLPI's needs an escape in it. None
     when there is none, "" when the answer is no JSON."""
-    text = sockets.text(answer)
+    text = body.text(answer)
     at = text.find(b'"session_token"')
     begin = text.rfind(b"{", 0, max(at, 0))
     if at < 0 or begin < 0:

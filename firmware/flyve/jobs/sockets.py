@@ -16,8 +16,6 @@ SOCK_STREAM = _socket.SOCK_STREAM
 
 _LINE = const(256)  # bytes that are kept of a header line
 _HEADERS = const(16384)  # bytes of all header lines of one answer
-_READ = const(4096)  # bytes that one read() may allocate
-_SHORT = const(2048)  # bytes of an answer that is read at once
 
 _current = None
 _me = (sys.modules[__name__],)  # not its bare name: memory.py would see a user in itself
@@ -94,7 +92,9 @@ class Exchange:
     def read(self, size):
         """Reads size bytes, fewer only at the end of the stream."""
         self._flush()
-        return read(self.stream, size)
+        from flyve.jobs import body
+
+        return body.read(self.stream, size)
 
     def readline(self):
         """Reads one header line; a long one loses its middle, endless ones are refused."""
@@ -163,28 +163,6 @@ def socket(*_):
 def wrap_socket(sock, **_):
     """As ssl.wrap_socket: verified, for the exchange's host."""
     return sock.start_tls()
-
-
-def read(stream, size):
-    """Reads size bytes of a blocking stream, fewer only at its end."""
-    if size > _READ:
-        raise transport.NetError("limit", "a read of %d bytes is refused" % size)
-    buf = bytearray(size)
-    view = memoryview(buf)
-    got = 0
-    while got < size:
-        n = stream.readinto(view[got:])
-        if not n:
-            break
-        got += n
-    return bytes(view[:got])
-
-
-def text(answer):
-    """The first 2 KiB of the body of a library's answer."""
-    size = answer.headers.get("content-length", "")
-    size = int(size) if size.isdigit() else _SHORT
-    return read(answer.raw, min(_SHORT, size))
 
 
 # They are imported before there is an exchange.

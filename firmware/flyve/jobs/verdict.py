@@ -8,7 +8,7 @@ import time
 
 from micropython import const
 
-from flyve.jobs import sockets, texts
+from flyve.jobs import body, texts
 
 _SOONEST = const(1000)  # ms, of Retry-After
 _LATEST = const(900000)
@@ -54,15 +54,15 @@ def meaning(status):
     return text
 
 
-def coding(answer):
-    """None when the body of the answer is plain, as it must be; else as judge()."""
+def coding(found):
+    """None when the headers found say that the body is plain, as it must be; else as judge()."""
     from flyve.jobs import headers
 
-    how = headers.coding(answer.headers)
+    how = headers.coding(found)
     if how:
         how = "in chunks" if how == "chunked" else "as " + how
         text = "the answer comes %s, which nobody asked for: switch that off for the API's URL"
-        return "NOT_PLAIN", text % how, None, _wait(answer.headers)
+        return "NOT_PLAIN", text % how, None, _wait(found)
 
 
 def page(text):
@@ -94,12 +94,11 @@ def judge(answer):
     """(code, message, value, ms) of an answer whose body is not read yet: GLPI's pair, or a code
     that begins with NO or BAD, and what to do; the body's value when it is JSON, else None; the
     wait that the server asks for, or 0."""
-    status = answer.status_code
-    headers = answer.headers
-    found = coding(answer)
+    status, headers, _ = answer
+    found = coding(headers)
     if found:
         return found
-    text = sockets.text(answer)
+    text = body.text(answer)
     value = None
     code = "NOT_GLPI"
     message = meaning(status)
@@ -128,9 +127,9 @@ def judge(answer):
 def noticed(answer):
     """None when the body of a good answer, whose type is not JSON, is empty or what PHP notices;
     else as judge()."""
-    text = sockets.text(answer)
+    text = body.text(answer)
     if text.strip() and (page(text) or b" on line " not in text):
-        return "NOT_JSON", meaning(answer.status_code), None, 0
+        return "NOT_JSON", meaning(answer[0]), None, 0
 
 
 def _wait(headers):

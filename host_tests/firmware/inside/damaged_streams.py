@@ -8,7 +8,7 @@ import time
 from uctypes import addressof
 
 from flyve import board, log, transport
-from flyve.jobs import delivery, inbox, rest
+from flyve.jobs import delivery, glpi, inbox, rest
 from flyve.online import Online
 
 _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
@@ -76,30 +76,32 @@ def comb(hole):
 
 
 def _open(api):
-    api.open("user-token-0123456789")
+    rest.open(api, "user-token-0123456789")
 
 
 def _full(api):
-    return api.pick("GET", "getFullSession", _SESSION, top=("session",))
+    return glpi.pick(api, "GET", "getFullSession", _SESSION, top=("session",))
 
 
 def _profile(api):
-    api.request("POST", "changeActiveProfile", "profiles_id=9")
+    rest.request(api, "POST", "changeActiveProfile", "profiles_id=9")
 
 
 def _create(api):
-    return api.pick("POST", "PluginFlyvemdmAgent", ("id",), data=b"{}" * 30)
+    data = b"{}" * 30
+    answer = rest.request(api, "POST", "PluginFlyvemdmAgent", "", None, data, 30000, True)
+    return glpi.picked(answer, ("id",))
 
 
 def _agent(api):
-    found = api.pick("GET", "PluginFlyvemdmAgent/1", _AGENT)
+    found = glpi.pick(api, "GET", "PluginFlyvemdmAgent/1", _AGENT)
     return [str(found.get(name))[:4] for name in _AGENT]
 
 
 def _file(api):
     online = _Online()
-    online.session = api._session
-    online.rec["url"] = api.url
+    online.session = api["session"]
+    online.rec["url"] = api["url"]
     for _ in delivery.Delivery(online, "PluginFlyvemdmFile/1", "/files/").run():
         pass
 
@@ -128,7 +130,7 @@ def http(port, begin, end, ms):
     longest = 0
     for i in range(begin, end):
         url = f"http://127.0.0.1:{port}/apirest.php"
-        api = rest.Rest(url, _REST, None, {"token": "session-0123456789"})
+        api = rest.client(url, _REST, None, {"token": "session-0123456789"})
         work = _WORK[i % len(_WORK)]
         before = time.ticks_ms()
         try:
@@ -147,7 +149,7 @@ def http(port, begin, end, ms):
 def describe(port):
     """The text of the error that a file's JSON form leads to."""
     try:
-        _file(rest.Rest(f"http://127.0.0.1:{port}", _REST))
+        _file(rest.client(f"http://127.0.0.1:{port}", _REST))
     except transport.NetError as e:
         return str(e)
 

@@ -120,7 +120,7 @@ for endpoint in () if params.get("firmware") and keep() else params["endpoints"]
         except OSError:
             print("file none")
     gc.collect()
-from flyve.jobs import rest  # noqa: E402
+from flyve.jobs import glpi, rest  # noqa: E402
 
-rest.resume(online).close()
+glpi.close(rest.resume(online))
 print("over")

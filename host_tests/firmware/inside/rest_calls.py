@@ -6,7 +6,7 @@ import os
 import transport_calls as net
 
 from flyve import transport
-from flyve.jobs import inventory, rest, sockets
+from flyve.jobs import body, glpi, inventory, rest
 
 api = None
 
@@ -15,38 +15,39 @@ def start(url, token_in="both", app_token=None, session=None, token=None):
     global api
     net.start()
     opened = {"token": session} if session else {}
-    api = rest.Rest(url, {"token_in": token_in, "app_token": app_token}, token, opened)
+    api = rest.client(url, {"token_in": token_in, "app_token": app_token}, token, opened)
 
 
 def _report(work):
     result = {}
     try:
         result["value"] = work()
-    except rest.RestError as e:
-        result["status"] = e.status
-        result["code"] = e.code
-        result["message"] = e.message
-        result["verdict"] = e.refused()
-        result["after"] = e.after
     except transport.NetError as e:
-        result["kind"] = e.kind
-        result["text"] = str(e)
+        if e.kind == "rest":
+            result["status"] = e.status
+            result["code"] = e.code
+            result["message"] = e.message
+            result["verdict"] = e.refused()
+            result["after"] = e.after
+        else:
+            result["kind"] = e.kind
+            result["text"] = str(e)
     result["lines"] = [line.split(" ", 1)[1] for line in net.lines]
     return result
 
 
 def _read(*request):
     """Status, the kept headers and the body of an answer, read after the exchange is over."""
-    answer = api.request(*request, keep=True)
+    status, headers, stream = rest.request(api, *request, True)
     data = b""
     try:
         while True:
-            piece = sockets.read(answer.raw, 512)
+            piece = body.read(stream, 512)
             if not piece:
-                return [answer.status_code, answer.headers, data]
+                return [status, headers, data]
             data += piece
     finally:
-        answer.close()
+        stream.close()
 
 
 def get(endpoint, query="", headers=None, method="GET", data=None, ms=1000):
@@ -56,11 +57,11 @@ def get(endpoint, query="", headers=None, method="GET", data=None, ms=1000):
 
 def call(method, endpoint, data=None, ms=1000):
     """A request whose answer nobody reads."""
-    return _report(lambda: api.request(method, endpoint, data=data, ms=ms) and None)
+    return _report(lambda: rest.request(api, method, endpoint, data=data, ms=ms) and None)
 
 
 def pick(endpoint, paths, ms=1000):
-    return _report(lambda: api.pick("GET", endpoint, tuple(paths), ms=ms))
+    return _report(lambda: glpi.pick(api, "GET", endpoint, tuple(paths), ms=ms))
 
 
 class _Body:
@@ -79,34 +80,33 @@ class _Body:
 
 def pieces(method, endpoint, size):
     """Sends a body of size bytes that is made in pieces."""
-    return _report(lambda: api.request(method, endpoint, data=_Body(size), ms=5000) and None)
+    return _report(lambda: rest.request(api, method, endpoint, data=_Body(size), ms=5000) and None)
 
 
 def open_session(token):
-    return _report(lambda: api.open(token) or api._session.get("token"))
+    return _report(lambda: rest.open(api, token) or api["session"].get("token"))
 
 
 def several(token):
     """Opens a session, makes two requests in it, and opens another."""
 
     def work():
-        api.open(token)
-        api.request("GET", "a")
-        api.request("GET", "b")
-        api.open(token)
+        rest.open(api, token)
+        rest.request(api, "GET", "a")
+        rest.request(api, "GET", "b")
+        rest.open(api, token)
 
     return _report(work)
 
 
 def place(url):
     """What the header Host is to say, None: what the library makes of the URL."""
-    start(url)
-    return api._place
+    return rest.place(url)[1]
 
 
 def close_session():
     """What close() does, whatever it meets; the session that is left."""
-    return _report(lambda: [api.close(), api._session.get("token")])
+    return _report(lambda: [glpi.close(api), api["session"].get("token")])
 
 
 def base64_differs():
@@ -117,7 +117,7 @@ def base64_differs():
         want = binascii.b2a_base64(data)[:-1]
         for step in (1, 7, 48, 64, 201):
             parts = [data[i : i + step] for i in range(0, length, step)]
-            found = list(inventory.base64(parts))
+            found = list(body.base64(parts))
             if b"".join(found) != want or any(len(part) % 4 for part in found):
                 wrong.append([length, step])
     return wrong

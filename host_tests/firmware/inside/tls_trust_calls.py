@@ -26,8 +26,8 @@ def _report(work):
 def https(host, port, secret):
     """Opens a session with a token."""
     settings = {"token_in": "both", "app_token": None}
-    api = rest.Rest(f"https://{host}:{port}/apirest.php", settings)
-    return _report(lambda: api.open(secret) or api._session["token"])
+    api = rest.client(f"https://{host}:{port}/apirest.php", settings)
+    return _report(lambda: rest.open(api, secret) or api["session"]["token"])
 
 
 def broker(host, port, secret):

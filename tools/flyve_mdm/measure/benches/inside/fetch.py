@@ -19,15 +19,15 @@ def agent():
     """The firmware's download, its JSON form included."""
     from flyve.jobs import delivery, rest
 
-    rest.resume(Online).open(params["token"])
+    rest.open(rest.resume(Online), params["token"])
     job = delivery.Delivery(Online, params["endpoint"], "/bench.bin")
     begin = time.ticks_us()
     for _ in job.run():
         pass
     took = time.ticks_diff(time.ticks_us(), begin)
-    from flyve.jobs import rest
+    from flyve.jobs import glpi, rest
 
-    rest.resume(Online).close()
+    glpi.close(rest.resume(Online))
     return took
 
 

@@ -12,7 +12,7 @@ _PHASES = (
     ("clock", "tls_trust"),
     ("commands", "inventory", "report"),
     ("applying", "policies", "paths"),
-    ("applying", "delivery", "rest"),
+    ("applying", "delivery", "rest", "http"),
     ("applying", "delivery", "jsonpick"),
     ("applying", "delivery", "download", "paths"),
     ("applying", "packages", "paths", "bundle"),
