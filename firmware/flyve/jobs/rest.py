@@ -70,10 +70,7 @@ def _error(answer, endpoint, good):
     """The RestError of an answer that is not as wished, or None."""
     from flyve.jobs import rest_error
 
-    error = rest_error.judge(answer, good=good)
-    if error:
-        error.endpoint = endpoint
-    return error
+    return rest_error.judge(answer, endpoint, False, good)
 
 
 def _keep(session, cookies):

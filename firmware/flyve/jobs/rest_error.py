@@ -34,7 +34,7 @@ class RestError(transport.NetError):
         return known and code[:6] == "ERROR_" and code[:19] != "ERROR_SESSION_TOKEN"
 
 
-def judge(answer, coding=False, good=False):
+def judge(answer, endpoint="", coding=False, good=False):
     """The RestError of an answer that is not as wished, or only by its coding; None when a good
     one is as wished after all."""
     status, headers, _ = answer
@@ -53,7 +53,9 @@ def judge(answer, coding=False, good=False):
         memory.drop("verdict", "headers")
     if found:
         code, message, _, after = found
-        return RestError(status, code, message, after, headers.get("content-range", ""))
+        e = RestError(status, code, message, after, headers.get("content-range", ""))
+        e.endpoint = endpoint
+        return e
 
 
 def unreadable(status):
