@@ -10,7 +10,7 @@ import trustme
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from flyve_mdm.board import cli, cli_target
+from flyve_mdm.board import cli, cli_provision, cli_target
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.build import firmware
 
@@ -30,7 +30,7 @@ def board(tmp_path):
 
 
 def provision(board, *args, code=0, **how):
-    result = CliRunner().invoke(cli_target.provision, [str(board.path), *map(str, args)], **how)
+    result = CliRunner().invoke(cli_provision.provision, [str(board.path), *map(str, args)], **how)
     assert result.exit_code == code, result.output
     return result
 

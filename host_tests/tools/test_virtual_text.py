@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import text
-from flyve_mdm.board import cli, cli_target, folder
+from flyve_mdm.board import cli, cli_provision, folder
 from flyve_mdm.board.monitor import Stamps
 from flyve_mdm.deeplink import deeplink
 
@@ -62,7 +62,7 @@ def test_a_board_gets_its_networks_and_settings_without_escapes(bench):
     board = bench.board()
     ssid, psk = f"Z\u00fcrich {SMILE}", f"{SMILE}-passphrase"
     given = ["--wifi", ssid, "--psk", psk, "--set", f"firstname={SMILE}"]
-    invoke(cli_target.provision, board.path, *given)
+    invoke(cli_provision.provision, board.path, *given)
     (wifi,) = (value for _, key, _, value in board.nvs() if key == "wifi")
     assert wifi == f'[["{ssid}","{psk}"]]'.encode()
     assert board.read("/config.json") == f'{{"firstname":"{SMILE}"}}'.encode()
@@ -73,7 +73,7 @@ def test_a_board_gets_its_networks_and_settings_without_escapes(bench):
     "given", [("--wifi", "a\udcff", "--psk", "password"), ("--set", r'firstname="\ud83d"')]
 )
 def test_what_is_no_text_is_refused_by_name(bench, given):
-    result = invoke(cli_target.provision, bench.board().path, *given, code=1)
+    result = invoke(cli_provision.provision, bench.board().path, *given, code=1)
     assert "no text in UTF-8" in result.output
 
 

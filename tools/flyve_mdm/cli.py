@@ -26,7 +26,7 @@ _COMMANDS = {
     "fleet": "flyve_mdm.measure.fleet",
     "invite": "flyve_mdm.backend.cli",
     "monitor": "flyve_mdm.board.cli_target",
-    "provision": "flyve_mdm.board.cli_target",
+    "provision": "flyve_mdm.board.cli_provision",
     "reset": "flyve_mdm.board.cli_target",
     "size": "flyve_mdm.measure.size",
 }

@@ -1,7 +1,6 @@
-"""`flyve deploy`, `provision`, `reset`, `flash`, `monitor` and `doctor`: boards of any kind."""
+"""`flyve deploy`, `reset`, `flash`, `monitor` and `doctor`: boards of any kind."""
 
 import contextlib
-import os
 import sys
 from pathlib import Path
 
@@ -39,67 +38,6 @@ def deploy(target):
             written = board.deploy(tree, progress)
     count = sum(path.is_file() for path in tree.rglob("*"))
     click.echo(f"{target}: {count} files installed, {written} of them new")
-
-
-@click.command()
-@_TARGET
-@click.option(
-    "--deeplink",
-    envvar="FLYVE_DEEPLINK",
-    metavar="LINK",
-    help="the invitation; - reads it from stdin  [FLYVE_DEEPLINK]",
-)
-@click.option("--email", help="address of the invited user")
-@click.option("--serial", help="serial number  [from the MAC address]")
-@click.option("--wifi", multiple=True, metavar="SSID", help="a network; several by repeating")
-@click.option(
-    "--psk",
-    multiple=True,
-    metavar="PSK",
-    help="its passphrase, one for each --wifi; - reads it from stdin  [FLYVE_PSK]",
-)
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CA certificate of the server, PEM or DER",
-)
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="a setting")
-@reported
-def provision(target, deeplink, email, serial, wifi, psk, ca, settings):
-    """Gives the board TARGET its invitation, networks and settings.
-
-    All input is checked before anything is written. Settings are added to those on the board;
-    a VALUE is JSON or text, null removes the setting. Networks replace the former ones.
-    """
-    plan = provisioning.Plan()
-    if wifi and not psk and os.environ.get("FLYVE_PSK"):
-        psk = (os.environ["FLYVE_PSK"],)
-    try:
-        networks = provisioning.pair(wifi, psk)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    pairs = [_split(setting) for setting in settings]
-    pairs += [(n, v) for n, v in (("email", email), ("serial", serial)) if v is not None]
-    try:
-        for name, value in pairs:
-            plan.set(name, value)
-        if deeplink is not None:
-            plan.deeplink(_secret(deeplink, "Deeplink"))
-        if networks:
-            plan.wifi([(ssid, _secret(key, f"Passphrase of {ssid}")) for ssid, key in networks])
-        if ca:
-            plan.ca(ca)
-        if not plan.files and not plan.entries and not plan.settings:
-            raise click.UsageError("nothing to do: give --deeplink, --wifi, --ca or --set")
-        with open_target(target) as board:
-            warning = provisioning.apply(plan, board)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    if warning:
-        click.echo(f"Warning: {warning}", err=True)
-    written = [path for path, data in plan.files.items() if data is not None]
-    written += [f"NVS {key}" for (_, key), data in plan.entries.items() if data is not None]
-    click.echo(f"{target}: wrote {', '.join(sorted(written))}")
 
 
 @click.command()
@@ -187,21 +125,3 @@ def _at_its_prompt(target, stack):
     run = stack.enter_context(VirtualBoard(target).start(port=port))
     run.wait_port()
     return SerialBoard(str(port))
-
-
-def _split(setting):
-    name, equals, value = setting.partition("=")
-    if not name or not equals:
-        raise click.UsageError(f"--set {setting}: write it as key=value")
-    return name, value
-
-
-def _secret(value, prompt):
-    if value != "-":
-        return value
-    if sys.stdin.isatty():
-        return click.prompt(prompt, hide_input=True, err=True)
-    line = sys.stdin.readline()
-    if not line.strip():
-        raise ValueError(f"{prompt}: there is nothing on stdin")
-    return line.rstrip("\r\n")

@@ -35,6 +35,9 @@ class Plan:
     entries: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.files or self.entries or self.settings)
+
     def deeplink(self, link: str) -> None:
         """Checks an invitation. Raises ValueError."""
         link = link.strip()

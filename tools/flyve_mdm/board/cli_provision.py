@@ -1,0 +1,108 @@
+"""`flyve provision`, and the options of all commands that give boards what they need."""
+
+import functools
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from flyve_mdm.board import provision as provisioning
+from flyve_mdm.board.cli import reported
+from flyve_mdm.board.target import open_target
+
+_OPTIONS = (
+    click.option(
+        "--deeplink",
+        envvar="FLYVE_DEEPLINK",
+        metavar="LINK",
+        help="the invitation; - reads it from stdin  [FLYVE_DEEPLINK]",
+    ),
+    click.option("--email", help="address of the invited user"),
+    click.option("--serial", help="serial number  [from the MAC address]"),
+    click.option("--wifi", multiple=True, metavar="SSID", help="a network; several by repeating"),
+    click.option(
+        "--psk",
+        multiple=True,
+        metavar="PSK",
+        help="its passphrase, one for each --wifi; - reads it from stdin  [FLYVE_PSK]",
+    ),
+    click.option(
+        "--ca",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="CA certificate of the server, PEM or DER",
+    ),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="a setting"),
+)
+
+
+def planned(command):
+    """Gives a command the options of a board's invitation, networks and settings, as `plan`, a
+    provision.Plan in which they are checked."""
+
+    @functools.wraps(command)
+    def wrapper(*args, deeplink, email, serial, wifi, psk, ca, settings, **kwargs):
+        if wifi and not psk and os.environ.get("FLYVE_PSK"):
+            psk = (os.environ["FLYVE_PSK"],)
+        try:
+            networks = provisioning.pair(wifi, psk)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        pairs = [_split(setting) for setting in settings]
+        pairs += [(n, v) for n, v in (("email", email), ("serial", serial)) if v is not None]
+        plan = provisioning.Plan()
+        try:
+            for name, value in pairs:
+                plan.set(name, value)
+            if deeplink is not None:
+                plan.deeplink(_secret(deeplink, "Deeplink"))
+            if networks:
+                plan.wifi([(s, _secret(key, f"Passphrase of {s}")) for s, key in networks])
+            if ca:
+                plan.ca(ca)
+            return command(*args, plan=plan, **kwargs)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+
+    for option in reversed(_OPTIONS):
+        wrapper = option(wrapper)
+    return wrapper
+
+
+@click.command()
+@click.argument("target")
+@planned
+@reported
+def provision(target, plan):
+    """Gives the board TARGET its invitation, networks and settings.
+
+    All input is checked before anything is written. Settings are added to those on the board;
+    a VALUE is JSON or text, null removes the setting. Networks replace the former ones.
+    """
+    if not plan:
+        raise click.UsageError("nothing to do: give --deeplink, --wifi, --ca or --set")
+    with open_target(target) as board:
+        warning = provisioning.apply(plan, board)
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
+    written = [path for path, data in plan.files.items() if data is not None]
+    written += [f"NVS {key}" for (_, key), data in plan.entries.items() if data is not None]
+    click.echo(f"{target}: wrote {', '.join(sorted(written))}")
+
+
+def _split(setting):
+    name, equals, value = setting.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"--set {setting}: write it as key=value")
+    return name, value
+
+
+def _secret(value, prompt):
+    if value != "-":
+        return value
+    if sys.stdin.isatty():
+        return click.prompt(prompt, hide_input=True, err=True)
+    line = sys.stdin.readline()
+    if not line.strip():
+        raise ValueError(f"{prompt}: there is nothing on stdin")
+    return line.rstrip("\r\n")
