@@ -83,6 +83,10 @@ def test_a_wheel_holds_the_package_with_its_firmware_and_nothing_else(installed)
     ):
         own = {name for name in _files(ROOT / here) if name.endswith((".py", ".mjs"))}
         wanted |= {f"flyve_mdm/{there}{name}" for name in own}
+    for board in ROOT.glob("boards/ESP32_*"):  # for `flyve image --slots 2`
+        wanted |= {
+            f"flyve_mdm/_data/boards/{board.name}/{n}" for n in ("partitions.csv", "manifest.py")
+        }
     assert files == wanted
     entry = configparser.ConfigParser()
     entry.read(installed.glob("*.dist-info/entry_points.txt"))

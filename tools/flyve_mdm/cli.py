@@ -24,6 +24,7 @@ _COMMANDS = {
     "firmware": "flyve_mdm.build.firmware_image",
     "flash": "flyve_mdm.board.cli_target",
     "fleet": "flyve_mdm.measure.fleet",
+    "image": "flyve_mdm.board.cli_image",
     "invite": "flyve_mdm.backend.cli",
     "monitor": "flyve_mdm.board.cli_target",
     "provision": "flyve_mdm.board.cli_provision",

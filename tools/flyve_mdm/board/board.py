@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from flyve_mdm import BUILD
-from flyve_mdm.board import folder, image, nvs
+from flyve_mdm.board import espnvs, factory, folder, image, nvs
 from flyve_mdm.board.run import Run
 from flyve_mdm.build import firmware
 
@@ -34,6 +34,24 @@ class VirtualBoard:
     @property
     def mac(self) -> str:
         return self._folder.settings["mac"]
+
+    @classmethod
+    def from_flash(
+        cls, path: Path | str, whole: Path, mac: str | None = None, aps: Mapping | None = None
+    ) -> "VirtualBoard":
+        """Makes a board with the flash that `flyve image` has made: its partitions, its files and
+        its NVS. Raises folder.BoardError, ValueError, OSError."""
+        chip, table, content = factory.take_apart(whole)
+        rows = [row for row in table if row.label != "vfs"]
+        flash = len(content.get("vfs", b""))
+        made = folder.create(Path(path), mac, flash, False, aps, chip, rows)
+        for label, file in made.partition_files().items():
+            if label != "nvs":
+                image.replace(file, content[label])
+        with nvs.session(made.nvs) as store:
+            for (namespace, key), value in espnvs.read(content["nvs"]).items():
+                store.set(namespace, key, value)
+        return cls(path)
 
     def __enter__(self) -> "VirtualBoard":
         return self

@@ -96,9 +96,22 @@ def board():
     metavar="SSID:PSK",
     help='an access point in its air; several by repeating  ["flyve:flyve-demo"]',
 )
+@click.option(
+    "--image",
+    "whole",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="a whole flash, made by `flyve image`, in the place of all that",
+)
 @reported
-def create(directory, mac, flash, ota, chip, ap):
+def create(directory, mac, flash, ota, chip, ap, whole):
     """Makes a virtual board in DIR, with the firmware installed."""
+    if whole:
+        try:
+            made = VirtualBoard.from_flash(directory, whole, mac, ap)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+        click.echo(f"{directory}: board {_pretty(made.mac)}, with the flash of {whole.name}")
+        return
     tree = firmware.build()
     try:
         made = VirtualBoard.create(directory, mac, flash, ota, ap, chip)

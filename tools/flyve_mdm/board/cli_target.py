@@ -64,10 +64,11 @@ def flash(port, image, erase):
     """Writes a firmware image to the chip on PORT, after checking that it is whole and for that
     chip.
 
-    NVS and files stay. An image with another partition table needs --erase.
+    NVS and files stay, but for those of a whole flash that `flyve image` has made. An image with
+    another partition table needs --erase.
     """
     try:
-        flashing.parts(image.read_bytes(), image.name)
+        flashing.parts(flashing.load(image), image.name)
         with bar() as progress:
             done = flashing.write(find_port(port), image, erase, progress)
     except ValueError as error:

@@ -14,13 +14,12 @@ from esptool.targets import CHIP_DEFS
 from esptool.util import FatalError
 from serial import SerialException
 
-from flyve_mdm.board import ports, twin
+from flyve_mdm.board import partitions, ports, twin
 from flyve_mdm.board.folder import BoardError
+from flyve_mdm.board.partitions import SECTOR, TABLE, TABLE_SIZE
 
-_TABLE, _TABLE_SIZE = 0x8000, 0xC00  # where ESP-IDF keeps the partition table
-_SECTOR = 4096
-_APP, _DATA, _OTADATA = 0, 1, 0
 _PADDING = b"\xff"
+_LATE = 0x1000  # where the boot loader of some chips lies, the ESP32's for one
 _APPLICATION = 0xABCD5432  # the magic of esp_app_desc_t, where an application has its description
 
 
@@ -37,10 +36,17 @@ def chip_of(image: bytes, name: str) -> type:
     chips = [c for c in CHIP_DEFS.values() if getattr(c, "IMAGE_CHIP_ID", None) == number]
     if not chips:
         raise ValueError(f"{name} is for a chip (number {number}) that esptool does not know")
-    table = _TABLE - chips[0].BOOTLOADER_FLASH_OFFSET
+    table = TABLE - chips[0].BOOTLOADER_FLASH_OFFSET
     if image[table : table + 2] != b"\xaa\x50":
         raise ValueError(f"{name} has no partition table: give the whole firmware (.bin)")
     return chips[0]
+
+
+def load(path: Path) -> bytes:
+    """A whole image, as it begins with the boot loader: also one that begins at address 0, as
+    factory.compose() makes it."""
+    data = path.read_bytes()
+    return data[_LATE:] if data[:_LATE].strip(_PADDING) == b"" else data
 
 
 def parts(image: bytes, name: str) -> list[tuple[int, bytes]]:
@@ -48,33 +54,22 @@ def parts(image: bytes, name: str) -> list[tuple[int, bytes]]:
     where a board keeps its NVS. Raises ValueError, also when a part is damaged."""
     chip = chip_of(image, name)
     base = chip.BOOTLOADER_FLASH_OFFSET
-    table = image[_TABLE - base : _TABLE - base + _TABLE_SIZE].ljust(_TABLE_SIZE, _PADDING)
     whole = _PADDING * base + image
-    loader = whole[base:_TABLE]
+    table = whole[TABLE : TABLE + TABLE_SIZE].ljust(TABLE_SIZE, _PADDING)
+    loader = whole[base:TABLE]
     _verify(loader, chip, f"{name}: the boot loader")
-    found, applications = [(base, loader), (_TABLE, table)], 0
-    for kind, subtype, at, size, label in _rows(table, name):
-        content = whole[at : at + size]
-        if kind == _APP and content.strip(_PADDING):
-            _verify(content, chip, f"{name}: the application in {label}")
+    found, applications = [(base, loader), (TABLE, table)], 0
+    for row in partitions.unpack(table, name):
+        content = whole[row.address : row.end]
+        if row.kind == partitions.APP and content.strip(_PADDING):
+            _verify(content, chip, f"{name}: the application in {row.label}")
             applications += 1
-        if content.strip(_PADDING) or (kind, subtype) == (_DATA, _OTADATA):
+        if content.strip(_PADDING) or row[:2] == (partitions.DATA, partitions.OTADATA):
             # A blank otadata belongs to the image, too: it lets the new application start.
-            found.append((at, content or _PADDING * size))
+            found.append((row.address, content or _PADDING * row.size))
     if not applications:
         raise ValueError(f"{name} is damaged or not whole: there is no application in it")
     return [(at, _trimmed(content)) for at, content in found]
-
-
-def _rows(table: bytes, name: str):
-    for at in range(0, _TABLE_SIZE, 32):
-        row = table[at : at + 32]
-        magic, kind, subtype, address, size, label = struct.unpack("<HBBII16s", row[:28])
-        if magic == 0xEBEB and row[16:] != hashlib.md5(table[:at]).digest():
-            raise ValueError(f"{name} is damaged: the partition table's checksum is wrong")
-        if magic != 0x50AA:
-            return
-        yield kind, subtype, address, size, label.split(b"\0")[0].decode(errors="replace")
 
 
 def _verify(content: bytes, chip: type, what: str) -> None:
@@ -87,7 +82,7 @@ def _verify(content: bytes, chip: type, what: str) -> None:
 
 def _trimmed(content: bytes) -> bytes:
     # In whole sectors, for a chip erases no less.
-    size = -(-len(content.rstrip(_PADDING)) // _SECTOR) * _SECTOR
+    size = -(-len(content.rstrip(_PADDING)) // SECTOR) * SECTOR
     return content[:size] or content
 
 
@@ -110,9 +105,10 @@ def write(
     """Writes the image to the chip on the port and starts it; returns what was done.
 
     Nothing is written when it is for another chip. NVS and files stay, as long as the partition
-    table does; `erase` blanks the whole flash first. Raises ValueError, BoardError.
+    table does and the image has none; `erase` blanks the whole flash first. Raises ValueError,
+    BoardError.
     """
-    image = path.read_bytes()
+    image = load(path)
     chip, wanted = chip_of(image, path.name), parts(image, path.name)
     size, offset = sum(len(content) for _, content in wanted), chip.BOOTLOADER_FLASH_OFFSET
     ports.check_free(port)
@@ -126,7 +122,7 @@ def write(
                 )
             found = cmds.run_stub(found)
             cmds.attach_flash(found)
-            if not erase and not _fits(found, dict(wanted)[_TABLE]):
+            if not erase and not _fits(found, dict(wanted)[TABLE]):
                 raise BoardError(
                     f"{port}: the partition table of {path.name} is another than the board's, so "
                     "NVS and files would be damaged: nothing was written. With --erase they go, "
@@ -139,15 +135,19 @@ def write(
         raise BoardError(f"{port}: {text}. Hold BOOT while you connect the board") from None
     except SerialException as error:
         raise BoardError(f"{port}: {error}") from None
-    rest = "all else is blank" if erase else "NVS and files were left alone"
+    table = partitions.unpack(dict(wanted)[TABLE], path.name)
+    own = any(row.label == "nvs" and row.address in dict(wanted) for row in table)
+    rest = "NVS and files were left alone"
+    if erase or own:
+        rest = "all else is blank" if erase else "NVS and files are the image's"
     return f"{size} bytes at 0x{offset:x} of the {chip.CHIP_NAME}, verified; {rest}"
 
 
 def _fits(found, table: bytes) -> bool:
     # No more can be asked of every chip than the digest of what is there.
-    there = found.flash_md5sum(_TABLE, _TABLE_SIZE)
-    same = table[:_TABLE_SIZE].ljust(_TABLE_SIZE, _PADDING)
-    return there in [hashlib.md5(one).hexdigest() for one in (same, _PADDING * _TABLE_SIZE)]
+    there = found.flash_md5sum(TABLE, TABLE_SIZE)
+    same = table[:TABLE_SIZE].ljust(TABLE_SIZE, _PADDING)
+    return there in [hashlib.md5(one).hexdigest() for one in (same, _PADDING * TABLE_SIZE)]
 
 
 class _Quiet(TemplateLogger):

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flyve_mdm import text
@@ -59,6 +59,8 @@ class Folder:
     def partitions(self) -> list[tuple]:
         """The partition table, as Partition.info() shows it."""
         table = _OTA if self.settings["ota"] else _STOCK
+        if "partitions" in self.settings:
+            table = [(*row, False) for row in self.settings["partitions"]]
         if self.settings.get("encrypted"):  # its flash: so are all that hold firmware
             table = [(*row[:5], row[0] == _APP) for row in table]
         start = max(row[2] + row[3] for row in table)
@@ -108,8 +110,10 @@ def create(
     ota: bool = False,
     aps: Mapping | None = None,
     chip: str = "ESP32",
+    partitions: Sequence | None = None,
 ) -> Folder:
-    """Makes the folder of a new board with an empty filesystem and blank NVS.
+    """Makes the folder of a new board with an empty filesystem and blank NVS; `partitions` are
+    the rows of a table of its own, without the filesystem's, which has the address after them.
 
     Raises BoardError when there is one already, ValueError for a bad MAC, size or chip.
     """
@@ -127,6 +131,8 @@ def create(
         raise BoardError(f"{path} is a board already: choose another folder, or remove it")
     settings = {"mac": mac, "flash": flash, "ota": ota, "freq": 160_000_000}
     settings.update(chip=chip, boot_pin=BOOT_PINS[chip])
+    if partitions:
+        settings["partitions"] = partitions
     _write_inputs(path / "inputs.json", {"aps": dict(DEFAULT_APS if aps is None else aps)})
     image.replace(path / "flash.img", image.blank(flash))
     # The settings come last: a folder without them is not a board yet.
