@@ -92,11 +92,17 @@ class Administration:
         """Move an agent to the fleet of this name, made when missing; None: to no fleet."""
         found, state = self.agent(agent), self._site.state
         with state.changed:
-            old = state.fleets[found.fleet_id]
             new = state.default_fleet
             if name is not None:
                 new = next((f for f in state.fleets.values() if f.name == name), None)
                 new = new or state.add("fleets", Fleet, name=name, entity=found.entity)
+        return self.move(found, new)
+
+    def move(self, agent: Agent, new: Fleet) -> Fleet:
+        """Move an agent to a fleet."""
+        found, state = agent, self._site.state
+        with state.changed:
+            old = state.fleets[found.fleet_id]
             if new is old:
                 return new
             for task in state.tasks.values():

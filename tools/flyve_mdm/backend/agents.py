@@ -49,14 +49,8 @@ def read(site: Site, session: Session, agent_id: int) -> Answer:
     return Answer.of(fields)
 
 
-def _fields(site: Site, agent: Agent) -> dict[str, Any]:
-    options = site.options
-    tls = site.tls if options.broker_tls is None else options.broker_tls
-    links = [
-        ("Computer", agent.computer_id),
-        ("Entity", agent.entity),
-        ("PluginFlyvemdmFleet", agent.fleet_id),
-    ]
+def columns(site: Site, agent: Agent) -> dict[str, Any]:
+    """An agent's row in the database."""
     fields = {
         "id": agent.id,
         "name": agent.name,
@@ -76,6 +70,25 @@ def _fields(site: Site, agent: Agent) -> dict[str, Any]:
         "has_system_permission": agent.has_system_permission,
         "notification_type": agent.notification_type,
         "notification_token": agent.notification_token,
+    }
+    newer = {"A": 4, "B": 2, "C": 0}[site.options.rules]
+    # What generation A (then B) did not have yet, newest first.
+    names = ("notification_type", "notification_token", "has_system_permission", "mdm_type")
+    for name in names[:newer]:
+        fields.pop(name)
+    return fields
+
+
+def _fields(site: Site, agent: Agent) -> dict[str, Any]:
+    options = site.options
+    tls = site.tls if options.broker_tls is None else options.broker_tls
+    links = [
+        ("Computer", agent.computer_id),
+        ("Entity", agent.entity),
+        ("PluginFlyvemdmFleet", agent.fleet_id),
+    ]
+    fields = {
+        **columns(site, agent),
         "topic": agent.topic,
         "mqttpasswd": agent.mqttpasswd,
         "api_token": site.state.users[agent.user_id].api_token,
@@ -90,11 +103,6 @@ def _fields(site: Site, agent: Agent) -> dict[str, Any]:
             for name, number in links
         ],
     }
-    newer = {"A": 4, "B": 2, "C": 0}[options.rules]
-    # What generation A (then B) did not have yet, newest first.
-    columns = ("notification_type", "notification_token", "has_system_permission", "mdm_type")
-    for name in columns[: newer or 0]:
-        fields.pop(name)
     if options.documented:
         for name in ("users_id", "is_online"):
             fields.pop(name)

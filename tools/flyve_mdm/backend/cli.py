@@ -106,6 +106,20 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 )
 @click.option("--refuse-post", default="", metavar="REASON", help="Refuse every enrollment.")
 @click.option("--app-token", default="", envvar="FLYVE_APP_TOKEN", help="Require an App-Token.")
+@click.option(
+    "--admin-token",
+    default="",
+    envvar="FLYVE_USER_TOKEN",
+    show_envvar=True,
+    help="The administrator's user token; without it one is made, and printed.",
+)
+@click.option(
+    "--admin-password",
+    default="",
+    envvar="FLYVE_PASSWORD",
+    show_envvar=True,
+    help="Let the administrator log in as glpi with it, too.",
+)
 @click.option("--header-only", is_flag=True, help="Do not see tokens in the query.")
 @click.option("--kill-session-fails", is_flag=True)
 @click.option("--sticky", is_flag=True, help="Two nodes; a balancer goes by a cookie.")
@@ -198,6 +212,8 @@ def backend(
         ready = {
             "url": running.url,
             "admin": running.admin_url,
+            # One that was given is known, and may be meant for another GLPI, too.
+            "admin_token": None if running.options.admin_token else running.admin_token,
             "mqtt": {"host": running.name, "port": running.broker.port, "tls": tls},
             "ca": str(running.ca_pem) if running.ca_pem else None,
             "ca_der": str(running.ca_der) if running.ca_der else None,

@@ -18,6 +18,7 @@ from flyve_mdm.backend.model import (
     Invitation,
     Session,
     User,
+    timestamp,
     token,
 )
 from flyve_mdm.backend.site import Site
@@ -40,7 +41,7 @@ def enroll(site: Site, session: Session, fields: dict[str, Any]) -> Agent:
             agent = _create(site, fields, invitation, device, user)
     except Refused as reason:
         if invitation is not None:
-            invitation.log.append(str(reason))
+            invitation.log.append((timestamp(), str(reason)))
         site.events.add("agent refused", reason=str(reason))
         shown = site.options.debug or site.options.documented
         message = str(reason) if shown else "Enrollment failed"

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flyve_mdm.backend.glpi import Answer, Call, GlpiError
-from flyve_mdm.backend.model import File, Session
+from flyve_mdm.backend.glpi import DENIED, Answer, Call, GlpiError
+from flyve_mdm.backend.model import DEVICE, File, Session
 from flyve_mdm.backend.site import Site
 from flyve_mdm.text import printable
 
@@ -26,6 +26,8 @@ def read(site: Site, session: Session, call: Call) -> Answer:
         file = table.get(call.item_id)
         if file is None:
             raise GlpiError(404, "ERROR_ITEM_NOT_FOUND", "Item not found")
+        if not _may_have(site, session, file):
+            raise GlpiError(401, "ERROR_RIGHT_MISSING", DENIED)
         wanted = call.headers.get("accept") == BYTES_TYPE or call.query.get("alt") == "media"
         if not wanted:
             return Answer.of(_record(site, file, package))
@@ -100,34 +102,46 @@ def _strict(header: str, size: int) -> tuple[int, int, int] | None:
     return (206, begin, end) if begin < size else None
 
 
+def _may_have(site: Site, session: Session, file: File) -> bool:
+    """A device may have what lies in its own entity."""
+    agent = site.state.agents.get(session.user.agent_id)
+    if session.profile != DEVICE or agent is None or file.entity is None:
+        return True
+    return file.entity == agent.entity
+
+
 def _record(site: Site, file: File, package: bool) -> dict[str, Any]:
     size = len(file.data) if file.data is not None else 0
-    links = [{"rel": "Entity", "href": f"{site.url.rstrip('/')}/Entity/{file.entity}"}]
+    links = [{"rel": "Entity", "href": f"{site.url.rstrip('/')}/Entity/{file.entity or 0}"}]
     tail = {"filesize": size, "mime_type": BYTES_TYPE, "links": links}
     if not site.options.tells_size:
         del tail["filesize"], tail["mime_type"]
-    stored = f"{file.entity}/{file.id}_{file.version}_{file.name}"
+    return {**columns(file, package), **tail}
+
+
+def columns(file: File, package: bool) -> dict[str, Any]:
+    """A file's or an application's row in the database."""
+    entity = file.entity or 0
+    stored = f"{entity}/{file.id}_{file.version}_{file.name}"
     if package:
         return {
             "id": file.id,
             "name": file.package_name,
             "package_name": file.package_name,
-            "alias": file.package_name,
-            "version": str(file.version),
+            "alias": file.alias or file.package_name,
+            "version": file.shown_version or str(file.version),
             "version_code": file.version_code,
             "icon": "",
             "filename": stored,
-            "entities_id": file.entity,
+            "entities_id": entity,
             "dl_filename": file.name,
-            "parse_status": "parsed",
-            **tail,
+            "parse_status": file.parse_status,
         }
     return {
         "id": file.id,
         "name": file.name,
         "source": stored,
-        "comment": "",
-        "entities_id": file.entity,
+        "comment": file.comment,
+        "entities_id": entity,
         "version": file.version,
-        **tail,
     }

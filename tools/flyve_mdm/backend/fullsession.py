@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flyve_mdm.backend.glpi import encode
-from flyve_mdm.backend.model import ENTITY, PROFILES, Session
+from flyve_mdm.backend.model import ENTITY, PROFILES, Session, timestamp
 from flyve_mdm.backend.options import Options
 
 _FILLER = b'{\\"glpiactiveprofile\\":{\\"id\\":666}} \\\\ \xc3\xa9 \xf0\x9f\x90\x9d '
@@ -84,7 +84,7 @@ def _pieces(session: Session, options: Options, blocks: int, filler: int) -> lis
     members: dict[str, Any] = {
         "glpi_plugins": {"1": "flyvemdm", "2": "fusioninventory"},
         "valid_id": "k7Q2pl" * 6,
-        "glpi_currenttime": "2018-12-05 10:00:00",
+        "glpi_currenttime": timestamp(),
         "glpi_use_mode": 0,
         "glpiID": session.user.id,
         "glpiis_ids_visible": "0",

@@ -41,6 +41,13 @@ def encode(value: Any) -> bytes:
     return php(numeric_check(value), unescaped=True).encode()
 
 
+def php_text(value: Any) -> str | None:
+    """What GLPI's PUT makes of a value: a text, of false the empty one."""
+    if isinstance(value, bool):
+        return "1" if value else ""
+    return None if value is None else str(value)
+
+
 @dataclass
 class Answer:
     """An HTTP answer; `claimed` is a Content-Length that may differ from what is sent."""
@@ -70,7 +77,9 @@ class Refused(Exception):
 class GlpiError(Exception):
     """An error answer: a status and GLPI's pair of code and message."""
 
-    def __init__(self, status: int, code: str, message: str, documented: bool = False) -> None:
+    def __init__(
+        self, status: int, code: str, message: str | None, documented: bool = False
+    ) -> None:
         super().__init__(code)
         self.status, self.code, self.message = status, code, message
         self.documented = documented
@@ -78,7 +87,7 @@ class GlpiError(Exception):
     def answer(self, base: str) -> Answer:
         """The pair as JSON; some messages name their documentation."""
         hint = f"; view documentation in your browser at {base}/#{self.code}"
-        message = self.message + (hint if self.documented else "")
+        message = self.message if not self.documented else f"{self.message}{hint}"
         return Answer.of([self.code, message], self.status)
 
 

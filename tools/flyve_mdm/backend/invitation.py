@@ -47,7 +47,10 @@ def invite(
         )
     site.events.add("invited", email=email, invitation=invitation.id)
     fields = [user.api_token, invitation.token, name, phone, website, support_email]
-    return deeplink(site.url, fields, site.options.deeplink, site.options.documented)
+    link = deeplink(site.url, fields, site.options.deeplink, site.options.documented)
+    if site.options.notifications:
+        invitation.mail = link
+    return link
 
 
 def deeplink(url: str, fields: list[str], form: str, documented: bool = False) -> str:

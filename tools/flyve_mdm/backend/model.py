@@ -1,19 +1,16 @@
-"""The backend's memory: what GLPI keeps in its database."""
+"""The records that GLPI keeps in its database."""
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import string
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flyve_mdm.patience import stretched
-
 ENTITY = 76
+ENTITIES = (0, ENTITY)  # the root, and the company below it
+ADMINISTRATOR = 2  # GLPI's own first account, "glpi"
 SELF_SERVICE, SUPER_ADMIN, GUEST, DEVICE = 1, 4, 9, 10
 PROFILES = {
     SELF_SERVICE: "Self-Service",
@@ -21,6 +18,11 @@ PROFILES = {
     GUEST: "Flyve MDM guest users",
     DEVICE: "Flyve MDM device agent users",
 }
+# What GLPI takes by default, and the two that a button of the plugin's adds.
+EXTENSIONS = (
+    "gz", "tgz", "zip", "bz2", "txt", "xml", "csv", "c", "h", "pdf", "png", "jpg", "rpm", "deb",
+    "apk", "upk",
+)  # fmt: skip
 
 
 def token(length: int) -> str:
@@ -52,6 +54,7 @@ class User:
     phone2: str = ""
     agent_id: int | None = None
     may_update: bool = False
+    password: str = field(default="", repr=False)
 
 
 @dataclass
@@ -63,7 +66,8 @@ class Invitation:
     token: str = field(repr=False)
     status: str = "pending"
     expires: float | None = None
-    log: list[str] = field(default_factory=list)
+    log: list[tuple[str, str]] = field(default_factory=list)  # when, and why not
+    mail: str = field(default="", repr=False)  # the link in it; none: GLPI sends no mail
 
 
 @dataclass
@@ -133,7 +137,11 @@ class File:
     package_name: str = ""
     version: int = 1
     version_code: str = "1"
-    entity: int = 0
+    entity: int | None = None  # whose devices may have it; None: all
+    comment: str = ""
+    alias: str = ""
+    shown_version: str = ""  # an application's, as GLPI shows it
+    parse_status: str = "parsed"
     modified: float = field(default_factory=time.time)
 
 
@@ -159,6 +167,38 @@ class Task:
     agent_id: int | None = None
     fleet_id: int | None = None
     item: File | None = None
+    remove_on_delete: int = 0
+
+
+@dataclass
+class Position:
+    """Where a computer was; it outlives the agent."""
+
+    id: int
+    computer_id: int
+    place: dict[str, Any]
+
+
+@dataclass
+class LoggedMessage:
+    """An MQTT message in the plugin's log: received ("I") or published ("O")."""
+
+    id: int
+    date: str
+    direction: str
+    topic: str
+    message: str
+    agent_id: int = 0
+
+
+@dataclass
+class DocumentType:
+    """A file name's extension that GLPI takes."""
+
+    id: int
+    name: str
+    ext: str
+    is_uploadable: int = 1
 
 
 @dataclass
@@ -170,70 +210,5 @@ class Session:
     profile: int
     used: float
     node: int = 0  # behind a balancer
-
-
-class State:
-    """All records, guarded by `changed`, a condition that is notified on every change."""
-
-    def __init__(self) -> None:
-        self.changed = threading.Condition(threading.RLock())
-        self.users: dict[int, User] = {}
-        self.invitations: dict[int, Invitation] = {}
-        self.computers: dict[int, Computer] = {}
-        self.agents: dict[int, Agent] = {}
-        self.fleets: dict[int, Fleet] = {}
-        self.files: dict[int, File] = {}
-        self.packages: dict[int, File] = {}
-        self.tasks: dict[int, Task] = {}
-        self.statuses: dict[int, Status] = {}
-        self.sessions: dict[str, Session] = {}
-        starts = {"users": 42, "agents": 17, "computers": 65, "fleets": 102}
-        self._ids = {name: itertools.count(starts.get(name, 1)) for name in vars(self)}
-        self.default_fleet = self.add(
-            "fleets", Fleet, name="not managed", entity=ENTITY, is_default=True
-        )
-
-    def add(self, table: str, record: type, **fields: Any) -> Any:
-        """Create a record with the table's next id."""
-        with self.changed:
-            row = record(id=next(self._ids[table]), **fields)
-            getattr(self, table)[row.id] = row
-            self.changed.notify_all()
-            return row
-
-    def wait_for(self, predicate: Callable[[], Any], timeout: float) -> Any:
-        """Wait until `predicate()` is true; returns its last value."""
-        with self.changed:
-            return self.changed.wait_for(predicate, max(0, stretched(timeout)))
-
-    def user_by_token(self, api_token: str) -> User | None:
-        """The account whose API token this is."""
-        return next((u for u in self.users.values() if u.api_token == api_token), None)
-
-    def agent_by_topic(self, topic: str) -> Agent | None:
-        """The agent whose topic this is, exactly."""
-        return next((a for a in self.agents.values() if a.topic == topic), None)
-
-    def find_agent(self, key: Any) -> Agent | None:
-        """The agent with this id, serial, topic or (when unique) owner's e-mail."""
-        text = str(getattr(key, "id", key))
-        named = []
-        for agent in self.agents.values():
-            if text in (str(agent.id), agent.serial, agent.topic):
-                return agent
-            if text == agent.name:
-                named.append(agent)
-        return named[0] if len(named) == 1 else None
-
-    def status_of(self, task: Task, agent: Agent) -> Status:
-        """The status row of an agent and a task; made when there is none yet."""
-        for row in self.statuses.values():
-            if row.task_id == task.id and row.agent_id == agent.id:
-                return row
-        return self.add("statuses", Status, agent_id=agent.id, task_id=task.id)
-
-    def targets(self, task: Task) -> list[Agent]:
-        """The agents a task is meant for now."""
-        if task.agent_id is not None:
-            return [a for a in self.agents.values() if a.id == task.agent_id]
-        return [a for a in self.agents.values() if a.fleet_id == task.fleet_id]
+    entity: int = 0  # new items come there
+    entities: tuple[int, ...] = ENTITIES  # items of these are seen

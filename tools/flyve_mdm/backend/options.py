@@ -73,6 +73,12 @@ class Options:
     kill_session_fails: bool = False
     session_idle: float = 1440.0  # PHP's default
     app_token: str = ""  # required when set
+    admin_token: str = field(default="", repr=False)  # start: of the account glpi; "": made
+    # start: of the same; "": "login with credentials" is off, as is GLPI's default
+    admin_password: str = field(default="", repr=False)
+    api: bool = True  # "enable REST API"
+    plugin: bool = True  # is active
+    rights: dict[str, int] = field(default_factory=dict)  # of Super-Admin: other bits than usual
     header_only: bool = False  # tokens in the query are not seen
     sticky: bool = False  # two nodes with sessions of their own; a balancer goes by a cookie
     php_notice: bool = False  # PHP tells of a trifle before each JSON
@@ -82,6 +88,7 @@ class Options:
     max_devices: int | None = None
     invitation_life: float = 7 * 86400.0
     fcm: bool = False
+    notifications: bool = True  # GLPI sends mails
     clean_retained: bool = False  # also clear what the real backend forgets on the broker
 
     # What agents are told about the broker; None is the truth
@@ -93,7 +100,10 @@ class Options:
     range: str = "quirky"  # quirky is the real code, strict is RFC 9110
     file_size: bool | None = None  # whether JSON forms have it; None: all but A's (early B: False)
 
+    post_max_size: int = 16 << 20  # PHP's, of one request
+
     # Broker and listener
+    answer_wait: float = 10.0  # how long GLPI waits for a device's answer
     broker_kind: str = "auto"  # start: auto, mosquitto or amqtt
     broker_persistence: bool = False  # start: retained messages survive restart()
     listener_dies: bool = False  # the daemon dies of a fractional datetime, as the real one does

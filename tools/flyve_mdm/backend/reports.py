@@ -10,6 +10,7 @@ import paho.mqtt.client as mqtt
 
 from flyve_mdm.backend import agents, membership, statuses
 from flyve_mdm.backend.listener import Died
+from flyve_mdm.backend.messagelog import MessageLog
 from flyve_mdm.backend.model import Agent
 from flyve_mdm.backend.site import Site
 
@@ -19,8 +20,8 @@ _DATETIME_LIMIT = 2**40
 class Reports:
     """Takes the messages of all agents."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, log: MessageLog) -> None:
+        self._site, self._log = site, log
 
     def take(self, message: mqtt.MQTTMessage) -> None:
         """Dispatch on all behind the third slash; an extra slash makes it another topic."""
@@ -35,6 +36,8 @@ class Reports:
                 self._ignore(message, "no such agent")
             return
         text = message.payload.decode("utf-8", "replace")
+        if sub.startswith("Status/"):
+            self._log.received(message.topic, text)
         if message.retain and sub != "Status/Online":
             self._site.events.add("retained", topic=message.topic)
         handlers = {

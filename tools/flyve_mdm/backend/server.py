@@ -11,17 +11,18 @@ from typing import Any
 
 from flyve_mdm import keeper
 from flyve_mdm.backend import invitation, web
-from flyve_mdm.backend.admin_web import Commands
 from flyve_mdm.backend.administration import Administration
 from flyve_mdm.backend.broker import Broker, find_mosquitto
 from flyve_mdm.backend.certificates import Certificates, issue
 from flyve_mdm.backend.events import EventLog, SharedList
 from flyve_mdm.backend.listener import Listener
-from flyve_mdm.backend.model import Agent, State
+from flyve_mdm.backend.messagelog import MessageLog
+from flyve_mdm.backend.model import Agent
 from flyve_mdm.backend.ntp import NtpServer
 from flyve_mdm.backend.options import Fault, Options
 from flyve_mdm.backend.reports import Reports
 from flyve_mdm.backend.site import Site
+from flyve_mdm.backend.state import State
 from flyve_mdm.backend.tasks import Tasks
 from flyve_mdm.backend.webserver import WebServer
 
@@ -49,6 +50,9 @@ class Backend:
         self._tls, self._port, self._mqtt_port, self._ntp_port = tls, port, mqtt_port, ntp_port
         self.bind = bind or host
         self.state = State()
+        administrator = self.state.administrator
+        administrator.api_token = self.options.admin_token or administrator.api_token
+        administrator.password = self.options.admin_password
         self.events = EventLog(self.state.changed)
         self.requests = SharedList(self.state.changed)
         self.name = reachable_name(host)
@@ -81,15 +85,16 @@ class Backend:
                 self.state, options, self.events, self.broker, self.listener.publish,
                 self.listener.flush, self.name, self._tls,
             )  # fmt: skip
-            self.listener.start(Reports(self.site).take)
+            log = MessageLog(self.state)
+            stack.callback(self.events.subscribe(log.published))
+            self.listener.start(Reports(self.site, log).take)
             self.ntp_server = NtpServer(options, self.bind, self._ntp_port)
             stack.callback(self.ntp_server.stop)
             self.second_ntp_server = NtpServer(options, self.bind, second=True)
             stack.callback(self.second_ntp_server.stop)
             self.admin = Administration(self.site)
             self.tasks = Tasks(self.site, self.admin)
-            commands = Commands(self.site, self.admin, self.tasks)
-            app = web.application(self.site, self.requests, commands)
+            app = web.application(self.site, self.requests, self.admin, self.tasks)
             chain = self.certificates and self.certificates.chain
             key = self.certificates and self.certificates.key
             self.web = WebServer(app, self.bind, self._port, chain, key)
@@ -117,6 +122,11 @@ class Backend:
     def url(self) -> str:
         """The base of the REST interface, as deeplinks hold it."""
         return self.site.url
+
+    @property
+    def admin_token(self) -> str:
+        """The API token of GLPI's first account, a super-admin."""
+        return self.state.administrator.api_token
 
     @property
     def admin_url(self) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from flyve_mdm.backend.broker import Broker
 from flyve_mdm.backend.events import EventLog
-from flyve_mdm.backend.model import State
 from flyve_mdm.backend.options import Options
+from flyve_mdm.backend.state import State
 
 
 @dataclass

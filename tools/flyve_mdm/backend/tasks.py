@@ -36,16 +36,16 @@ class Tasks:
         """Replace the bytes: version + 1, and every task of it starts again."""
         with self._site.state.changed:
             file.data, file.version, file.modified = data, file.version + 1, time.time()
-            touched = [task for task in self._site.state.tasks.values() if task.item is file]
-            for task in touched:
-                if "version" in task.value:
-                    task.value["version"] = str(file.version)
-                for row in self._site.state.statuses.values():
-                    if row.task_id == task.id:
-                        row.status = "pending"
-                        row.history.append("pending")
-        for task in touched:
-            self._publish_task(task)
+        self.redeploy(file)
+
+    def redeploy(self, item: File) -> None:
+        """Begin each task of a file or an application anew, with the version that it has now."""
+        for task in [task for task in self._site.state.tasks.values() if task.item is item]:
+            if "version" in task.value:
+                task.value["version"] = str(item.version)
+            if "versionCode" in task.value:
+                task.value |= {"deployApp": item.package_name, "versionCode": item.version_code}
+            self.again(task)
 
     def deploy_file(
         self,
@@ -128,6 +128,15 @@ class Tasks:
             self._site.publish(self._task_topic(task), payload, True)
         else:
             self._site.publish(self._task_topic(task), None, True)
+
+    def again(self, task: Task) -> None:
+        """Publish a task once more; all its statuses begin anew."""
+        with self._site.state.changed:
+            for row in self._site.state.statuses.values():
+                if row.task_id == task.id:
+                    row.status = "pending"
+                    row.history.append("pending")
+        self._publish_task(task)
 
     def wait_task(self, task: Task, wait: float, agent: Agent | None = None) -> str:
         """Wait for a final status of one agent (the first target); returns the last one seen."""
