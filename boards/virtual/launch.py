@@ -19,6 +19,10 @@ if os.getenv("COVERAGE"):
     import probes  # noqa: F401
 
 
+_OWN = ("launch", "flash", "inputs", "nvs_store", "ota", "console", "collector", "probes",
+        "interface", "access_point")  # fmt: skip
+
+
 def _open(fd):
     return open(fd, "r+b")
 
@@ -49,7 +53,7 @@ def _assemble(board):
             kind = Running if label == board["slot"] else Nor
             devices[label] = kind(_open(fds[label]), row[3], power, label != "nvs")
     machine.attach(power, state, inputs, board)
-    network.attach(inputs, machine.unique_id())
+    network.attach(inputs, machine.unique_id(), power.tell, board.get("ports", (0, 0)))
     esp32.attach(Store(devices["nvs"], board["lazy"]), devices, table, board["slot"])
     if board.get("image") == "virtual:crash":
         power.halt(b"R 2\n")
@@ -84,8 +88,7 @@ def _mount(device, power):
 
 
 def _forget():
-    own = "launch", "flash", "inputs", "nvs_store", "ota", "console", "collector", "probes"
-    for name in own:
+    for name in _OWN:
         sys.modules.pop(name, None)
     sys.argv.clear()
     sys.path[:] = ["", ".frozen", "/lib"]

@@ -1,4 +1,5 @@
-"""`network` as on an ESP32: one station, whose access points are in the air of inputs.json.
+"""`network` as on an ESP32: one station, whose access points are in the air of inputs.json; the
+board's own network is in access_point.py.
 
 A try takes as long as on the chip: a scan that finds nothing 2.5 s (`scan_ms`), as does a wrong
 passphrase, and joining 1 to 3 s (`connect_ms`). As there, status() keeps the last reason until an
@@ -12,6 +13,9 @@ network is what the sockets use; an access point that goes away does not close t
 import random
 import time
 
+from access_point import AccessPoint
+from interface import Interface, hostname  # noqa: F401
+
 STA_IF, AP_IF = 0, 1
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 1000, 1001, 1010
 STAT_BEACON_TIMEOUT, STAT_NO_AP_FOUND, STAT_WRONG_PASSWORD = 200, 201, 202
@@ -20,8 +24,7 @@ STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
 STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD, STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD = 211, 212
 AUTH_OPEN, AUTH_WEP, AUTH_WPA_PSK, AUTH_WPA2_PSK = 0, 1, 2, 3
 
-_inputs = _mac = None
-_hostname = "mpy-esp32"
+_inputs = None
 _country = "XX"
 _LEAVE = 8  # WIFI_REASON_ASSOC_LEAVE
 _SCAN_MS = 2500
@@ -31,26 +34,19 @@ _STICKY = (STAT_NO_AP_FOUND, STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY,
            STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD, STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD)  # fmt: skip
 
 
-def attach(inputs, mac):
-    """Connects the module with the board; the launcher calls it."""
-    global _inputs, _mac, _wlans
-    _inputs, _mac = inputs, mac
-    _wlans = _Station(STA_IF), _Interface(AP_IF)
+def attach(inputs, mac, tell, ports):
+    """Connects the module with the board; the launcher calls it. For tell and ports see
+    socket.py."""
+    global _inputs, _wlans
+    _inputs = inputs
+    station = _Station(STA_IF, mac)
+    _wlans = station, AccessPoint(mac, inputs, tell, ports, station.channel)
 
 
 def WLAN(interface=STA_IF):
     if interface not in (STA_IF, AP_IF):
         raise ValueError("invalid WLAN interface identifier")
     return _wlans[interface]
-
-
-def hostname(name=None):
-    global _hostname
-    if name is None:
-        return _hostname
-    if len(name) > 32:
-        raise ValueError
-    _hostname = name
 
 
 def country(code=None):
@@ -66,73 +62,12 @@ def phy_mode(mode=None):
     return 3
 
 
-class _Interface:
-    """What both interfaces share; alone it is the access point, which nobody joins."""
-
-    IF_STA, IF_AP = STA_IF, AP_IF
-    PM_NONE, PM_PERFORMANCE, PM_POWERSAVE = 0, 1, 2
-    SEC_OPEN, SEC_WEP, SEC_WPA, SEC_WPA2 = 0, 1, 2, 3
-
-    def __init__(self, interface):
-        self._active = False
-        self._config = {"pm": 1, "channel": 1, "txpower": 20.0, "ssid": ""}
-        self._config["mac"] = _mac[:5] + bytes([_mac[5] + interface & 0xFF])
-
-    def active(self, is_active=None):
-        if is_active is not None:
-            self._active = bool(is_active)
-        return self._active
-
-    def isconnected(self):
-        return False
-
-    def status(self, param=None):
-        if param == "stations":
-            return []
-        if param is not None:
-            raise ValueError("unknown status param")
-
-    def ifconfig(self, config=None):
-        if config is None:
-            return ("192.168.4.1", "255.255.255.0", "192.168.4.1", "0.0.0.0")
-
-    def ipconfig(self, param=None, **config):
-        address, mask, gateway, _ = self.ifconfig()
-        if param == "addr4":
-            return address, mask
-        if param == "gw4":
-            return gateway
-        if param is not None:
-            raise ValueError("unexpected key")
-
-    def config(self, *param, **config):
-        if param and config:
-            raise TypeError("either pos or kw args are allowed")
-        if config:
-            for name, value in config.items():
-                if name in ("hostname", "dhcp_hostname"):
-                    hostname(value)
-                elif name not in self._config:
-                    raise ValueError("unknown config param")
-                else:
-                    self._config[name] = value
-            return
-        if len(param) != 1:
-            raise TypeError("can query only one param")
-        name = "ssid" if param[0] == "essid" else param[0]
-        if name in ("hostname", "dhcp_hostname"):
-            return _hostname
-        if name not in self._config:
-            raise ValueError("unknown config param")
-        return self._config[name]
-
-
-class _Station(_Interface):
+class _Station(Interface):
     """The station, with the states and retries of the real driver: it goes on trying after
     a failure, for ever (`reconnects` -1, the default) or that many times."""
 
-    def __init__(self, interface):
-        super().__init__(interface)
+    def __init__(self, interface, mac):
+        super().__init__(interface, mac)
         self._config["reconnects"] = -1
         self._key = None
         self._wanted = self._connected = self._trying = False
@@ -206,12 +141,22 @@ class _Station(_Interface):
     def scan(self):
         if not self._active:
             raise OSError("STA must be active")
+        self._update()
+        if self._trying:
+            return []  # the driver refuses, and MicroPython does not tell
         time.sleep_ms(_inputs.get().get("scan_ms", _SCAN_MS))
         found = []
         for ssid, ap in sorted(_inputs.get()["aps"].items()):
             auth = AUTH_WPA2_PSK if _psk(ap) else AUTH_OPEN
-            found.append((ssid.encode(), b"\x02\x00\x00\x00\x00\x01", 1, _rssi(ap), auth, False))
+            bssid = b"\x02\x00\x00\x00\x00\x01"
+            found.append((ssid.encode(), bssid, _channel(ap), _rssi(ap), auth, False))
         return found
+
+    def channel(self):
+        """The channel of the network that it is in, or None."""
+        self._update()
+        ap = self._access_point()
+        return _channel(ap) if self._connected or self._associated() else None
 
     def _access_point(self):
         return _inputs.get()["aps"].get(self._config["ssid"])
@@ -265,14 +210,18 @@ class _Station(_Interface):
             self._start()
 
 
-# An access point is its passphrase ("" when open), or {"psk": ..., "rssi": ...}. "wrong" is the
-# reason that it gives for a wrong passphrase, "refuses" one that it gives for any.
+# An access point is its passphrase ("" when open), or {"psk": ..., "rssi": ..., "channel": ...}.
+# "wrong" is the reason that it gives for a wrong passphrase, "refuses" one that it gives for any.
 def _psk(ap):
     return ap.get("psk", "") if isinstance(ap, dict) else ap
 
 
 def _rssi(ap):
     return ap.get("rssi", -55) if isinstance(ap, dict) else -55
+
+
+def _channel(ap):
+    return ap.get("channel", 1) if isinstance(ap, dict) else 1
 
 
 def _refusal(ap):

@@ -27,7 +27,7 @@ def start(networks, aps, **more):
     air.clear()
     air["aps"] = aps
     air.update(more)
-    network._wlans = network._Station(network.STA_IF), network._wlans[1]
+    network._wlans = network._Station(network.STA_IF, bytes(6)), network._wlans[1]
     return again(networks)
 
 

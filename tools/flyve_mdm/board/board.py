@@ -143,6 +143,12 @@ class VirtualBoard:
             more["connect_ms"] = connect_ms
         self._folder.set_inputs(aps=dict(aps), **more)
 
+    def set_stations(self, stations: Mapping[str, str]) -> None:
+        """Sets the phones that want to join the board's own network: MAC -> passphrase. The run's
+        console tells what becomes of each, `setup: <mac> joined`, `left`, `refused: <why>`."""
+        found = [{"mac": mac, "psk": psk} for mac, psk in stations.items()]
+        self._folder.set_inputs(stations=found)
+
     def pass_time(self, seconds: float) -> int:
         """Lets so much time pass for the board's ticks and clock; does not wait. A board that
         runs moves on by two days at a time, when it looks at its Wi-Fi, and in the end says on its

@@ -12,7 +12,7 @@ from flyve_mdm.board.folder import BoardError
 from flyve_mdm.build import firmware, probes
 
 # More heap than boards/virtual itself needs: launch.py takes the rest away, holes first.
-_OWN_HEAP = 96 * 1024
+_OWN_HEAP = 112 * 1024
 
 # When the supervisor goes away, its end of the leash is closed, and the kernel kills the board.
 # With a terminal as its console it takes that over, so that Ctrl-C there is its own.

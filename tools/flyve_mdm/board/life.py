@@ -4,6 +4,8 @@ The child talks over the control pipe, a line each: `W <ms>` starts the watchdog
 it, `R <cause> [<ms>]` is a reset (after a deep sleep of that time), `E <n>` the end of
 main.py (1: by an exception), `X` a power cut. On a wire: `C`, it takes input, and `P`, it
 comes to its prompt, instead of E.
+`A <page> <dns>` says on which ports the set-up network's servers are (none: they are
+closed), `S <mac> <what>` what became of a phone that wanted to join it.
 After R, E and X it does nothing any more and waits for its SIGKILL.
 """
 
@@ -23,6 +25,7 @@ from flyve_mdm import keeper
 from flyve_mdm.board import launcher
 from flyve_mdm.board.bootloader import Boot
 from flyve_mdm.board.folder import BoardError, Folder
+from flyve_mdm.board.setup import Setup
 from flyve_mdm.board.wire import Repl, Terminal, Wire
 
 EXIT_CUT = 75
@@ -50,6 +53,7 @@ class Shared:
     wake: socket.socket  # brings what is done to power and EN pin
     wire: Wire | None
     write: Callable[[bytes], None]
+    setup: Setup
     heap: int
     cut_after: int
     torn: int
@@ -104,6 +108,7 @@ class Life:
             keeper.forget(self._child.pid)
             for data in iter(self._read, b""):
                 self._print(data)
+            self._run.setup.closed()
             self._ours.close()
 
     def _serve(self, selector) -> End:
@@ -150,6 +155,10 @@ class Life:
                 return _reset(*map(int, rest))
             elif word == "X":
                 return End(code=EXIT_CUT, text="power cut")
+            elif word == "A":
+                self._run.setup.servers(*rest)
+            elif word == "S":
+                self._run.setup.station(*rest)
             elif word == "C":
                 self._repl.ready()
             elif word == "P":
@@ -190,6 +199,7 @@ class Life:
             "lazy": run.lazy,
             "read_us": run.read_us,
             "partitions": folder.partitions,
+            "ports": run.setup.wanted(),
             "image": self._boot.project,
             "slot": self._boot.slot,
             "torn": run.torn,

@@ -100,6 +100,11 @@ class Run:
         """The level of each pin that the firmware drives; 0 for all others."""
         return self._supervisor.pins()
 
+    @property
+    def setup(self) -> tuple[int, int] | None:
+        """The loopback ports of the set-up network's page and DNS; None while it is closed."""
+        return self._supervisor.setup.ports
+
     def _supervise(self) -> None:
         try:
             self._code = self._supervisor.run()

@@ -14,6 +14,7 @@ from flyve_mdm.board import launcher
 from flyve_mdm.board.bootloader import Bootloader
 from flyve_mdm.board.folder import Folder
 from flyve_mdm.board.life import POWER_ON, SOFT_RESET, End, Life, Shared, switched
+from flyve_mdm.board.setup import Setup
 from flyve_mdm.board.wire import Wire
 
 
@@ -62,6 +63,7 @@ class Supervisor:
             "read_us": read_us or 0,
         }
         self._bootloader = Bootloader(folder)
+        self.setup = Setup(folder, self._say)
         self._wake, self._waker = socket.socketpair()
         self._switch = threading.RLock()  # a signal handler may interrupt its own thread
         self._port, self._wire = port, None
@@ -99,6 +101,7 @@ class Supervisor:
                     wake=self._wake,
                     wire=self._wire,
                     write=self._write,
+                    setup=self.setup,
                     **self._options,
                 )
                 self._power_on()
