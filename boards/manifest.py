@@ -2,6 +2,7 @@
 include("manifest_base.py")
 freeze("../firmware", ("boot.py", "main.py"), opt=3)
 package("flyve", base_path="../firmware", opt=3)
+package("flyve", base_path="../build/frozen", opt=3)  # the set-up page, as a module
 # Their asserts are checks of the protocol, so they stay in.
 package("umqtt", base_path="../build/libraries", opt=0)
 package("urequests", base_path="../build/libraries", opt=0)

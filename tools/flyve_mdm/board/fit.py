@@ -8,7 +8,7 @@ from flyve_mdm.build import toolchain
 
 # What firmware/ and the two libraries import, and an ESP32 port may have been built without.
 MODULES = (
-    *("binascii", "errno", "esp32", "hashlib", "json", "machine", "network", "random"),
+    *("binascii", "deflate", "errno", "esp32", "hashlib", "json", "machine", "network", "random"),
     *("select", "socket", "struct", "time", "tls"),
 )
 # One line of JSON; it runs on anything that calls itself MicroPython.

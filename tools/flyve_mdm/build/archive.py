@@ -1,4 +1,5 @@
-"""agent.mpy: all modules of the agent in one file, as firmware/flyve/__init__.py reads it.
+"""agent.mpy: all modules of the agent and its page in one file, as firmware/flyve/__init__.py
+reads it.
 
 The module `agent` comes first, so that the file is that module, too: boot.py and `flyve` find a
 compiled file under this name. The others follow, in the end the index: a line for each module,
@@ -18,12 +19,13 @@ class ArchiveError(Exception):
 
 
 def pack(modules: Mapping[str, bytes]) -> bytes:
-    """The archive of compiled modules by their path below flyve, as "jobs/rest"."""
+    """The archive of compiled modules by their path below flyve, as "jobs/rest"; what is none,
+    does not begin with an "M"."""
     names = sorted(modules, key=lambda name: (name != _FIRST, name))
     size = sum(map(len, modules.values())) + INDEX
     parts, body = [f"\n {size:06}\n".encode()], b""
     for name in names:
-        if modules[name][:4] != modules[names[0]][:4]:
+        if modules[name][:1] == b"M" and modules[name][:4] != modules[names[0]][:4]:
             raise ArchiveError(f"{name} is for another architecture, or holds native code")
         line = f"{name} {len(body):06}\n".encode()
         if len(parts[-1] + line) > PART:

@@ -3,8 +3,8 @@
 boot.py and main.py stay source, for a board starts them by name; all else becomes .mpy at -O3
 (without line numbers: a tenth of their RAM), our modules with shorter names (shorten.py;
 build/names.json has the whole ones), the libraries with their asserts, which are protocol checks.
-Our modules become one file (archive.py); each by itself they are beside the tree, for ROMFS and
-for tests without a board.
+Our modules become one file (archive.py), with the set-up page (template.py); each by itself they
+are beside the tree, for ROMFS and for tests without a board.
 READABLE=1 in the environment builds with whole names and line numbers, to debug with;
 COVERAGE=file with what says there which lines have run (probes.py).
 boards/virtual/ goes to build/virtual/.
@@ -27,14 +27,17 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from flyve_mdm import BUILD, CHECKOUT, ROOT
-from flyve_mdm.build import archive, libraries, probes, shorten, toolchain
+from flyve_mdm.build import archive, libraries, probes, shorten, template, toolchain
 
 TREE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
+# What boards/manifest.py freezes beside firmware/: the page, as a module.
+FROZEN = BUILD / "frozen"
 # Folders on a board that hold nothing but firmware, with the slots of an agent that has updated
 # itself, and the NVS key that says which of them runs.
 OURS = ("/flyve/", "/flyve.a/", "/flyve.b/")
 ARCHIVE = "flyve/agent.mpy"
+PAGE = "flyve/jobs/setup"
 UPDATE = ("flyve", "update")
 # What an author's additions to the firmware may use: the names of these modules, and of the agent.
 INTERFACE = ("flyve.registry", "flyve.log")
@@ -57,7 +60,7 @@ class Step:
     target: str
     name: str = ""  # embedded in the .mpy, shown in tracebacks
     level: int | None = None
-    edit: Callable[[str], str] | None = None
+    edit: Callable[[str], str | bytes] | None = None
 
     def content(self) -> bytes:
         """What is compiled or copied; an edit keeps the lines where they are."""
@@ -65,7 +68,8 @@ class Step:
         if self.edit is None:
             return data
         with contextlib.suppress(SyntaxError, UnicodeError):  # the compiler says it better
-            return self.edit(data.decode()).encode()
+            edited = self.edit(data.decode())
+            return edited if isinstance(edited, bytes) else edited.encode()
         return data
 
 
@@ -88,6 +92,7 @@ def build(arch: str | None = None) -> Path:
         _make_tree(TREE, native)
         _write_names()
         _make(virtual_steps(), VIRTUAL, native)
+        _make(_page_steps(".py", template.module), FROZEN, "")
     return TREE
 
 
@@ -109,7 +114,7 @@ def _make_tree(tree: Path, arch: str) -> None:
     except BuildError:
         (tree / ARCHIVE).unlink(missing_ok=True)
         raise
-    paths = {path.relative_to(loose / "flyve"): path for path in loose.glob("flyve/**/*.mpy")}
+    paths = {path.relative_to(loose / "flyve"): path for path in loose.glob("flyve/**/*.*")}
     named = {
         path.with_suffix("").as_posix(): source.read_bytes()
         for path, source in paths.items()
@@ -148,6 +153,7 @@ def firmware_steps() -> list[Step]:
             steps.append(Step(source, target, path.stem, level, edit))
         else:
             steps.append(Step(source, path.name, edit=edit))
+    steps += _page_steps(".dat", template.data)
     for library in libraries.PINNED:
         target = f"lib/{library.installed}.mpy"
         name = library.installed.rpartition("/")[2]
@@ -172,6 +178,18 @@ def shorten_too(source: str) -> str:
 def _edited(names: shorten.Names | None, base: int, source: str) -> str:
     source = probes.instrument(source, base) if probes.wanted() else source
     return source if names is None else shorten.shorten(source, names)
+
+
+def _page_steps(suffix: str, made: Callable[[str], str | bytes]) -> list[Step]:
+    def edit(source: str) -> str | bytes:
+        try:
+            return made(source)
+        except template.TemplateError as error:
+            raise BuildError(f"firmware/{PAGE}.html: {error}") from None
+
+    source = ROOT / "firmware" / f"{PAGE}.html"
+    # The name is another one than that of a module beside it, for the archive knows no suffix.
+    return [Step(source, f"{PAGE}_html{suffix}", edit=edit)] if source.exists() else []
 
 
 def _names() -> shorten.Names | None:
@@ -237,11 +255,11 @@ def _make(
         made = {}
     fresh, errors = {}, []
     for step in steps:
-        data = step.content()
-        flags = f"{step.name} {step.level} {arch} {toolchain.compiler_version()}"
-        digest = hashlib.sha256(flags.encode() + data).hexdigest()
         target = out / step.target
         try:
+            data = step.content()
+            flags = f"{step.name} {step.level} {arch} {toolchain.compiler_version()}"
+            digest = hashlib.sha256(flags.encode() + data).hexdigest()
             if made.get(step.target) != digest or not target.exists():
                 _run(step, target, arch, data)
             fresh[step.target] = digest

@@ -11,7 +11,7 @@ import click
 
 from flyve_mdm import BUILD, ROOT, need_checkout
 from flyve_mdm.build import libraries, romfs, toolchain
-from flyve_mdm.build.firmware import BuildError
+from flyve_mdm.build.firmware import BuildError, build
 
 BOARDS = ROOT / "boards"
 _ARCH = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
@@ -95,7 +95,7 @@ def firmware(board, variant):
         commands = plan(board, variant, os.environ)
         if re.search(r"\s", str(ROOT)):
             raise FirmwareError(f"{ROOT}: MicroPython's build takes no path with a blank: move it")
-        libraries.fetch()
+        build()  # fetches the libraries, makes the page
         for command in commands:
             click.echo(f"$ {' '.join(command)}")
             if subprocess.run(command, check=False).returncode:
@@ -107,5 +107,5 @@ def firmware(board, variant):
             chip = json.loads((BOARDS / board / "board.json").read_text())["mcu"]
             image = romfs.write(_ARCH[chip])
             click.echo(f"{image}: mpremote romfs deploy {image}")
-    except (FirmwareError, libraries.LibraryError, BuildError) as error:
+    except (FirmwareError, libraries.LibraryError, BuildError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
