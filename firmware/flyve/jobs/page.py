@@ -6,7 +6,7 @@ import io
 from micropython import const
 
 import flyve
-from flyve.jobs.texts import plain
+from flyve.jobs import texts
 
 # What a browser is to obey: nothing from elsewhere, no script but the page's own.
 POLICY = (
@@ -85,7 +85,7 @@ def _read(f, buf):
 
 
 def _escaped(text):
-    text = plain(text)
+    text = texts.plain(text)
     for at in range(0, len(text), _SLICE):
         piece = text[at : at + _SLICE]
         for c, escape in _ESCAPES:
