@@ -41,7 +41,10 @@ def _task(online, ask, again, policy):
         return
     # What the broker has kept may be for another agent that had our serial before.
     if ask is not None:
-        if not (yield from _ours(online, policy["id"], ask)):
+        yield
+        ours = _ours(online, policy["id"], ask)
+        memory.drop("rows", "glpi")
+        if not ours:
             log.warn("policies", "task %s is not ours: ignored", policy["id"])
             return
         policy["ours"] = True
@@ -83,10 +86,18 @@ def _plan(online, again, policy):
     return (yield from policies.begin(online, again, policy))
 
 
-def _deliver(*what):
+def _begin(*what):
+    from flyve.jobs import delivery_steps
+
+    return delivery_steps.begin(*what)
+
+
+def _deliver(online, *what):
+    part = _begin(online, *what)
+    memory.drop("delivery_steps")
     from flyve.jobs import delivery
 
-    return (yield from delivery.Delivery(*what).run())
+    return (yield from delivery.run(online, part))
 
 
 def _install(*what):
@@ -95,18 +106,7 @@ def _install(*what):
     return (yield from packages.install(*what))
 
 
-def _ours(online, task_id, must):
-    """Whether the backend has such a task for us; while that cannot be asked, True unless must."""
-    yield
-    try:
-        from flyve.jobs import report
+def _ours(*what):
+    from flyve.jobs import rows
 
-        return report.row(online, task_id) is not None
-    except NetError as e:
-        if e.kind == "memory" or must and (e.code == _GONE or not e.refused()):
-            raise
-        log.debug("policies", "task %s cannot be asked for: %s", task_id, e)
-        return True
-    finally:
-        report = None
-        memory.drop("report", "jsonpick")
+    return rows.ours(*what)

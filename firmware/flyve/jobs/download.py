@@ -1,5 +1,5 @@
 """A file on its way to the flash: what comes before and after, and the bytes of each answer,
-judged by what really arrives. `part` is a Delivery's, see delivery.py."""
+judged by what really arrives. `part`: see delivery_steps.py."""
 
 import binascii
 import hashlib
@@ -17,6 +17,8 @@ _LEAST = const(512)  # that tell whether it is a firmware image
 _PART = const("/part")  # what has come so far
 _JOURNAL = const("/part.json")  # of which file; made before the part and removed after it
 _NOTE = const("/part.slot")  # how much of it is in an OTA partition instead; slot.py has it
+_BEGIN = const(1)  # of the steps in delivery_steps.py
+_TAKE = const(2)
 _BYTES = const("application/octet-stream")
 
 
@@ -36,6 +38,16 @@ def discard():
         from flyve.jobs import slot
 
         slot.discard()
+
+
+def work(part, answer):
+    """A job: the step at hand."""
+    if part["step"] == _TAKE:
+        yield from take(part, answer, part["first"], part["length"], part["ms"])
+    elif part["step"] == _BEGIN:
+        part["there"] = bool((yield from begin(part)))
+    else:
+        yield from end(part)
 
 
 def begin(part):

@@ -65,9 +65,9 @@ def missing(online):
             return
         task, key = found
         try:
-            from flyve.jobs import report
+            from flyve.jobs import rows
 
-            row = report.row(online, task["id"])
+            row = rows.row(online, task["id"])
         except NetError as e:
             if not e.refused():
                 raise
@@ -75,8 +75,8 @@ def missing(online):
             known.turn_all(online.box, known.SILENT, known.DEALT)
             return
         finally:
-            report = None
-            memory.drop("report", "jsonpick")
+            rows = None
+            memory.drop("rows", "glpi")
         if row is None:
             from flyve.jobs import policies
 

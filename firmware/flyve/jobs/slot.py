@@ -2,7 +2,7 @@
 be as it came before it may start.
 
 /part.slot names the slot, the bytes of the image that are in it, in whole blocks, and their CRC32;
-it is there before the first block is erased. `part` is a Delivery's, see delivery.py.
+it is there before the first block is erased. `part`: see delivery_steps.py.
 """
 
 import binascii

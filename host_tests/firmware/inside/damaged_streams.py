@@ -8,7 +8,7 @@ import time
 from uctypes import addressof
 
 from flyve import board, log, transport
-from flyve.jobs import delivery, glpi, inbox, rest
+from flyve.jobs import delivery, delivery_steps, glpi, inbox, rest
 from flyve.online import Online
 
 _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
@@ -102,7 +102,7 @@ def _file(api):
     online = _Online()
     online.session = api["session"]
     online.rec["url"] = api["url"]
-    for _ in delivery.Delivery(online, "PluginFlyvemdmFile/1", "/files/").run():
+    for _ in delivery.run(online, delivery_steps.begin(online, "PluginFlyvemdmFile/1", "/files/")):
         pass
 
 
@@ -124,7 +124,7 @@ def http(port, begin, end, ms):
     """Does all kinds of work in turn; returns [index, name of the work, what it raised] for what
     may not happen, the longest time (ms) of one exchange, and of the time without a feed."""
     global _ms
-    _ms = delivery.idle_ms = ms
+    _ms = delivery_steps.idle_ms = ms
     dog = board._wdt = _Dog()
     wrong = []
     longest = 0

@@ -9,7 +9,7 @@ import sys
 import time
 
 from flyve import log, transport
-from flyve.jobs import delivery
+from flyve.jobs import delivery, delivery_steps
 
 with open("/params.json") as f:
     params = json.load(f)
@@ -35,8 +35,8 @@ class Online:
 
 def attempt(endpoint):
     longest = 0
-    job = delivery.Delivery(online, endpoint, path, params.get("firmware", False))
-    steps = job.run()
+    part = delivery_steps.begin(online, endpoint, path, params.get("firmware", False))
+    steps = delivery.run(online, part)
     last = time.ticks_ms()
     try:
         while True:
@@ -48,7 +48,7 @@ def attempt(endpoint):
             now = time.ticks_ms()
             longest = max(longest, time.ticks_diff(now, last))
             last = now
-            pieces.append(job.part["have"]) if params.get("pieces") else None
+            pieces.append(part["have"]) if params.get("pieces") else None
         print("whole", longest)
         if not isinstance(found, str):
             install(found)
@@ -88,7 +88,7 @@ def keep():
 
 
 log.level = params.get("level", 1)
-delivery.idle_ms = params.get("idle_ms", 5000)
+delivery_steps.idle_ms = params.get("idle_ms", 5000)
 transport.trust.update(ca=params.get("ca"), verify=True)
 if params.get("count"):
     transport.Stream.readinto = counted

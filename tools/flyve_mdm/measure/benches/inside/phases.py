@@ -10,10 +10,11 @@ _RESIDENT = ("agent", "online", "link")
 _PHASES = (
     ("startup", "config", "invitation"),
     ("clock", "tls_trust"),
-    ("commands", "inventory", "report"),
+    ("commands", "inventory", "board_facts"),
+    ("report", "rest", "http"),
     ("applying", "policies", "paths"),
     ("applying", "delivery", "rest", "http"),
-    ("applying", "delivery", "jsonpick"),
+    ("applying", "delivery", "delivery_form", "jsonpick"),
     ("applying", "delivery", "download", "paths"),
     ("applying", "packages", "paths", "bundle"),
     ("update",),
