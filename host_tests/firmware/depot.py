@@ -20,6 +20,7 @@ from host_tests.kit.peers.front import Front
 DRIVER = Path(__file__).parent / "inside" / "download_main.py"
 PATH = "/files/a/b.bin"
 STAGED = "/apps.new"
+JOURNALS = ("/part.json", "/part.slot")
 SIZES = (0, 1, 2, 4095, 4096, 4097, 16383, 16384, 16385, 16386, 32769, 65537)
 LARGE = 1_000_000
 
@@ -122,7 +123,8 @@ class Depot:
 
     def leftovers(self) -> list[str]:
         """What is on the flash of a download in progress."""
-        return [path for path, _ in self.board.files() if path.startswith(("/part", STAGED))]
+        found = [path for path, _ in self.board.files()]
+        return [p for p in found if p in JOURNALS or p.startswith(STAGED) or p.endswith("/%part")]
 
     def received(self) -> int:
         """Bytes of the file that the last run's board read, doubles included."""

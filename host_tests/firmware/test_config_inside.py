@@ -144,7 +144,7 @@ def test_a_root_hides_no_module_and_no_file_of_the_agents():
         "/json/x",
         "/config.json",
         "/apps",
-        "/part",
+        "/part.json",
         "/failures.json",
     ):
         assert "none of the agent's" in refused("roots", {"X": path}), path

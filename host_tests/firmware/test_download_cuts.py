@@ -191,6 +191,31 @@ def test_the_power_fails_at_a_write(depot, torn):
         power_cuts(depot, size, torn, places)
 
 
+# A41
+def test_the_power_fails_while_a_file_takes_its_place_and_no_other_file_is_hidden(depot):
+    """littlefs moves a file to another folder in two writes. Between them it hides what comes
+    after that file, up to the next write, and the agent reads before it writes."""
+    data = content(300)
+    depot.offer(data)
+    others = {path: path.encode() for path in ("/part.zz", "/tasks.json", "/zz", "/files/a/c.bin")}
+    depot.board.change(others)
+    depot.prepare()
+    depot.save()
+    depot.finish()
+    assert depot.stored() == data
+    writes = depot.run.flash_ops
+    for place in range(max(1, writes - 8), writes + 1):
+        depot.restore()
+        depot.finish(cut_after=place)
+        assert depot.code == EXIT_CUT, place
+        # As they are found by their names, and in the listing.
+        assert {path: depot.stored(path) for path in others} == others, place
+        assert others.keys() <= {path for path, _ in depot.board.files()}, place
+        depot.finish()
+        assert depot.stored() == data, place
+        assert depot.leftovers() == [], place
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 # What of a torn write is left does not depend on the server.

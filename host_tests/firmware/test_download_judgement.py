@@ -1,5 +1,6 @@
 """Answers that are not what was asked for: each is used for what it is worth, or refused."""
 
+import json
 import time
 
 import pytest
@@ -530,12 +531,31 @@ def test_an_old_file_of_the_same_size_is_not_taken_for_the_new_one(offered):
     assert offered.fetch() == DATA
 
 
+# A41
+def test_an_old_file_is_not_taken_for_the_new_one_that_a_cut_left_without_its_part(offered):
+    def change(request, answer):
+        answer.limit = 0
+        if not request.begin:
+            answer.cut_body(20_000)
+
+    offered.edit_parts(change)
+    offered.fetch()
+    assert "/files/a/%part" in offered.leftovers()
+    journal = json.loads(offered.board.read("/part.json"))
+    journal["sha256"] = sha256(DATA)
+    offered.board.write("/part.json", json.dumps(journal).encode())
+    offered.board.change({"/files/a/%part": None, PATH: content(70_000, 1)})
+    offered.front.edit = None
+    assert offered.fetch() == DATA
+    assert offered.leftovers() == []
+
+
 @pytest.mark.parametrize(
     "journal", [b"", b'{"file": [', b"\xff" * 40], ids=["empty", "cut", "noise"]
 )
 def test_a_damaged_journal_is_as_good_as_none(offered, journal):
     offered.board.write("/part.json", journal)
-    offered.board.write("/part", b"of another file")
+    offered.board.write("/files/a/%part", b"of another file")
     assert offered.fetch() == DATA
 
 

@@ -6,8 +6,9 @@ from host_tests.kit.packages import fill_nvs
 
 pytestmark = pytest.mark.virtual
 
-FILES = ("config.json", "tasks.json", "tasks.new", "outbox.json", "keep.json", "part", "part.json",
-         "part.slot", "apps.new", "deeplink", "apps/one/.current", "apps/.current")  # fmt: skip
+FILES = ("config.json", "tasks.json", "tasks.new", "outbox.json", "keep.json", "%part",
+         "part.json", "part.slot", "apps.new", "deeplink", "apps/one/.current",
+         "apps/.current")  # fmt: skip
 CONTENTS = {
     "empty": b"",
     "binary": bytes(range(256)) * 3,

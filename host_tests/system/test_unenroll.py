@@ -1,5 +1,6 @@
 """Unenrollment: acknowledged first, then erased; never blank and silent."""
 
+import json
 import random
 import time
 
@@ -131,10 +132,16 @@ def test_files_and_applications_go_only_if_that_is_set(make_device, erase):
         device.backend.tasks.deploy_app(17, b"def start(agent):\n    yield\n", "one"), "done"
     )
     device.ends(device.backend.tasks.deploy_file(17, b"abc", "%SDCARD%/", "a.txt"), "done")
+    device.run.kill()
+    coming = {"file": ["PluginFlyvemdmFile/9", "/files/b.txt", {}]}
+    device.board.change({"/part.json": json.dumps(coming).encode(), "/files/%part": b"half"})
+    device.start()
+    device.online()
     assert device.backend.admin.unenroll(17, wait=10)
     assert_blank(device)
     left = [path for path, _ in device.board.files() if path.startswith(("/files/", "/apps/"))]
     assert bool(left) != erase
+    assert "/files/%part" not in left
 
 
 # A29

@@ -14,7 +14,7 @@ _MODULES = const((
 ))  # fmt: skip
 _FILES = const((
     "apps", "apps.new", "ca.der", "ca.pem", "config.json", "deeplink", "deploy.part",
-    "failures.json", "keep.json", "outbox.json", "part", "part.json", "part.slot", "tasks.json",
+    "failures.json", "keep.json", "outbox.json", "part.json", "part.slot", "tasks.json",
     "tasks.new", "wiping",
 ))  # fmt: skip
 

@@ -103,7 +103,7 @@ def _discard(part):
     _close(part)
     from flyve.jobs import download
 
-    download.discard()
+    download.discard(part["place"])
     download = None
     memory.drop("download", "paths", "slot")
 

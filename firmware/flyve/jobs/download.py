@@ -14,8 +14,7 @@ from flyve.registry import Failed
 _BLOCK = const(4096)  # of littlefs, and of an OTA partition
 _BUFFER = const(2048)
 _LEAST = const(512)  # that tell whether it is a firmware image
-_PART = const("/part")  # what has come so far
-_JOURNAL = const("/part.json")  # of which file; made before the part and removed after it
+_JOURNAL = const("/part.json")  # of which file; made before paths.part(), removed after it
 _NOTE = const("/part.slot")  # how much of it is in an OTA partition instead; slot.py has it
 _BEGIN = const(1)  # of the steps in delivery_steps.py
 _TAKE = const(2)
@@ -29,9 +28,11 @@ def _there(path):
     return paths.size(path) >= 0
 
 
-def discard():
-    """Forgets a download that will not be continued."""
-    for path in [_JOURNAL, _PART]:
+def discard(place):
+    """Forgets a download that will not be continued, and one for that place."""
+    from flyve.jobs import paths
+
+    for path in [paths.part(place), paths.part(paths.coming()), _JOURNAL]:
         if _there(path):
             os.remove(path)
     if _there(_NOTE):
@@ -72,9 +73,10 @@ def begin(part):
         journal = total = None
     texts = None  # mutants: it is in memory a little longer
     memory.drop("texts")
-    size = paths.size(_PART)
+    source = paths.part(part["place"])
+    size = paths.size(source)
     if journal is None or (size > 0 and (total is None or size > total)):
-        discard()
+        discard(part["place"])
         size = -1
         journal = {"file": file}
         total = part["form"].get("filesize")
@@ -91,20 +93,35 @@ def begin(part):
     # mutants: nothing is read of an empty part; the JSON form is asked for once more
     elif size > 0:
         log.info("download", "goes on at byte %d of %d", size, total)
-        buf = memoryview(bytearray(min(_BUFFER, size)))
-        with open(_PART, "rb") as f:
-            while part["have"] < size:
-                n = f.readinto(buf)
-                part["hash"].update(buf[:n])
-                part["have"] += n
-                yield
+        yield from _read(part, source, size)
     elif size and part["path"] and total == paths.size(part["path"]) and "sha256" in journal:
-        # A cut came between the last two steps.
-        _over(part)
-        return True
+        # A cut came between the last two steps, or while another file's part was discarded.
+        yield from _read(part, part["path"], total)
+        if journal["sha256"] == _digest(part):
+            _over(part)
+            return True
+        discard(part["place"])
+        part["journal"] = {"file": file}
+        part["hash"] = hashlib.sha256()
+        part["have"] = 0
     part["base"] = part["have"]
     if total is not None and not part["slot"] and not _undecided(part):
         _check_room(total - part["have"])
+
+
+def _read(part, path, size):
+    """A job: takes what is there already into the hash."""
+    buf = memoryview(bytearray(min(_BUFFER, size)))
+    with open(path, "rb") as f:
+        while part["have"] < size:
+            n = f.readinto(buf)
+            part["hash"].update(buf[:n])
+            part["have"] += n
+            yield
+
+
+def _digest(part):
+    return binascii.hexlify(part["hash"].digest()).decode()
 
 
 def _undecided(part):
@@ -255,7 +272,8 @@ def _write(part):
         data = data[: slot.write(part, data)]
     else:
         if part["file"] is None:
-            part["file"] = open(_PART, "ab")
+            part["file"] = _open(part["place"])
+            memory.drop("paths")
         part["file"].write(data)
     part["hash"].update(data)
     part["base"] += len(data)
@@ -263,6 +281,14 @@ def _write(part):
 
 
 # Each in a frame of its own: what a frame names stays in memory as long as that.
+
+
+def _open(place):
+    from flyve.jobs import paths
+
+    path = paths.part(place)
+    paths.mkdirs(path)
+    return open(path, "ab")
 
 
 def _check_image(part, head):
@@ -310,13 +336,12 @@ def end(part):
 
         yield from slot.end(part)
         return
-    part["journal"]["sha256"] = binascii.hexlify(part["hash"].digest()).decode()
+    part["journal"]["sha256"] = _digest(part)
     _note(part)
     yield
     from flyve.jobs import paths
 
-    paths.mkdirs(part["path"])
-    os.rename(_PART, part["path"])
+    os.rename(paths.part(part["place"]), part["path"])
     _over(part)
 
 

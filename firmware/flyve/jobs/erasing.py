@@ -73,7 +73,8 @@ def leftovers():
     """Removes what belongs to an enrollment: the next one's tasks may have the same numbers."""
     if _size(_IMAGE) >= 0:
         _erase_slot(False)
-    for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part", "part.json",
+    _try_to_delete(paths.part(paths.coming()))  # before the journal, which tells where it is
+    for name in ("tasks.json", "tasks.new", "failures.json", "outbox.json", "part.json",
                  "part.slot", "apps.new", "deploy.part"):  # fmt: skip
         _try_to_delete("/" + name)
 

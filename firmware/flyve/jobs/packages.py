@@ -140,11 +140,8 @@ def _install(path, name, version):
             raise Failed("neither bundle, module nor image")
         yield from reclaim(name)
         paths.mkdirs(new + "/")
-        if head[:3] == b"\xef\xbb\xbf":
-            # MicroPython takes a byte order mark for an error.
-            yield from _copy(path, 3, new + module)
-        else:
-            os.rename(path, new + module)
+        # MicroPython takes a byte order mark for an error. Moved it is not: see paths.part().
+        yield from _copy(path, 3 if head[:3] == b"\xef\xbb\xbf" else 0, new + module)
     try:
         yield from _compile(new)
     except Failed:

@@ -4,6 +4,7 @@ import os
 
 from micropython import const
 
+from flyve import memory
 from flyve.registry import Failed
 
 ROOTS = {
@@ -12,6 +13,7 @@ ROOTS = {
     "PHOTOS": "/files/photos",
     "MUSIC": "/files/music",
 }
+_JOURNAL = const("/part.json")  # of which file what has come so far is
 _LONGEST = const(160)
 
 
@@ -49,6 +51,27 @@ def resolve(place, roots=None):
     for part in parts[:-1] if place.endswith("/") else parts:
         segment(part)
     return place
+
+
+def part(place):
+    """Where the file for a place is while it comes: in the same folder, for a cut while littlefs
+    moves a file into another one hides the next file, or loses it. segment() refuses the name."""
+    return place[: place.rfind("/") + 1] + "%part"
+
+
+def coming():
+    """The place of the file that comes, "/" when none does."""
+    if size(_JOURNAL) < 0:
+        return "/"
+    try:
+        from flyve.jobs import texts
+
+        return texts.loads(texts.read(_JOURNAL, 8192))["file"][1] + ""
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return "/"
+    finally:
+        texts = None
+        memory.drop("texts")
 
 
 def size(path):

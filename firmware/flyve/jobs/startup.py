@@ -13,7 +13,7 @@ from flyve.record import Record
 
 # What the agent writes or reads as a file at the root; it makes the last one a folder.
 _FILES = ("config.json", "deeplink", "ca.der", "ca.pem", "tasks.json", "tasks.new",
-          "failures.json", "outbox.json", "part", "part.json", "part.slot", "apps.new",
+          "failures.json", "outbox.json", "%part", "part.json", "part.slot", "apps.new",
           "wiping", "keep.json")  # fmt: skip
 _FOLDERS = ("apps",)
 _SLOTS = ("flyve.a", "flyve.b")

@@ -20,10 +20,11 @@ _CA_LIMIT = 16384  # what the firmware reads of a CA file
 _NVS_LIMIT = 4096  # what it reads of a blob
 _PEM = b"-----BEGIN CERTIFICATE-----"
 _RECORDS = ("rec.a", "rec.b")
-# What an agent remembers outside its record, as firmware/flyve/jobs/leaving.py has it.
+# What an agent remembers outside its record, as firmware/flyve/jobs/erasing.py has it, but for a
+# download in progress: that is in some folder, and goes with the next invitation.
 _MEMORY = (
-    "/tasks.json", "/tasks.new", "/failures.json", "/outbox.json", "/part", "/part.json",
-    "/part.slot", "/apps.new", "/wiping", "/keep.json", "/deploy.part",
+    "/tasks.json", "/tasks.new", "/failures.json", "/outbox.json", "/part.slot", "/apps.new",
+    "/wiping", "/keep.json", "/deploy.part",
 )  # fmt: skip
 
 
