@@ -11,6 +11,7 @@ from host_tests.kit.packages import AGENT, NEW, agent_bundle
 
 pytestmark = pytest.mark.virtual
 FLASH = 512 << 10
+LABEL = b"k7m2p9x3ab"  # the passphrase of the set-up network, which is the board's own
 WRITES = 3000  # of a wipe on such a flash, at least; the last ones are of NVS
 
 
@@ -19,7 +20,9 @@ def make_online(make_device):
     """Makes a device that is online, with a file and an application."""
 
     def make(generation="C", **settings):
-        device = make_device(generation=generation, flash_size=FLASH).go_online(**settings)
+        device = make_device(generation=generation, flash_size=FLASH)
+        device.board.nvs_set("flyve", "setup_psk", LABEL)
+        device.go_online(**settings)
         device.ends(
             device.backend.tasks.deploy_app(17, b"def start(agent):\n    yield\n", "one"), "done"
         )
@@ -38,6 +41,7 @@ def assert_wiped(device, keep_wifi=False):
         p.startswith(("/flyve/", "/lib/", "/boot", "/main")) for p, _ in device.board.files()
     )
     assert any(key == "wifi" for _, key, _, _ in device.board.nvs()) == keep_wifi
+    assert device.board.entry("flyve", "setup_psk") == LABEL
     secrets = device.secrets() + device.credentials() + [b"the-content"]
     if not keep_wifi:
         secrets.append(device.wifi[1].encode())
@@ -78,7 +82,7 @@ def test_it_reaches_a_board_that_was_off(make_online):
 def cut_at(device, cuts, keep_wifi):
     """Cuts the power at each of these shares of the wipe's writes, one start after the other."""
     device.run.kill()
-    device.board.write("/wiping", b"")
+    device.board.change({"/wiping": b""}, {("flyve", "setup_psk"): LABEL})
     for cut in cuts:
         device.start(cut_after=cut)
         assert device.run.wait() == EXIT_CUT

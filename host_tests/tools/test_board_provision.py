@@ -167,7 +167,7 @@ def test_reset_leaves_firmware_and_wifi(board):
         result = CliRunner().invoke(cli_target.reset, [str(board.path)])
         assert result.exit_code == 0, result.output
         assert [path for path, _ in board.files()] == ["/main.py"]
-        assert [key for _, key, _, _ in board.nvs()] == ["wifi"]
+        assert [key for _, key, _, _ in board.nvs()] == ["setup_psk", "wifi"]
 
 
 def test_create_installs_the_firmware_and_deploy_renews_it(tmp_path):

@@ -206,7 +206,7 @@ def test_reset_leaves_firmware_and_wifi(desk):
     for _ in range(2):
         desk.flyve(cli_target.reset)
         assert [path for path, _ in desk.board.files()] == ["/main.py"]
-        assert list(entries(desk.board)) == ["wifi"]
+        assert list(entries(desk.board)) == ["setup_psk", "wifi"]
 
 
 # A32

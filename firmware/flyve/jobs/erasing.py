@@ -15,6 +15,7 @@ _KEPT = const("/keep.json")  # what of NVS outlives a wipe
 _LONGEST = const(4096)  # characters of that
 _BRACKETS = const(256)
 _INTEGERS = const(("update", "base"))  # of these; update.py has them
+_BLOBS = const(("wifi", "setup_psk"))  # the first one only if asked for; the other is on its label
 # What a wipe leaves, but for the two above.
 _FIRMWARE = const(("boot.py", "main.py", "flyve", "flyve.a", "flyve.b", "lib"))
 _SETTINGS = const("config.json")  # tells whether the networks are kept
@@ -144,11 +145,11 @@ def _keep(settings):
             kept[key] = nvs.get_int(key)
         except OSError as e:
             log.error("nvs", "%s is lost: %s", key, e)
-    if settings["keep_wifi"]:
+    for key in _BLOBS[not settings["keep_wifi"] :]:
         try:
-            kept["wifi"] = (nvs.get("wifi") or b"[]").decode()
+            kept[key] = (nvs.get(key) or b"").decode()
         except (OSError, ValueError) as e:
-            log.error("nvs", "the networks are lost: %r", e)
+            log.error("nvs", "%s is lost: %r", key, e)
     with open(_KEPT, "w") as f:
         json.dump(kept, f)
 
@@ -211,8 +212,9 @@ def settle():
         pass
     if not isinstance(kept, dict):
         kept = {}
-    if isinstance(kept.get("wifi"), str):
-        nvs.put("wifi", kept["wifi"].encode())
+    for key in _BLOBS:
+        if kept.get(key) and isinstance(kept[key], str):
+            nvs.put(key, kept[key].encode())
     for key in _INTEGERS:
         if isinstance(kept.get(key), int) and 0 < abs(kept[key]) < 1 << 31:
             nvs.put_int(key, kept[key])

@@ -112,6 +112,11 @@ class VirtualBoard:
         """Namespace, key, "i32" or "blob", and value of each entry, sorted."""
         return nvs.load(self._folder.nvs).list()
 
+    def entry(self, namespace: str, key: str) -> bytes | None:
+        """A blob that NVS holds, or None."""
+        found = {row[:2]: row[3] for row in self.nvs() if row[2] == "blob"}
+        return found.get((namespace, key))
+
     def nvs_set(self, namespace: str, key: str, value: int | bytes) -> None:
         """Sets one entry. Raises OSError as the esp32 module does."""
         self.change(entries={(namespace, key): value})

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from flyve_mdm.board import provision as provisioning
+from flyve_mdm.board import setup_network
 from flyve_mdm.board.cli import reported
 from flyve_mdm.board.target import open_target
 
@@ -32,6 +33,11 @@ _OPTIONS = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="CA certificate of the server, PEM or DER",
     ),
+    click.option(
+        "--setup-off/--setup-on",
+        default=None,
+        help="whether it opens its set-up network while it is blank  [on]",
+    ),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="a setting"),
 )
 
@@ -41,7 +47,7 @@ def planned(command):
     provision.Plan in which they are checked."""
 
     @functools.wraps(command)
-    def wrapper(*args, deeplink, email, serial, wifi, psk, ca, settings, **kwargs):
+    def wrapper(*args, deeplink, email, serial, wifi, psk, ca, setup_off, settings, **kwargs):
         if wifi and not psk and os.environ.get("FLYVE_PSK"):
             psk = (os.environ["FLYVE_PSK"],)
         try:
@@ -54,6 +60,8 @@ def planned(command):
         try:
             for name, value in pairs:
                 plan.set(name, value)
+            if setup_off is not None:
+                plan.set("setup", "off" if setup_off else "null")
             if deeplink is not None:
                 plan.deeplink(_secret(deeplink, "Deeplink"))
             if networks:
@@ -77,17 +85,27 @@ def provision(target, plan):
     """Gives the board TARGET its invitation, networks and settings.
 
     All input is checked before anything is written. Settings are added to those on the board;
-    a VALUE is JSON or text, null removes the setting. Networks replace the former ones.
+    a VALUE is JSON or text, null removes the setting. Networks replace the former ones. A board
+    without a passphrase for its set-up network gets one, which is told this once.
     """
     if not plan:
         raise click.UsageError("nothing to do: give --deeplink, --wifi, --ca or --set")
     with open_target(target) as board:
         warning = provisioning.apply(plan, board)
+        off = plan.settings.get("setup") == "off"
+        made = None if off else setup_network.ensure(board)
     if warning:
         click.echo(f"Warning: {warning}", err=True)
     written = [path for path, data in plan.files.items() if data is not None]
     written += [f"NVS {key}" for (_, key), data in plan.entries.items() if data is not None]
     click.echo(f"{target}: wrote {', '.join(sorted(written))}")
+    tell_network(made)
+
+
+def tell_network(made):
+    """Shows the set-up network of a board that has got its passphrase just now, if it has."""
+    if made:
+        setup_network.show(*made, click.echo, sys.stdout.isatty())
 
 
 def _split(setting):

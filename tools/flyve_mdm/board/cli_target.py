@@ -11,8 +11,10 @@ from flyve_mdm.board import doctor as examination
 from flyve_mdm.board import flash as flashing
 from flyve_mdm.board import monitor as monitoring
 from flyve_mdm.board import provision as provisioning
+from flyve_mdm.board import setup_network
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.cli import on_signals, reported
+from flyve_mdm.board.cli_provision import tell_network
 from flyve_mdm.board.folder import Folder
 from flyve_mdm.board.progress import bar
 from flyve_mdm.board.remote import SerialBoard
@@ -30,14 +32,17 @@ _COLOURS = {examination.OK: "green", examination.WARN: "yellow", examination.BAD
 def deploy(target):
     """Puts the compiled firmware on the board TARGET: a virtual board's folder, or a port.
 
-    Files that are there already are not sent again.
+    Files that are there already are not sent again. A board without a passphrase for its set-up
+    network gets one, which is told this once.
     """
     with open_target(target) as board:
         tree = board.tree()
         with bar() as progress:
             written = board.deploy(tree, progress)
+        made = setup_network.ensure(board)
     count = sum(path.is_file() for path in tree.rglob("*"))
     click.echo(f"{target}: {count} files installed, {written} of them new")
+    tell_network(made)
 
 
 @click.command()

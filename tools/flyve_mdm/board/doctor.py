@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyve_mdm.board import fit, heap
+from flyve_mdm.board import fit, heap, setup_network
 from flyve_mdm.board.remote import SerialBoard
-from flyve_mdm.build import libraries
+from flyve_mdm.build import libraries, pure
 
 OK, WARN, BAD = "ok", "warning", "bad"
 _HEAP = 46_000  # what the agent has in use at its highest moment, on words of 32 bits
@@ -63,7 +63,7 @@ for m in %r:
         r["wins"][m] = ".frozen/" + f
 r["nvs"] = []
 n, b = esp32.NVS("flyve"), bytearray(4096)
-for k in ("wifi", "rec.a", "rec.b"):
+for k in ("wifi", "rec.a", "rec.b", "setup_psk"):
     try:
         n.get_blob(k, b)
         r["nvs"].append(k)
@@ -105,6 +105,7 @@ def examine(board: SerialBoard, tree: Path) -> Iterator[Finding]:
     yield _clock(facts)
     yield from _software(board, facts, tree)
     yield _state(facts)
+    yield _setup(facts, board)
 
 
 def memory(said: str) -> Iterator[Finding]:
@@ -200,8 +201,22 @@ def _whole(board, slot, tree) -> Finding:
 
 def _state(facts) -> Finding:
     wifi = "Wi-Fi is provisioned" if "wifi" in facts["nvs"] else "no Wi-Fi: `flyve provision`"
-    record = len(facts["nvs"]) > ("wifi" in facts["nvs"])
+    record = any(key.startswith("rec.") for key in facts["nvs"])
     return Finding("state", f"{wifi}; {'has a record' if record else 'blank'}")
+
+
+def _setup(facts, board) -> Finding:
+    try:
+        found = json.loads(board.read(pure.load("jobs.config").PATH))
+        off = isinstance(found, dict) and found.get("setup") == "off"
+    except (FileNotFoundError, ValueError):
+        off = False
+    if off:
+        return Finding("set-up", "no network of its own: `flyve provision --setup-on` lets it")
+    name = setup_network.name(facts["mac"].replace(":", ""))
+    if "setup_psk" in facts["nvs"]:
+        return Finding("set-up", f"network {name} while blank; it has its passphrase")
+    return Finding("set-up", f"network {name} while blank; `flyve deploy` makes its passphrase")
 
 
 def _seconds(now) -> float:

@@ -78,6 +78,16 @@ for path in %r:
     except OSError:
         pass  # there is still something in it
 """
+_ENTRY = """
+import binascii, esp32
+b = bytearray(%d)
+try:
+    print(binascii.hexlify(b[: esp32.NVS(%r).get_blob(%r, b)]).decode())
+except OSError:
+    print("-")
+"""
+_BLOB = 512  # bytes of one that is asked for
+_MAC = "import binascii, machine\nprint(binascii.hexlify(machine.unique_id()).decode())"
 _FREE = "import os\ns = os.statvfs('/')\nprint(s[0] * s[3])"
 
 
@@ -188,6 +198,16 @@ class SerialBoard:
         """A file's content. Raises FileNotFoundError."""
         with self._lost():
             return bytes(self._prompt().fs_readfile(path, chunk_size=_CHUNK))
+
+    @property
+    def mac(self) -> str:
+        """Its MAC address, 12 hex digits."""
+        return self.run(_MAC).strip()
+
+    def entry(self, namespace: str, key: str) -> bytes | None:
+        """A blob that NVS holds, or None; one of at most 512 bytes."""
+        answer = self.run(_ENTRY % (_BLOB, namespace, key)).strip()
+        return None if answer == "-" else bytes.fromhex(answer)
 
     def change(self, files: Mapping | None = None, entries: Mapping | None = None) -> None:
         """Writes files by path and NVS entries by (namespace, key); None removes one.

@@ -21,6 +21,10 @@ class Target(Protocol):
     Used in a `with`, it is left at the end as it is to run on.
     """
 
+    @property
+    def mac(self) -> str:
+        """Its MAC address, 12 hex digits."""
+
     def tree(self) -> Path:
         """The compiled firmware that fits it."""
 
@@ -29,6 +33,9 @@ class Target(Protocol):
 
     def read(self, path: str) -> bytes:
         """A file's content. Raises FileNotFoundError."""
+
+    def entry(self, namespace: str, key: str) -> bytes | None:
+        """A blob that NVS holds, or None."""
 
     def change(self, files: Mapping | None = None, entries: Mapping | None = None) -> None:
         """Writes files by path and NVS entries by (namespace, key); None removes one."""
