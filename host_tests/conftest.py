@@ -11,12 +11,14 @@ import signal
 
 import pytest
 
+from flyve_mdm import browser
 from flyve_mdm.backend.broker import find_mosquitto
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.patience import factor, stretched
 from host_tests.kit import hil, plugin
 from host_tests.kit.boards.device import Device
 from host_tests.kit.boards.virtual import VirtualBoards
+from host_tests.kit.proxy import Proxy
 
 _MOSQUITTO = "shows what only mosquitto does, and it is not installed"
 
@@ -55,6 +57,10 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("mosquitto"):
                 item.add_marker(pytest.mark.skip(reason=_MOSQUITTO))
+    if browser.missing():
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason=browser.missing()))
     if config.getoption("--hil"):
         for item in items:
             if item.get_closest_marker("virtual"):
@@ -67,6 +73,16 @@ def wired(pytestconfig, tmp_path_factory):
     made = hil.boards(pytestconfig.option, tmp_path_factory.mktemp("hil"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def phone_browser():
+    """(a browser, the proxy to which all that it asks for goes), for a whole module."""
+    proxy = Proxy(0)
+    made = browser.Browser(proxy.port)
+    yield made, proxy
+    made.close()
+    proxy.close()
 
 
 @pytest.fixture
@@ -111,4 +127,7 @@ def pytest_terminal_summary(terminalreporter):
             f"mosquitto is not installed: {left_out} tests of what only it shows were left out, "
             "the others used the embedded broker"
         )
+    if without := browser.missing():
+        left_out = sum(without in str(report.longrepr) for report in skipped)
+        terminalreporter.write_line(f"{left_out} tests in a browser were left out: {without}")
     terminalreporter.write_line(f"FLYVE_SEED={os.environ['FLYVE_SEED']} repeats these samples")

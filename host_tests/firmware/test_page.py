@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from flyve_mdm.build import archive, firmware, template, toolchain
-from host_tests.kit.setup_page import BASE, NETWORKS, STATES, WORST
+from flyve_mdm.measure.setup_states import BASE, NETWORKS, STATES, WORST
 
 EVIL = "</title></style></script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;"
 BLOCKS = {"p", "fieldset", "form", "main", "div", "label", "title", "ul", "li", "details"}

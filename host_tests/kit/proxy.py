@@ -76,7 +76,7 @@ class Proxy:
     def __init__(self, port: int, plan: Callable[[int], Fault | None] = lambda number: None):
         self.plan = plan
         self.passages: list[Passage] = []
-        self._target = port
+        self.target = port  # of connections to come; 0: none gets through
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -113,7 +113,7 @@ class Proxy:
                 client.close()
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self._target), 10)
+                server = socket.create_connection(("127.0.0.1", self.target), 10)
             except OSError:
                 passage.over = True
                 client.close()

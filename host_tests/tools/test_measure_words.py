@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from flyve_mdm.build import firmware, webassembly
+from flyve_mdm.build import firmware, npm, webassembly
 from flyve_mdm.measure import words
 
 if not shutil.which("node"):
@@ -22,7 +22,7 @@ def tree():
 def build():
     try:
         return webassembly.fetch()
-    except webassembly.WebAssemblyError as error:
+    except npm.NpmError as error:
         pytest.skip(str(error))
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from flyve_mdm import BUILD, ROOT, need_checkout, tables
 from flyve_mdm.board import image
-from flyve_mdm.build import firmware, libraries, romfs, toolchain, webassembly
+from flyve_mdm.build import firmware, libraries, npm, romfs, toolchain
 from flyve_mdm.measure import footprint, page, words
 
 ARCHES = ("xtensawin", "rv32imc")
@@ -138,7 +138,7 @@ def _ram(tree: Path) -> dict[str, int]:
     """What each module takes on a board; none without the WebAssembly build, and one line why."""
     try:
         return words.each(words.bits32, tree)
-    except webassembly.WebAssemblyError as error:
+    except npm.NpmError as error:
         click.echo(f"RAM on 32-bit words is left out: {error}", err=True)
         return {}
 
@@ -166,7 +166,7 @@ def size(quick: bool, write: bool) -> None:
                 figures += lived(sizes, bool(ram))
     except (
         firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError,
-        webassembly.WebAssemblyError,
+        npm.NpmError,
     ) as error:  # fmt: skip
         raise click.ClickException(str(error)) from None
     report = {"modules": sizes, "figures": [{**asdict(f), "over": f.over} for f in figures]}

@@ -62,7 +62,7 @@ def bits64(tree: Path, sets: Iterable[Modules]) -> list[Heap]:
 
 
 def bits32(tree: Path, sets: Iterable[Modules]) -> list[Heap]:
-    """In the WebAssembly build; raises WebAssemblyError when that cannot be had."""
+    """In the WebAssembly build; raises npm.NpmError when that cannot be had."""
     task = {
         "micropython": str(webassembly.fetch() / "micropython.mjs"),
         "script": (SCRIPTS / "importing.py").read_text(),

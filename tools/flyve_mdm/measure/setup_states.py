@@ -1,4 +1,4 @@
-"""What the set-up page shows in each of its states, for tests of the page and for its pictures."""
+"""What the set-up page shows in each of its states: for tests, and for the picture of it."""
 
 NETWORKS = (
     ("Home", 4, True, False),
