@@ -53,8 +53,8 @@ class Enrollee:
 
     def __init__(self, backend, email="ann@example.org", serial="ESP32-0001", **person):
         self.backend, self.email, self.serial = backend, email, serial
-        link = backend.invite(email, **person)
-        self.user_token, self.invitation = fields_of(link)[1:3]
+        self.link = backend.invite(email, **person)
+        self.user_token, self.invitation = fields_of(self.link)[1:3]
         self.http = httpx.Client(base_url=backend.url, trust_env=False, timeout=5)
         self.session = None
         self.settings = {}

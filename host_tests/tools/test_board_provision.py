@@ -10,9 +10,10 @@ import trustme
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from flyve_mdm.board import cli, cli_provision, cli_target
+from flyve_mdm.board import cli, cli_target
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.build import firmware
+from flyve_mdm.provision import provision as provision_command
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
 LINK = "http://flyve.org/?data=" + base64.b64encode(FIELDS.encode()).decode()
@@ -30,7 +31,7 @@ def board(tmp_path):
 
 
 def provision(board, *args, code=0, **how):
-    result = CliRunner().invoke(cli_provision.provision, [str(board.path), *map(str, args)], **how)
+    result = CliRunner().invoke(provision_command, [str(board.path), *map(str, args)], **how)
     assert result.exit_code == code, result.output
     return result
 

@@ -3,7 +3,8 @@
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm.board import cli_provision, cli_target, monitor
+from flyve_mdm.board import cli_target, monitor
+from flyve_mdm.provision import provision as provision_command
 from host_tests.kit.boards.bridge import SCHEMES, Bridge
 
 
@@ -40,7 +41,7 @@ def test_all_commands_work_on_a_board_there(bench, tmp_path, monkeypatch, scheme
             return result.output
 
         assert "1 of them new" in flyve(cli_target.deploy)
-        flyve(cli_provision.provision, "--email", "ada@example.org")
+        flyve(provision_command, "--email", "ada@example.org")
         assert b"ada@example.org" in board.read("/config.json")
         assert "the agent runs on this MicroPython" in flyve(cli_target.doctor)
         flyve(cli_target.reset)

@@ -5,9 +5,10 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm.board import cli_provision, cli_target, setup_network
+from flyve_mdm.board import cli_target, setup_network
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.remote import SerialBoard
+from flyve_mdm.provision import provision as provision_command
 
 MAC = "240ac400beef"
 TOLD = (
@@ -40,18 +41,18 @@ def test_a_deployment_makes_and_tells_it_once(board):
 
 
 def test_provisioning_makes_it_too_and_it_stays(board):
-    told = re.search(TOLD, flyve(cli_provision.provision, board.path, "--serial", "1"))
+    told = re.search(TOLD, flyve(provision_command, board.path, "--serial", "1"))
     assert told[1] == kept(board)
-    assert told[1] not in flyve(cli_provision.provision, board.path, "--serial", "2")
+    assert told[1] not in flyve(provision_command, board.path, "--serial", "2")
     flyve(cli_target.reset, board.path)
     assert told[1] == kept(board)
 
 
 def test_a_board_that_shall_open_no_network_needs_none(board):
-    said = flyve(cli_provision.provision, board.path, "--setup-off")
+    said = flyve(provision_command, board.path, "--setup-off")
     assert "passphrase" not in said and kept(board) is None
     assert board.read("/config.json") == b'{"setup":"off"}'
-    assert re.search(TOLD, flyve(cli_provision.provision, board.path, "--setup-on"))
+    assert re.search(TOLD, flyve(provision_command, board.path, "--setup-on"))
     assert board.read("/config.json") == b"{}"
 
 
@@ -59,9 +60,9 @@ def test_a_board_on_a_port_gets_one_as_well(bench, tmp_path):
     board = bench.board(mac=MAC)
     run = bench.start(board, port=tmp_path / "port")
     port = run.wait_port()
-    told = re.search(TOLD, flyve(cli_provision.provision, port, "--serial", "1"))
+    told = re.search(TOLD, flyve(provision_command, port, "--serial", "1"))
     assert told[1] == kept(board)
-    assert told[1] not in flyve(cli_provision.provision, port, "--serial", "2")
+    assert told[1] not in flyve(provision_command, port, "--serial", "2")
     with SerialBoard(port) as there:
         assert there.mac == MAC
         assert there.entry("flyve", "nothing") is None
@@ -75,7 +76,7 @@ def test_doctor_names_the_network_and_never_the_passphrase(board):
     said = flyve(cli_target.doctor, board.path)
     assert "network Flyve-BEEF while blank; it has its passphrase" in said
     assert kept(board) not in said
-    flyve(cli_provision.provision, board.path, "--setup-off")
+    flyve(provision_command, board.path, "--setup-off")
     assert "no network of its own" in flyve(cli_target.doctor, board.path)
 
 

@@ -12,12 +12,13 @@ import pytest
 import serial
 from click.testing import CliRunner
 
-from flyve_mdm.board import cli_provision, cli_target, doctor, image, monitor, target
+from flyve_mdm.board import cli_target, doctor, image, monitor, target
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import BoardError
 from flyve_mdm.board.monitor import Stamps
 from flyve_mdm.board.remote import SerialBoard
 from flyve_mdm.build import firmware
+from flyve_mdm.provision import provision as provision_command
 from host_tests.kit.sample import sample
 
 FIELDS = "http://api.example.com/;usertoken0123456789;invitationtoken0123456789;;;;"
@@ -174,11 +175,11 @@ def test_provision_over_the_wire_writes_what_it_writes_to_a_folder(desk, tmp_pat
     secrets = ["--deeplink", "-", "--wifi", "one", "--psk", "-"]
     settings = ["--email", "a@example.org", "--set", "keepalive=30"]
     given = f"{LINK}\npassword1\n"
-    out = desk.flyve(cli_provision.provision, *secrets, *settings, input=given)
+    out = desk.flyve(provision_command, *secrets, *settings, input=given)
     assert "password1" not in out and LINK not in out
     other = VirtualBoard.create(tmp_path / "other")
     arguments = [str(other.path), *secrets, *settings]
-    CliRunner().invoke(cli_provision.provision, arguments, input=given)
+    CliRunner().invoke(provision_command, arguments, input=given)
     for path in ("/deeplink", "/config.json"):
         assert desk.board.read(path) == other.read(path)
     assert entries(desk.board)["wifi"] == entries(other)["wifi"]
@@ -187,20 +188,20 @@ def test_provision_over_the_wire_writes_what_it_writes_to_a_folder(desk, tmp_pat
 
 
 def test_settings_are_merged_over_the_wire(desk):
-    desk.flyve(cli_provision.provision, "--set", "keepalive=30")
-    desk.flyve(cli_provision.provision, "--set", "port=1883", "--set", "keepalive=null")
+    desk.flyve(provision_command, "--set", "keepalive=30")
+    desk.flyve(provision_command, "--set", "port=1883", "--set", "keepalive=null")
     assert json.loads(desk.board.read("/config.json")) == {"port": 1883}
 
 
 def test_wrong_input_leaves_the_board_alone(desk):
     desk.run.wait_log("help()")  # the end of what it says when it starts
     since = len(desk.run.log)
-    desk.flyve(cli_provision.provision, "--set", "nosuch=1", code=1)
+    desk.flyve(provision_command, "--set", "nosuch=1", code=1)
     assert desk.run.log[since:] == [], "it was not even interrupted"
 
 
 def test_reset_leaves_firmware_and_wifi(desk):
-    desk.flyve(cli_provision.provision, "--deeplink", LINK, "--wifi", "a", "--psk", "password1")
+    desk.flyve(provision_command, "--deeplink", LINK, "--wifi", "a", "--psk", "password1")
     with SerialBoard(desk.port) as board:
         board.change({}, {("flyve", "rec.a"): b"1", ("flyve", "rec.b"): b"2"})
     for _ in range(2):

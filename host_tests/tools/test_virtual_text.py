@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import text
-from flyve_mdm.board import cli, cli_provision, folder
+from flyve_mdm.board import cli, folder
 from flyve_mdm.board.monitor import Stamps
 from flyve_mdm.deeplink import deeplink
+from flyve_mdm.provision import provision as provision_command
 
 SMILE = "\N{GRINNING FACE}"
 ODD = b"a\xed\xa0\xbd\xffb\x1b[31m"  # half of a pair, no UTF-8 at all, an escape sequence
@@ -62,7 +63,7 @@ def test_a_board_gets_its_networks_and_settings_without_escapes(bench):
     board = bench.board()
     ssid, psk = f"Z\u00fcrich {SMILE}", f"{SMILE}-passphrase"
     given = ["--wifi", ssid, "--psk", psk, "--set", f"firstname={SMILE}"]
-    invoke(cli_provision.provision, board.path, *given)
+    invoke(provision_command, board.path, *given)
     (wifi,) = (value for _, key, _, value in board.nvs() if key == "wifi")
     assert wifi == f'[["{ssid}","{psk}"]]'.encode()
     assert board.read("/config.json") == f'{{"firstname":"{SMILE}"}}'.encode()
@@ -73,7 +74,7 @@ def test_a_board_gets_its_networks_and_settings_without_escapes(bench):
     "given", [("--wifi", "a\udcff", "--psk", "password"), ("--set", r'firstname="\ud83d"')]
 )
 def test_what_is_no_text_is_refused_by_name(bench, given):
-    result = invoke(cli_provision.provision, bench.board().path, *given, code=1)
+    result = invoke(provision_command, bench.board().path, *given, code=1)
     assert "no text in UTF-8" in result.output
 
 

@@ -27,7 +27,7 @@ _COMMANDS = {
     "image": "flyve_mdm.board.cli_image",
     "invite": "flyve_mdm.backend.cli",
     "monitor": "flyve_mdm.board.cli_target",
-    "provision": "flyve_mdm.board.cli_provision",
+    "provision": "flyve_mdm.provision",
     "reset": "flyve_mdm.board.cli_target",
     "size": "flyve_mdm.measure.size",
 }

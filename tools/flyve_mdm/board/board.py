@@ -35,6 +35,10 @@ class VirtualBoard:
     def mac(self) -> str:
         return self._folder.settings["mac"]
 
+    @property
+    def chip(self) -> str:
+        return self._folder.settings["chip"]
+
     @classmethod
     def from_flash(
         cls, path: Path | str, whole: Path, mac: str | None = None, aps: Mapping | None = None

@@ -7,7 +7,7 @@ import click
 from flyve_mdm import options
 from flyve_mdm.board import factory
 from flyve_mdm.board.cli import reported
-from flyve_mdm.board.cli_provision import planned
+from flyve_mdm.board.cli_plan import planned
 from flyve_mdm.board.image import replace
 from flyve_mdm.build import firmware
 

@@ -14,7 +14,6 @@ from flyve_mdm.board import provision as provisioning
 from flyve_mdm.board import setup_network
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.cli import on_signals, reported
-from flyve_mdm.board.cli_provision import tell_network
 from flyve_mdm.board.folder import Folder
 from flyve_mdm.board.progress import bar
 from flyve_mdm.board.remote import SerialBoard
@@ -42,7 +41,7 @@ def deploy(target):
         made = setup_network.ensure(board)
     count = sum(path.is_file() for path in tree.rglob("*"))
     click.echo(f"{target}: {count} files installed, {written} of them new")
-    tell_network(made)
+    setup_network.tell(made)
 
 
 @click.command()

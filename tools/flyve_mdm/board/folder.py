@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ DEFAULT_APS = {"flyve": "flyve-demo"}
 DEFAULT_FLASH = 2 * 1024 * 1024
 BOOT_PINS = {"ESP32": 0, "ESP32-S3": 0, "ESP32-C3": 9}  # by chip
 _LARGEST_FLASH = 128 << 20
+_SOON = 0.2  # seconds
 _APP, _DATA = 0, 1
 # Type, subtype, address, size, label, encrypted: the tables of MicroPython's 4 MiB builds.
 _STOCK = [
@@ -94,13 +96,22 @@ class Folder:
         """
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BoardError(f"the board {self.path} is running: stop it first") from None
+            self._take(descriptor)
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+    def _take(self, descriptor: int) -> None:
+        # A process that another thread starts has our descriptors until its exec().
+        deadline = time.monotonic() + _SOON
+        while True:
+            try:
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BoardError(f"the board {self.path} is running: stop it first") from None
+                time.sleep(_SOON / 10)
 
 
 def create(

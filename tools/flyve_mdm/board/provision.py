@@ -39,6 +39,14 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.files or self.entries or self.settings)
 
+    def over(self, common: "Plan") -> "Plan":
+        """What is common to several boards, with this one's own in the place of it."""
+        return Plan(
+            {**common.files, **self.files},
+            {**common.entries, **self.entries},
+            {**common.settings, **self.settings},
+        )
+
     def deeplink(self, link: str) -> None:
         """Checks an invitation. Raises ValueError."""
         link = link.strip()

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import hashlib
-import io
 import json
 import os
 import socket
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from mpremote import transport_serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 from serial import SerialException
@@ -89,6 +89,10 @@ except OSError:
 _BLOB = 512  # bytes of one that is asked for
 _MAC = "import binascii, machine\nprint(binascii.hexlify(machine.unique_id()).decode())"
 _FREE = "import os\ns = os.statvfs('/')\nprint(s[0] * s[3])"
+
+
+# It prints what it did not understand, from all threads that have a board.
+transport_serial.print = lambda *_, **__: None
 
 
 def _say(text: str) -> None:
@@ -335,12 +339,10 @@ class SerialBoard:
 
 
 def _interrupt(transport: SerialTransport, answer: float) -> None:
-    # mpremote prints what it did not understand.
-    with contextlib.redirect_stdout(io.StringIO()):
-        for share in _TRIES:
-            try:
-                transport.enter_raw_repl(soft_reset=True, timeout_overall=answer * share)
-                return
-            except TransportError:
-                if share == _TRIES[-1]:
-                    raise
+    for share in _TRIES:
+        try:
+            transport.enter_raw_repl(soft_reset=True, timeout_overall=answer * share)
+            return
+        except TransportError:
+            if share == _TRIES[-1]:
+                raise

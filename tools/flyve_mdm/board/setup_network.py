@@ -2,6 +2,7 @@
 
 import io
 import secrets
+import sys
 from collections.abc import Callable
 
 import click
@@ -38,6 +39,13 @@ def ensure(board: Target) -> tuple[str, str] | None:
     made = passphrase()
     board.change(entries={KEY: made.encode()})
     return board.mac, made
+
+
+def tell(made: tuple[str, str] | None) -> None:
+    """Shows the network of a board that has got its passphrase just now, as ensure() returns
+    it."""
+    if made:
+        show(*made, click.echo, sys.stdout.isatty())
 
 
 def show(mac: str, psk: str, say: Callable[[str], None], picture: bool) -> None:

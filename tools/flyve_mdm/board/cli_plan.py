@@ -1,4 +1,4 @@
-"""`flyve provision`, and the options of all commands that give boards what they need."""
+"""The options of the commands that give boards what they need, as `flyve provision` does."""
 
 import functools
 import os
@@ -8,9 +8,6 @@ from pathlib import Path
 import click
 
 from flyve_mdm.board import provision as provisioning
-from flyve_mdm.board import setup_network
-from flyve_mdm.board.cli import reported
-from flyve_mdm.board.target import open_target
 
 _OPTIONS = (
     click.option(
@@ -75,37 +72,6 @@ def planned(command):
     for option in reversed(_OPTIONS):
         wrapper = option(wrapper)
     return wrapper
-
-
-@click.command()
-@click.argument("target")
-@planned
-@reported
-def provision(target, plan):
-    """Gives the board TARGET its invitation, networks and settings.
-
-    All input is checked before anything is written. Settings are added to those on the board;
-    a VALUE is JSON or text, null removes the setting. Networks replace the former ones. A board
-    without a passphrase for its set-up network gets one, which is told this once.
-    """
-    if not plan:
-        raise click.UsageError("nothing to do: give --deeplink, --wifi, --ca or --set")
-    with open_target(target) as board:
-        warning = provisioning.apply(plan, board)
-        off = plan.settings.get("setup") == "off"
-        made = None if off else setup_network.ensure(board)
-    if warning:
-        click.echo(f"Warning: {warning}", err=True)
-    written = [path for path, data in plan.files.items() if data is not None]
-    written += [f"NVS {key}" for (_, key), data in plan.entries.items() if data is not None]
-    click.echo(f"{target}: wrote {', '.join(sorted(written))}")
-    tell_network(made)
-
-
-def tell_network(made):
-    """Shows the set-up network of a board that has got its passphrase just now, if it has."""
-    if made:
-        setup_network.show(*made, click.echo, sys.stdout.isatty())
 
 
 def _split(setting):

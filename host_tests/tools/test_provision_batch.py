@@ -1,0 +1,157 @@
+"""`flyve provision --batch`: many boards on ports at a time, each with its result."""
+
+import csv
+import threading
+
+import pytest
+import serial
+from click.testing import CliRunner
+
+from flyve_mdm.provision import provision
+
+PSK = "flyve-demo"
+COLUMNS = ("port", "name", "chip", "deeplink", "wifi", "psk", "set")
+
+
+class Lab:
+    """Boards on ports, and a table of them."""
+
+    def __init__(self, bench, folder, backend):
+        self._bench, self._folder, self.backend = bench, folder, backend
+        self.table = folder / "boards.csv"
+        self.rows = []
+
+    def board(self, **how):
+        """A board with the firmware, switched on: its port."""
+        board = self._bench.board(flash_size=1 << 20, aps={"flyve": PSK}, **how)
+        board.deploy()
+        run = self._bench.start(board, port=self._folder / f"port{len(self._bench.boards)}")
+        return run.wait_port()
+
+    def add(self, port, name, **cells):
+        given = {"wifi": "flyve", "psk": PSK, "set": f'ntp=["{self.backend.ntp}"]'}
+        self.rows.append({"port": port, "name": name, **given, **cells})
+
+    def invite(self):
+        return self.backend.invite(f"user{len(self.rows)}@example.org")
+
+    def write(self):
+        with self.table.open("w", newline="") as file:
+            out = csv.DictWriter(file, COLUMNS, restval="")
+            out.writeheader()
+            out.writerows(self.rows)
+        self.table.chmod(0o600)
+
+    def flyve(self, *options, code=0):
+        """What the command prints, and its results by name."""
+        self.write()
+        url = ["--url", self.backend.url]
+        result = CliRunner().invoke(provision, ["--batch", str(self.table), *url, *options])
+        assert result.exit_code == code, result.output
+        said = result.stdout + result.stderr
+        for row in self.rows:
+            assert row["psk"] not in said
+            assert not row.get("deeplink") or row["deeplink"] not in said
+        with self.table.with_suffix(".result.csv").open() as file:
+            found = {row["name"]: row for row in csv.DictReader(file)}
+        text = self.table.with_suffix(".result.csv").read_text()
+        assert not any(row["psk"] in text for row in self.rows)
+        return said, found
+
+
+@pytest.fixture
+def lab(bench, tmp_path, backend):
+    return Lab(bench, tmp_path, backend)
+
+
+def test_boards_are_provisioned_and_seen_online_by_the_backend(lab):
+    for name in ("one", "two"):
+        lab.add(lab.board(), name, deeplink=lab.invite())
+    said, found = lab.flyve("--wait-online", "60", "--jobs", "2")
+    assert "2 boards: 2 online" in said
+    assert {row["state"] for row in found.values()} == {"online"}
+    serials = {agent.serial for agent in lab.backend.agents if agent.online}
+    assert {row["serial"] for row in found.values()} == serials
+
+
+def test_run_again_it_goes_on_with_the_boards_that_are_not_done(lab, tmp_path):
+    lab.add(lab.board(), "here")
+    lab.add(str(tmp_path / "later"), "later")
+    _, found = lab.flyve(code=1)
+    assert (found["here"]["state"], found["later"]["state"]) == ("done", "failed")
+    lab.rows[1]["port"] = lab.board()
+    with serial.Serial(lab.rows[0]["port"], exclusive=True):  # nobody asks for it again
+        _, found = lab.flyve()
+    assert {row["state"] for row in found.values()} == {"done"}
+
+
+def test_each_wrong_row_has_its_own_reason(lab, device, tmp_path):
+    lab.add(lab.board(), "good", deeplink=lab.invite())
+    lab.add(str(tmp_path / "nowhere"), "unplugged")
+    lab.add(lab.board(), "busy")
+    lab.add(lab.board(ota=True), "chip", chip="ESP32-C3")
+    lab.add(lab.board(), "link", deeplink="http://flyve.org/deeplink/?data=bm9uc2Vuc2U=")
+    first = device(lab.backend, serial="first")
+    first.enroll()
+    lab.add(lab.board(), "used", deeplink=first.link)
+    lab.add(lab.board(), "passphrase", psk="not-the-one", deeplink=lab.invite())
+    with serial.Serial(lab.rows[2]["port"], exclusive=True):
+        options = ("--keep-going", "--wait-online", "25", "--jobs", "7")
+        _, found = lab.flyve(*options, code=1)
+    reasons = {name: row["reason"] for name, row in found.items()}
+    assert found["good"]["state"] == "online"
+    assert "no such serial port" in reasons["unplugged"]
+    assert "in use by another program" in reasons["busy"]
+    assert "wrong chip" in reasons["chip"]
+    assert "this deeplink cannot be used" in reasons["link"]
+    assert reasons["used"].startswith("refused")
+    assert "wrong passphrase" in reasons["passphrase"]
+    assert [row["state"] for row in found.values()].count("failed") == 6
+
+
+def test_one_bad_row_keeps_all_boards_as_they_are(lab):
+    port = lab.board()
+    lab.add(port, "good")
+    lab.add("u1", "bad", deeplink="nonsense")
+    said, found = lab.flyve(code=1)
+    assert found["good"]["state"] == "not begun" and "nothing was written" in said
+    assert "wifi" not in {key for _, key, _, _ in lab._bench.boards[0].nvs()}
+
+
+def test_a_port_that_goes_away_in_the_middle_loses_nothing(lab):
+    lab.add(lab.board(), "pulled")
+    run = lab._bench._runs[0]
+    pulled = threading.Timer(0.5, run.kill)
+    pulled.start()
+    lab.flyve("--deploy", code=1)
+    pulled.join()
+    board = lab._bench.boards[0]
+    lab.rows[0]["port"] = lab._bench.start(board, port=board.path / "port").wait_port()
+    _, found = lab.flyve("--deploy")
+    assert found["pulled"]["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        ([], "give a TARGET, or --batch"),
+        (["u0", "--deploy", "--email", "a@b.org"], "belong to --batch"),
+    ],
+)
+def test_wrong_usage_is_said(options, problem):
+    result = CliRunner().invoke(provision, options)
+    assert result.exit_code == 2
+    assert problem in result.output
+
+
+def test_waiting_needs_a_backend_and_an_invitation_serves_one_board(lab, monkeypatch):
+    monkeypatch.delenv("FLYVE_URL", raising=False)
+    lab.add("u0", "one")
+    lab.write()
+    for options, problem in (
+        (["--wait-online", "5"], "needs the backend's --url"),
+        (["--deeplink", lab.invite()], "serves one board"),
+    ):
+        result = CliRunner().invoke(provision, ["--batch", str(lab.table), *options])
+        assert result.exit_code == 2
+        assert problem in result.output

@@ -1,0 +1,151 @@
+"""Many boards at a time: each is provisioned from its row of a table, and waited for."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flyve_mdm.board import provision as provisioning
+from flyve_mdm.board import results
+from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.board.boards_table import Row
+from flyve_mdm.board.folder import BoardError
+from flyve_mdm.board.image import ImageError
+from flyve_mdm.board.results import DONE, FAILED, ONLINE, Result
+from flyve_mdm.board.target import Target, find_port, open_target
+from flyve_mdm.board.witness import Witness
+from flyve_mdm.build.firmware import BuildError
+
+_EXPECTED = (BoardError, ImageError, BuildError, ValueError, OSError)
+# The MAC, and the number of the chip that the running application is for.
+_WHO = """
+import esp32, machine
+b = bytearray(32)
+try:
+    esp32.Partition(esp32.Partition.RUNNING).readblocks(0, b)
+except (OSError, KeyError):
+    pass
+print(machine.unique_id().hex(), b[12] | b[13] << 8 if b[0] == 0xE9 else -1)
+"""
+_CHIPS = {0: "ESP32", 5: "ESP32-C3", 9: "ESP32-S3"}
+_PAUSE = 0.5  # seconds between two looks
+
+
+class Batch:
+    """One run over a table.
+
+    deploy: put the firmware on the boards, too. wait: seconds for which each is waited for until
+    `online(serial)` says that the backend sees it; None: not at all. told(result) is called
+    whenever there is news of a board, moved(result, what, done, total) while files go over.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        waiting: Sequence[Result],
+        deploy: bool = False,
+        wait: float | None = None,
+        online: Callable[[str], bool] | None = None,
+        told: Callable[[Result], None] = lambda _: None,
+        moved: Callable[..., None] = lambda *_: None,
+    ):
+        self._path, self._all = path, list(waiting)
+        self._deploy, self._wait, self._online = deploy, wait, online
+        self._told, self._moved = told, moved
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._queue: queue.SimpleQueue[Result] = queue.SimpleQueue()
+
+    def run(self, jobs: int) -> None:
+        """Goes through all rows that are not done, `jobs` at a time.
+
+        KeyboardInterrupt is handed on once what is being written is whole; at a second one, at
+        once. The file of results is as new as the boards are, always.
+        """
+        final = (ONLINE,) if self._wait is not None else (ONLINE, DONE)
+        for result in self._all:
+            if result.state not in final and not result.row.fault:
+                self._queue.put(result)
+        workers = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
+        try:
+            for worker in workers:
+                worker.start()
+            self._join(workers)
+        except KeyboardInterrupt:
+            self._stop.set()
+            self._join(workers)
+            raise
+        finally:
+            self._save()
+
+    def _join(self, workers):
+        while any(worker.is_alive() for worker in workers):
+            time.sleep(0.05)  # a join() would keep Ctrl-C waiting
+
+    def _work(self):
+        while not self._stop.is_set():
+            try:
+                result = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            begun = time.monotonic()
+            try:
+                self._treat(result)
+            except _EXPECTED as error:
+                result.state, result.reason = FAILED, str(error)
+            except Exception as error:  # this board's trouble is not the others'
+                result.state, result.reason = FAILED, f"unforeseen: {error!r}"
+            result.seconds = time.monotonic() - begun
+            self._save()
+            self._told(result)
+
+    def _treat(self, result: Result) -> None:
+        row = result.row
+        if result.state != DONE:
+            with open_target(row.port) as board:
+                result.mac = _identify(board, row)
+                result.serial = row.serial or f"ESP32-{result.mac.upper()}"
+                if self._deploy:
+                    tree = board.tree()
+                    board.deploy(tree, lambda *at: self._moved(result, *at))
+                provisioning.apply(row.plan, board)
+            result.state, result.reason = DONE, ""
+            self._save()
+            self._told(result)
+        if self._wait is not None:
+            self._await(result)
+
+    def _await(self, result: Result) -> None:
+        """Waits until the backend sees the board, or the board says why that will not be."""
+        port = None if Path(result.row.port).is_dir() else find_port(result.row.port)
+        with Witness(port) as witness:
+            deadline = time.monotonic() + self._wait
+            while not self._online(result.serial):
+                if self._stop.is_set():
+                    result.reason = "not waited for to the end"
+                    return
+                if witness.verdict or time.monotonic() > deadline:
+                    result.state = FAILED
+                    result.reason = witness.why() or f"not online after {self._wait:.0f} s"
+                    return
+                self._stop.wait(_PAUSE)
+        result.state, result.reason = ONLINE, ""
+
+    def _save(self) -> None:
+        with self._lock:
+            results.write(self._path, self._all)
+
+
+def _identify(board: Target, row: Row) -> str:
+    """The MAC of the board, which must be the one that the row is for. Raises BoardError."""
+    if isinstance(board, VirtualBoard):
+        mac, chip = board.mac, board.chip
+    else:
+        mac, number = board.run(_WHO).split()
+        chip = _CHIPS.get(int(number), "unknown chip")
+    if row.chip and row.chip != chip:
+        raise BoardError(f"wrong chip: {row.port} is an {chip}, the row is for an {row.chip}")
+    wanted = row.mac.replace(":", "").lower()
+    if wanted and wanted != mac:
+        raise BoardError(f"wrong board: {row.port} has the MAC {mac}, the row is for {wanted}")
+    return mac

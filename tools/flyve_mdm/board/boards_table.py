@@ -1,0 +1,159 @@
+"""A table of boards, a CSV file: which board gets what. All of it is checked before any is used.
+
+Its columns are named as the options of `flyve provision`; wifi with psk, and set, may be there
+several times.
+"""
+
+import csv
+import hashlib
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flyve_mdm.board import provision as provisioning
+from flyve_mdm.board.factory import ARCHES
+
+_MANY = ("wifi", "psk", "set")
+_ONCE = ("port", "name", "chip", "mac", "deeplink", "email", "serial", "ca")
+
+
+class TableError(Exception):
+    """The table as a whole cannot be used; one line that says what to do."""
+
+
+@dataclass
+class Row:
+    """A board: the number of its line, the values of its row, and the plan, or the fault."""
+
+    line: int
+    port: str = ""
+    name: str = ""
+    chip: str = ""
+    mac: str = ""
+    serial: str = ""
+    fault: str = ""
+    mark: str = ""  # tells rows of other contents apart; no secret
+    plan: provisioning.Plan = field(default_factory=provisioning.Plan)
+
+    @property
+    def title(self) -> str:
+        """By which people know the board."""
+        return self.name or self.serial or self.port or f"line {self.line}"
+
+
+def read(path: Path, key: str = "port") -> list[Row]:
+    """The rows of a table; a row that cannot be used has its fault in it. key: the column in which
+    each row needs a value of its own. Raises TableError, OSError."""
+    _check_mode(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, strict=True, dialect=_dialect(file))
+            heading = [name.strip().lower() for name in next(lines, [])]
+            _check_heading(path, heading, key)
+            rows = [
+                _row(lines.line_num, heading, values, path.parent)
+                for values in lines
+                if any(value.strip() for value in values)
+            ]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise TableError(f"{path}: it is no table in CSV and UTF-8 ({error})") from None
+    if not rows:
+        raise TableError(f"{path}: there is no board in it: one row for each")
+    _tell_twins(rows, key)
+    return rows
+
+
+def _dialect(file):
+    # Spreadsheets of some countries write semicolons.
+    first = file.readline()
+    file.seek(0)
+    return csv.excel if first.count(",") >= first.count(";") else _Semicolons
+
+
+class _Semicolons(csv.excel):
+    delimiter = ";"
+
+
+def _check_mode(path: Path) -> None:
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise TableError(
+            f"{path}: others may read it, and it holds invitations and passphrases: "
+            f"chmod 600 {path}"
+        )
+
+
+def _check_heading(path, heading, key) -> None:
+    known = (*_ONCE, *_MANY)
+    for name in heading:
+        if name not in known:
+            raise TableError(f"{path}: no column is called {name!r}; there are {', '.join(known)}")
+        if name in _ONCE and heading.count(name) > 1:
+            raise TableError(f"{path}: the column {name} is there twice")
+    if key not in heading:
+        raise TableError(f"{path}: it has no column {key}, in which each board has its own value")
+    if heading.count("wifi") != heading.count("psk"):
+        raise TableError(f"{path}: give a column psk for each column wifi, in the same order")
+
+
+def _row(line, heading, values, folder) -> Row:
+    made = Row(line)
+    if len(values) > len(heading):
+        made.fault = f"{len(values)} values for {len(heading)} columns"
+        return made
+    cells = [(n, v.strip() if n != "psk" else v) for n, v in zip(heading, values, strict=False)]
+    once = {name: value for name, value in cells if name in _ONCE}
+    made.port, made.name, made.mac = (once.get(name, "") for name in ("port", "name", "mac"))
+    made.chip, made.serial = once.get("chip", "").upper(), once.get("serial", "")
+    made.mark = _mark(made.port, cells)
+    try:
+        _fill(made, once, cells, folder)
+    except ValueError as error:
+        made.fault = str(error)
+    except OSError as error:
+        made.fault = f"{error.filename}: {error.strerror}"
+    return made
+
+
+def _mark(port, cells) -> str:
+    # It lies in a file of results, and a passphrase must not be guessed by it.
+    text = "\0".join(f"{name}={value}" for name, value in cells if value).encode()
+    return hashlib.scrypt(text, salt=b"flyve " + port.encode(), n=1 << 14, r=8, p=1, dklen=8).hex()
+
+
+def _fill(made, once, cells, folder) -> None:
+    many = {name: [value for n, value in cells if n == name] for name in _MANY}
+    if made.chip and made.chip not in ARCHES:
+        raise ValueError(f"chip {made.chip!r} is none of {', '.join(ARCHES)}")
+    for name in ("email", "serial"):
+        if once.get(name):
+            made.plan.set(name, once[name])
+    for setting in filter(None, many["set"]):
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise ValueError(f"set: write {name!r} as key=value")
+        made.plan.set(name, value)
+    if once.get("deeplink"):
+        made.plan.deeplink(once["deeplink"])
+    networks = [pair for pair in zip(many["wifi"], many["psk"], strict=False) if any(pair)]
+    if networks:
+        made.plan.wifi(networks)
+    if once.get("ca"):
+        made.plan.ca(folder / once["ca"])
+
+
+def _tell_twins(rows, key) -> None:
+    # Two boards of the same port, or with the same invitation, which serves once.
+    links = {}
+    keys = {}
+    for row in rows:
+        value = getattr(row, key)
+        if not value:
+            row.fault = row.fault or f"it has no {key}"
+        elif value in keys:
+            row.fault = row.fault or f"{key} {value} is that of line {keys[value]}, too"
+        keys.setdefault(value, row.line)
+        link = row.plan.files.get(provisioning.DEEPLINK)
+        if link and link in links:
+            text = f"its invitation is that of line {links[link]}, and serves once"
+            row.fault = row.fault or text
+        links.setdefault(link, row.line)
