@@ -101,13 +101,13 @@ class Folder:
         finally:
             os.close(descriptor)
 
-
     def _take(self, descriptor: int) -> None:
         # A process that another thread starts has our descriptors until its exec().
         deadline = time.monotonic() + _SOON
         while True:
             try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise BoardError(f"the board {self.path} is running: stop it first") from None
