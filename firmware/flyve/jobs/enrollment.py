@@ -91,7 +91,7 @@ def _enroll(agent, invited, mark):
     from flyve.jobs import enrollment_steps as steps
 
     api = _client(invited.url, settings)
-    memory.drop("rest")
+    memory.drop("rest_client")
     try:
         user = steps.opened(api, invited)
         yield
@@ -112,9 +112,9 @@ def _enroll(agent, invited, mark):
 
 
 def _client(*what):
-    from flyve.jobs import rest
+    from flyve.jobs import rest_client
 
-    return rest.client(*what)
+    return rest_client.client(*what)
 
 
 def _close(api):
@@ -191,7 +191,7 @@ def _create(agent, aside, invited, mark, same):
     from flyve.jobs import enrollment_steps as steps
 
     api = _client(invited.url, agent.settings)
-    memory.drop("rest")
+    memory.drop("rest_client")
     yield
     try:
         user = steps.opened(api, invited)

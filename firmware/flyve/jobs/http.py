@@ -41,7 +41,7 @@ def _header(line, headers):
             found.append(value.strip())
 
 
-def exchange(host, ms, method, url, data, headers):
+def exchange(ms, host, method, url, data, headers):
     """The answer to a request of at most ms milliseconds, as body.py has it; its stream is still
     open. data: bytes, or as sockets.Exchange.write() has it. Raises NetError, and RestError when
     it is no HTTP."""

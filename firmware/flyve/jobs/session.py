@@ -10,8 +10,9 @@ _COOKIES = const(8)  # that are kept of a session
 _COOKIE_BYTES = const(1024)
 
 
-def opened(answer):
-    """The token in the answer of initSession, which it closes. Raises RestError and NetError."""
+def opened(api, answer):
+    """Takes the token in the answer of initSession, which it closes. Raises RestError and
+    NetError."""
     try:
         rest_error.check_coding(answer)
         found = token(answer)
@@ -19,9 +20,10 @@ def opened(answer):
             raise rest_error.unreadable(answer[0])
         if found is None:
             raise rest_error.RestError(200, "NO_SESSION", "the server opened no session")
-        return found
     finally:
         answer[2].close()
+    api["session"]["token"] = found
+    log.secret("session", found)
 
 
 def token(answer):

@@ -8,7 +8,7 @@ import time
 from uctypes import addressof
 
 from flyve import board, log, transport
-from flyve.jobs import delivery, delivery_steps, glpi, inbox, rest
+from flyve.jobs import delivery, delivery_steps, glpi, inbox, rest, rest_client
 from flyve.online import Online
 
 _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
@@ -130,7 +130,7 @@ def http(port, begin, end, ms):
     longest = 0
     for i in range(begin, end):
         url = f"http://127.0.0.1:{port}/apirest.php"
-        api = rest.client(url, _REST, None, {"token": "session-0123456789"})
+        api = rest_client.client(url, _REST, None, {"token": "session-0123456789"})
         work = _WORK[i % len(_WORK)]
         before = time.ticks_ms()
         try:
@@ -149,7 +149,7 @@ def http(port, begin, end, ms):
 def describe(port):
     """The text of the error that a file's JSON form leads to."""
     try:
-        _file(rest.client(f"http://127.0.0.1:{port}", _REST))
+        _file(rest_client.client(f"http://127.0.0.1:{port}", _REST))
     except transport.NetError as e:
         return str(e)
 

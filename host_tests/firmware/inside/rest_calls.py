@@ -6,7 +6,7 @@ import os
 import transport_calls as net
 
 from flyve import transport
-from flyve.jobs import body, glpi, inventory, rest
+from flyve.jobs import body, glpi, inventory, rest, rest_client
 
 api = None
 
@@ -15,7 +15,7 @@ def start(url, token_in="both", app_token=None, session=None, token=None):
     global api
     net.start()
     opened = {"token": session} if session else {}
-    api = rest.client(url, {"token_in": token_in, "app_token": app_token}, token, opened)
+    api = rest_client.client(url, {"token_in": token_in, "app_token": app_token}, token, opened)
 
 
 def _report(work):
@@ -101,7 +101,7 @@ def several(token):
 
 def place(url):
     """What the header Host is to say, None: what the library makes of the URL."""
-    return rest.place(url)[1]
+    return rest_client.place(url)[1]
 
 
 def close_session():

@@ -3,7 +3,7 @@
 import time
 
 from flyve import log, transport
-from flyve.jobs import mqtt_connect, rest
+from flyve.jobs import mqtt_connect, rest, rest_client
 
 log.sink = lambda line: None
 
@@ -26,7 +26,7 @@ def _report(work):
 def https(host, port, secret):
     """Opens a session with a token."""
     settings = {"token_in": "both", "app_token": None}
-    api = rest.client(f"https://{host}:{port}/apirest.php", settings)
+    api = rest_client.client(f"https://{host}:{port}/apirest.php", settings)
     return _report(lambda: rest.open(api, secret) or api["session"]["token"])
 
 
