@@ -77,13 +77,16 @@ firmware: $(READY) ## A firmware image with the agent in it: BOARD= VARIANT= MIC
 	@$(BIN)/flyve firmware $(if $(value BOARD),--board=$(call quoted,BOARD)) \
 	    $(if $(value VARIANT),--variant=$(call quoted,VARIANT))
 
-pictures: docs/architecture.svg docs/states.svg | $(READY_TEST) ## The pictures in docs/, from the code, from texts and from a run of the demo
+pictures: docs/architecture.svg docs/states.svg docs/led.svg | $(READY_TEST) ## The pictures in docs/, from the code, from texts and from a run of the demo
 	@$(BIN)/flyve demo --svg docs/demo.svg
 
 docs/architecture.svg: docs/pictures/house.d2
 
 docs/pictures/house.d2: pyproject.toml tools/flyve_mdm/measure/house.py | $(READY_TEST)
 	@$(BIN)/python -m flyve_mdm.measure.house > $@
+
+docs/led.svg: firmware/flyve/jobs/led.py tools/flyve_mdm/measure/led.py | $(READY)
+	@$(BIN)/python -m flyve_mdm.measure.led > $@
 
 docs/%.svg: docs/pictures/%.d2 | $(READY_TEST)
 	@$(BIN)/python -m flyve_mdm.measure.picture $< $@

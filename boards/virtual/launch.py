@@ -20,7 +20,7 @@ if os.getenv("COVERAGE"):
 
 
 _OWN = ("launch", "flash", "inputs", "nvs_store", "ota", "console", "collector", "probes",
-        "interface", "access_point")  # fmt: skip
+        "interface", "access_point", "pwm")  # fmt: skip
 
 
 def _open(fd):

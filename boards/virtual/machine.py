@@ -7,6 +7,7 @@ What the unix port's own module has (Signal, PinBase, mem8...) stays.
 import struct
 import time
 
+import pwm
 import utime as _host
 from umachine import *  # noqa: F403
 from umachine import PinBase
@@ -15,9 +16,11 @@ PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 PIN_WAKE = EXT0_WAKE = 2
 EXT1_WAKE, TIMER_WAKE = 3, 4
 
-# Layout of the state file: counters, RTC offset, 64 pins, length and data of the RTC memory.
+# Layout of the state file: counters, RTC offset, 64 pins, length and data of the RTC memory, and
+# frequency and duty of what PWM drives.
 _RTC, _PINS, _MEMORY = 56, 64, 128
 _MEMORY_MAX = 2048
+_WAVES = _MEMORY + 2 + _MEMORY_MAX
 
 # The GPIOs of each chip, from-to, as MicroPython's stock images have them, and the first one that
 # is an input only.
@@ -40,6 +43,7 @@ def attach(power, state, inputs, board):
     if board["cause"] == PWRON_RESET:
         _save_rtc(_load_rtc() - ahead * 1000000)  # the clock is unset however much has passed
     time.attach(time.Clock(_load_rtc, _save_rtc))
+    pwm.attach(state, _WAVES, board.get("chip", "ESP32"))
 
 
 def unique_id():
@@ -205,3 +209,15 @@ class Pin(PinBase):
 
     def __repr__(self):
         return "Pin(%d)" % self._id
+
+
+class PWM(pwm.Wave):
+    """PWM on a GPIO, which only deinit() gives back: on a chip a Pin there drives it, too, but
+    then no later PWM does."""
+
+    def __init__(self, dest, freq=-1, *, duty_u16=-1, invert=False):
+        self._dest = dest if isinstance(dest, Pin) else Pin(dest)
+        if self._dest._id >= self._dest._inputs_from:
+            raise ValueError("PWM not supported on Pin(%d)" % self._dest._id)
+        super().__init__(self._dest._id, freq, duty_u16=duty_u16)
+        self._dest.value(0)

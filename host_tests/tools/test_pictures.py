@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import ROOT, demo
-from flyve_mdm.measure import house, picture
+from flyve_mdm.measure import house, led, picture
 
 DOCS = ROOT / "docs"
 FLYVE = ROOT / "firmware" / "flyve"
@@ -60,6 +60,12 @@ def test_each_module_has_a_floor_in_the_house():
 
 def test_the_picture_shows_the_house_as_it_is():
     assert (DOCS / "pictures" / "house.d2").read_text() == house.text(), "make pictures"
+
+
+def test_the_picture_of_the_led_shows_what_the_firmware_does():
+    assert (DOCS / "led.svg").read_text() == led.text(), "make pictures"
+    lit = list(ElementTree.parse(DOCS / "led.svg").iter(f"{SVG}rect"))[1:]
+    assert len(lit) == sum(3 * often or bool(share) for _, often, share in led.patterns())
 
 
 def test_what_stays_imports_a_job_only_inside_a_function():

@@ -173,6 +173,42 @@ def test_a_chip_has_pins_of_its_own(bench, chip, outputs, inputs):
     assert set(missing[chip]) <= set(found["invalid pin"])
 
 
+@pytest.mark.parametrize(("chip", "slowest"), [("ESP32", 1), ("ESP32-S3", 10), ("ESP32-C3", 10)])
+def test_pwm_goes_on_by_itself_and_is_as_slow_as_the_chip_lets_it(bench, chip, slowest):
+    board = bench.board(
+        f"""
+        from machine import PWM, Pin
+        def attempt(what, *args, **more):
+            try: what(*args, **more)
+            except (ValueError, RuntimeError) as e: print(e)
+        attempt(PWM, Pin(2), freq={slowest} - 1, duty_u16=1)
+        attempt(PWM, Pin(2), freq={slowest}, duty_u16=65536)
+        PWM(Pin(2), freq={slowest}, duty_u16=1000)
+        PWM(Pin(5), freq=50)
+        PWM(Pin(4))
+        w = PWM(Pin(4))
+        w.freq(200)
+        print(w.freq(), w.duty_u16())
+        w.deinit()
+        attempt(w.freq)
+        print("there")
+        while True: pass
+        """,
+        chip=chip,
+    )
+    run = bench.start(board)
+    run.wait_log("there")
+    assert run.log[1:] == [
+        "duty_u16 must be from 0 to 65535",
+        "200 32768",
+        "PWM is inactive",
+        "there",
+    ]
+    assert run.waves == {2: (slowest, 1000), 5: (50, 32768)} and run.pins[2] == 0
+    run.reset()
+    run.wait_log("there", since=len(run.log))
+
+
 def test_deep_sleep_takes_its_time_and_the_power_switch_ends_it(bench):
     run = bench.start(bench.board("import machine\nprint('zzz')\nmachine.deepsleep()"))
     run.wait_log("zzz")

@@ -1,4 +1,4 @@
-"""What only some jobs need of the board: its identity, LED, button and clock, the partitions."""
+"""What only some jobs need of the board: its identity, button and clock, the partitions."""
 
 import binascii
 import gc
@@ -19,14 +19,6 @@ def bluetooth_off():
         return False
     bluetooth.BLE().active(False)
     return True
-
-
-def led(pin, on):
-    """Drives the LED at that GPIO, if the chip has it."""
-    try:
-        machine.Pin(pin, machine.Pin.OUT, value=1 if on else 0)
-    except (ValueError, OSError) as e:
-        log.error("config", "led: GPIO %d is no output of this chip (%s)", pin, e)
 
 
 def button(pin=None):

@@ -85,9 +85,11 @@ def _carry_out(online, name, message, retained):
             if agent.apps:
                 agent.apps.pause(on)
             if agent.settings.get("led") is not None:
-                from flyve.jobs import board_facts
+                from flyve.jobs import led
 
-                board_facts.led(agent.settings.get("led"), on)
+                led.lock(on)
+                led = None
+                memory.drop("led")
     elif word == "now":
         if name == "wipe":
             # All but the firmware goes, at the next start, which has the memory for it.

@@ -34,6 +34,12 @@ def mend(agent, e):
     if part in ["wait", "board", "update", "button", "console"]:
         return
     online = agent.online
+    if agent.settings.get("led") is not None and not (online and online.link.up):
+        from flyve.jobs import led
+
+        led.show("trouble")
+        led = None
+        memory.drop("led")
     if part in ["apps", "wifi", "clock", "job"]:
         agent.begin_anew(part)
     elif again:

@@ -43,6 +43,32 @@ def connect(rec, settings, status, ms, *handlers):
     """Connects within ms milliseconds and subscribes. status: the topic of the presence; handlers:
     as mqtt.Client has them. Returns the client, what was asked for (packet id -> topic filter,
     None for the one that may be refused) and presence(). Raises NetError."""
+    lit = settings.get("led") is not None
+    if lit:
+        _show("joining")
+    shown = "trouble"
+    try:
+        made = _connect(rec, settings, status, ms, *handlers)
+        shown = "online"
+        return made
+    finally:
+        if lit:
+            _show(shown)
+
+
+def _show(what):
+    try:
+        from flyve.jobs import led
+
+        led.show(what)
+    except MemoryError:
+        pass  # only the LED is wrong
+    finally:
+        led = None
+        memory.drop("led")
+
+
+def _connect(rec, settings, status, ms, *handlers):
     told = presence(rec.get("generation"), settings["online_payload"])
     client = connection(rec, settings, (status, told[1]), ms, *handlers)
     try:

@@ -8,7 +8,7 @@ import os
 import sys
 
 from flyve import BUILD, VERSION, board, log, transport
-from flyve.jobs import board_facts, paths
+from flyve.jobs import board_facts, nvs, paths
 from flyve.record import Record
 
 # What the agent writes or reads as a file at the root; it makes the last one a folder.
@@ -31,6 +31,14 @@ def _attempt(what, step, *args):
         return step(*args)
     except Exception as e:
         log.error("agent", "starting without %s: %r", what, e)
+
+
+def _light(pin, locked):
+    # It may have had an LED until now.
+    if pin is not None or nvs.get_int("led") is not None:
+        from flyve.jobs import led
+
+        led.begin(pin, locked)
 
 
 def _tidy():
@@ -118,8 +126,7 @@ def prepare():
             ca = path
     transport.trust.update(ca=ca, verify=settings["tls_verify"])
     transport.clock["floor"] = max(BUILD, rec.get("time", 0))
-    if settings.get("led") is not None:
-        board_facts.led(settings.get("led"), bool(rec.get("lock")))
+    _attempt("its LED", _light, settings.get("led"), bool(rec.get("lock")))
     log.secret("app", settings.get("app_token"))
     log.secret("api", rec.get("api_token"))
     _attempt("a look at the deeplink", _look, rec, settings)

@@ -16,7 +16,7 @@ from flyve_mdm.board.remote import SerialBoard
 from host_tests.kit.boards.lines import BAUD, Commanded, Pty, Uart, interrupt
 from host_tests.kit.boards.virtual import FLASH, JOIN_MS, PSK, SSID
 
-_KEYS = ("base", "crashes", "net", "rec.a", "rec.b", "update", "wifi", "wipe")
+_KEYS = ("base", "crashes", "led", "net", "rec.a", "rec.b", "update", "wifi", "wipe")
 
 _TREE = """
 import os
@@ -257,4 +257,4 @@ class WiredRun:
     def wait(self, timeout=30):
         pytest.skip("needs a virtual board: its power")
 
-    flash_ops = wear = pins = property(lambda self: pytest.skip("needs a virtual board"))
+    flash_ops = wear = pins = waves = property(lambda self: pytest.skip("needs a virtual board"))

@@ -101,6 +101,11 @@ class Run:
         return self._supervisor.pins()
 
     @property
+    def waves(self) -> dict[int, tuple[int, int]]:
+        """Frequency and duty (of 65535) of each pin that PWM drives; it is low in `pins`."""
+        return self._supervisor.waves()
+
+    @property
     def setup(self) -> tuple[int, int] | None:
         """The loopback ports of the set-up network's page and DNS; None while it is closed."""
         return self._supervisor.setup.ports

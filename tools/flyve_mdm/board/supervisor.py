@@ -17,6 +17,8 @@ from flyve_mdm.board.life import POWER_ON, SOFT_RESET, End, Life, Shared, switch
 from flyve_mdm.board.setup import Setup
 from flyve_mdm.board.wire import Wire
 
+_WAVES = 128 + 2 + 2048  # where in the state file: boards/virtual/machine.py has its layout
+
 
 @dataclass(frozen=True)
 class Counters:
@@ -124,6 +126,12 @@ class Supervisor:
     def pins(self) -> dict[int, int]:
         """The level of each pin: what the firmware drives, or drove when the power went off."""
         return dict(enumerate(self._state()[64:128]))
+
+    def waves(self) -> dict[int, tuple[int, int]]:
+        """Frequency and duty (of 65535) of each pin that PWM drives; it is low in pins()."""
+        state = self._state()[_WAVES:].ljust(64 * 6, b"\0")
+        found = enumerate(struct.iter_unpack("<IH", state[: 64 * 6]))
+        return {pin: wave for pin, wave in found if wave[0]}
 
     def _state(self) -> bytes:
         # Until the power is on the file is missing, or an earlier run's.

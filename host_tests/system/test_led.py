@@ -1,0 +1,40 @@
+"""The LED of a whole board: joining, online, in trouble; a lock goes before them."""
+
+import pytest
+
+pytestmark = pytest.mark.virtual
+PIN = 2
+
+
+def shown(device):
+    """Times a second and % of it; or the level, when it does not blink."""
+    often, duty = device.run.waves.get(PIN, (0, 0))
+    return (often, round(duty / 655.35)) if often else device.run.pins[PIN]
+
+
+def test_it_tells_of_joining_being_online_and_trouble(make_device):
+    c = make_device()
+    c.board.set_air({}, 20)
+    c.provision(led=PIN)
+    c.start()
+    c.run.wait_log("wifi: .*: not found")
+    assert shown(c) == (5, 50)
+    c.board.set_air({c.wifi[0]: c.wifi[1]}, 20)
+    c.online()
+    assert shown(c) == (1, 4)
+    c.backend.broker.stop()
+    c.run.wait_log("link: .* next try|link: offline")
+    assert c.backend.wait_for(lambda: shown(c) == (1, 90))
+
+
+def test_a_lock_is_seen_until_it_ends_and_no_link_hides_it(make_device):
+    c = make_device().go_online(led=PIN)
+    c.backend.admin.lock(17)
+    c.run.wait_log("commands: lock")
+    c.settled()
+    assert shown(c) == 1
+    c.restart()
+    assert shown(c) == 1
+    c.backend.admin.lock(17, unlock=True)
+    c.settled()
+    assert shown(c) == (1, 4)
