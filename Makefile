@@ -77,7 +77,7 @@ firmware: $(READY) ## A firmware image with the agent in it: BOARD= VARIANT= MIC
 	@$(BIN)/flyve firmware $(if $(value BOARD),--board=$(call quoted,BOARD)) \
 	    $(if $(value VARIANT),--variant=$(call quoted,VARIANT))
 
-pictures: docs/architecture.svg docs/states.svg docs/led.svg | $(READY_TEST) ## The pictures in docs/, from the code, from texts and from a run of the demo
+pictures: docs/architecture.svg docs/states.svg docs/led.svg docs/setup.webp docs/setup-trouble.webp | $(READY_TEST) ## The pictures in docs/, from the code, from texts, from a browser and from a run of the demo
 	@$(BIN)/flyve demo --svg docs/demo.svg
 
 docs/architecture.svg: docs/pictures/house.d2
@@ -90,6 +90,9 @@ docs/led.svg: firmware/flyve/jobs/led.py tools/flyve_mdm/measure/led.py | $(READ
 
 docs/%.svg: docs/pictures/%.d2 | $(READY_TEST)
 	@$(BIN)/python -m flyve_mdm.measure.picture $< $@
+
+docs/%.webp: firmware/flyve/jobs/setup.html tools/flyve_mdm/measure/setup_states.py | $(READY_TEST)
+	@$(BIN)/python -m flyve_mdm.measure.screens $@
 
 clean: ## Remove build/ and the caches, not .venv
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

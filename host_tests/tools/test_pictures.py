@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import ROOT, demo
-from flyve_mdm.measure import house, led, picture
+from flyve_mdm.measure import house, led, picture, screens
 
 DOCS = ROOT / "docs"
 FLYVE = ROOT / "firmware" / "flyve"
@@ -216,3 +216,26 @@ def test_the_demo_draws_the_timeline_that_it_prints(tmp_path):
         assert line in " ".join(result.stdout.split())
         assert line.split(" ", 1)[1] in drawn
     assert "@font-face" not in picture.read_text()  # it would come from elsewhere
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", screens.PICTURES)
+def test_a_picture_of_the_page_is_drawn_and_is_small(tmp_path, name):
+    screens.draw(name, tmp_path / name)
+    for path in (tmp_path / name, DOCS / name):
+        data = path.read_bytes()
+        assert data[:4] + data[8:12] == b"RIFFWEBP" and 20_000 < len(data) < 120_000
+
+
+def test_without_a_browser_the_picture_is_left_as_it_is(tmp_path, monkeypatch, capsys):
+    picture = tmp_path / "setup.webp"
+    picture.write_bytes(b"before")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["screens", str(picture)])
+    screens.main()
+    assert picture.read_bytes() == b"before"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"{picture} is left as it is: no Chromium with its driver here: "
+        "apt-get install chromium chromium-driver"
+    )

@@ -3,9 +3,9 @@ whatever name or address it is sent to, it reaches one port of this machine."""
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
-from pathlib import Path
 
 from flyve_mdm.patience import stretched
 
@@ -72,11 +72,11 @@ class Browser:
         self._tell("setScriptExecutionDisabled", value=not scripts)
         self._size(width, 780)
 
-    def picture(self, path: Path, width: int) -> None:
-        """Writes a PNG of the whole page, of that width."""
-        self._size(width, 780)
+    def picture(self, width: int, **how) -> bytes:
+        """The whole page at that width; how: as Page.captureScreenshot has it, PNG by itself."""
+        self._size(width, 100)
         self._size(width, self.driver.execute_script("return document.body.scrollHeight"))
-        self.driver.save_screenshot(str(path))
+        return base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", how)["data"])
 
     def _size(self, width: int, height: int) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}

@@ -2,9 +2,9 @@
 
 NETWORKS = (
     ("Home", 4, True, False),
-    ("Guest café <b>", 3, False, False),
-    ("A very long name of a network 32", 2, True, False),
-    ("neighbour", 1, True, False),
+    ("Guest café", 3, False, False),
+    ("Conference room on the 2nd floor", 2, True, False),
+    ("Neighbour", 1, True, False),
 )
 BASE = {
     "network": "Flyve-1A2B",
@@ -23,8 +23,8 @@ ERRORS = {
 }
 
 
-def _trouble(state, why, todo):
-    return {**INVITED, state: True, "why": why, "todo": todo, "ssid": "Home"}, NETWORKS
+def _trouble(state, why, todo, base=INVITED):
+    return {**base, state: True, "why": why, "todo": todo, "ssid": "Home"}, NETWORKS
 
 
 # (values, networks) of each.
@@ -37,7 +37,7 @@ STATES = {
     "joined": ({**INVITED, "joined": True, "ssid": "Home", "refresh": "2"}, NETWORKS),
     "failed": _trouble("failed", "The passphrase is wrong.", "Type it again: case counts."),
     "away": _trouble("away", "Home was not found.", "Switch it on, or choose another one."),
-    "refused": _trouble("refused", "Not found (404).", "Ask for a new invitation."),
+    "refused": _trouble("refused", "Wrong email address", "Ask for a new invitation.", BASE),
     "unreachable": _trouble("unreachable", "No answer for 5 minutes.", "Has it a way out?"),
 }
 # As many and as long names as there can be.
