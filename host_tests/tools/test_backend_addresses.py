@@ -1,6 +1,7 @@
 """Where the backend listens, and what it tells agents of that."""
 
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -8,8 +9,11 @@ import sys
 import threading
 
 import pytest
+from click.testing import CliRunner
 
+from flyve_mdm import cli
 from flyve_mdm.backend.server import Backend
+from host_tests.kit import administrator
 
 FLYVE = [sys.executable, "-c", "from flyve_mdm.cli import main; main()"]
 LAB = "lab.example.org"
@@ -41,8 +45,11 @@ def test_agents_are_told_the_host_and_all_servers_listen_on_the_other_address(st
 
 def test_the_administrator_comes_by_the_address_that_it_listens_on(start):
     backend = start(host=LAB, bind="127.0.0.2")
-    assert backend.admin_url.startswith("http://127.0.0.2:")
-    assert start(host="127.0.0.2").admin_url.startswith("http://127.0.0.2:")
+    assert backend.admin_url == f"http://127.0.0.2:{backend.web.port}/apirest.php"
+    assert "id" in administrator.flyve(backend, "admin", "list", FLYVE_URL=backend.admin_url)
+    other = start(host="127.0.0.2", tls=True)
+    assert other.admin_url == other.url
+    assert "id" in administrator.flyve(other, "admin", "list")
 
 
 def test_no_thread_is_left_of_a_backend_that_listened_elsewhere():
@@ -68,7 +75,25 @@ def test_the_command_takes_both():
         ready = json.loads(process.stdout.readline())
         process.terminate()
     assert ready["url"].startswith(f"http://{LAB}:") and ready["mqtt"]["host"] == LAB
-    assert ready["ntp"].startswith(f"{LAB}:") and ready["admin"].startswith("http://127.0.0.2:")
+    assert ready["ntp"].startswith(f"{LAB}:") and ready["admin_url"].startswith(
+        "http://127.0.0.2:"
+    )
+
+
+def test_the_command_tells_the_administrators_token_unless_it_was_given():
+    for given in (None, "pilots"):
+        environment = {**os.environ, **({"FLYVE_USER_TOKEN": given} if given else {})}
+        command = [*FLYVE, "backend"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            ready = json.loads(process.stdout.readline())
+            token = given or ready["admin_token"]
+            known = {"FLYVE_URL": ready["url"], "FLYVE_USER_TOKEN": token}
+            listed = CliRunner().invoke(cli.cli, ["admin", "list"], env=known)
+            process.terminate()
+        assert listed.exit_code == 0, listed.output
+        assert (ready["admin_token"] is None) == bool(given)
 
 
 @pytest.mark.parametrize("args", [["--host", "203.0.113.1"], ["--bind", "203.0.113.1"]])

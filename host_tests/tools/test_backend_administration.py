@@ -182,18 +182,6 @@ def test_generation_a_groups(start, device, link):
     assert backend.tasks.wait_task(task, 5) == "done"
 
 
-def test_http_interface(pair):
-    backend, one, _ = pair
-    post = one.http.post
-    assert post(f"{backend.admin_url}/list", json={}).json()["agents"][0]["serial"] == one.serial
-    answer = post(f"{backend.admin_url}/ping", json={"agent": "17", "wait": 0.05})
-    assert answer.json() == {"answered": False}
-    assert post(f"{backend.admin_url}/ping", json={"agent": "99"}).status_code == 404
-    assert post(f"{backend.admin_url}/ping", json={"agnt": "17"}).status_code == 400
-    assert post(f"{backend.admin_url}/nothing", json={}).status_code == 404
-    assert post(f"{backend.admin_url}/list", content="{}").status_code == 415
-
-
 def test_ntp(backend):
     def ask(server=backend.ntp_server):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from flyve_mdm.backend import inventory
-from flyve_mdm.backend.cli_admin import admin
+from flyve_mdm import inventory
+from flyve_mdm.backend.messagelog import MessageLog
+from host_tests.kit import administrator
 
 XML = """<REQUEST><CONTENT><BIOS><SSN>S1</SSN></BIOS>
 <FAILEDTASKS><TASKID>1</TASKID><STATUS>failed</STATUS>
@@ -23,14 +23,9 @@ def flyve(backend, device):
     backend.admin.fleet(agent, "\x1b]0;title\x07")
     task = backend.tasks.policy(agent, "disableCamera", True)
     backend.state.status_of(task, agent).status = "failed"
-    backend.state.computers[agent.computer_id].inventory = XML
+    MessageLog(backend.state).received(f"{agent.topic}/Status/Inventory", XML)
 
-    def run(command, *args, code=0):
-        result = CliRunner().invoke(admin, [command, "--url", backend.admin_url, *args])
-        assert result.exit_code == code, result.output
-        return result.output
-
-    return run
+    return lambda *args, code=0: administrator.flyve(backend, "admin", *args, code=code)
 
 
 # A16 B3
@@ -63,7 +58,7 @@ def test_an_error_of_the_backend_is_plain(flyve):
 
 # B3
 def test_a_reason_that_has_not_come_yet_is_asked_for(flyve, backend):
-    backend.state.computers[backend.agents[0].computer_id].inventory = ""
+    backend.state.messages.clear()
     assert "not told yet: flyve admin inventory 17" in flyve("list", "--why")
 
 

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import cli
-from flyve_mdm.backend import application
 from flyve_mdm.backend.server import Backend
+from flyve_mdm.glpi import application
+from host_tests.kit import administrator
 
 
 def flyve(*args, **how):
@@ -29,6 +30,9 @@ URL = "http://127.0.0.1:9/apirest.php"
         (["invite", "--url", URL, "a@b.org", "--name", "a\x1b[2J"], "cannot be printed"),
         (["invite", "--url", "http://127.0.0.1:PORT/apirest.php", "a@b.org"], "no port"),
         (["admin", "list", "--url", "nonsense"], "no url"),
+        (["admin", "list", "--url", URL], "no credentials: set FLYVE_USER_TOKEN"),
+        (["admin", "list", "--offline-for", "1x"], "write it as 90s, 30m, 1h or 2d"),
+        (["admin", "list", "--watch", "0"], "--watch"),
         (["admin", "ping", "--url", URL, "--wait", "nan", "17"], "not a finite number"),
         (["admin", "deploy-file", "--url", URL, "--name", "a/b", "17", __file__], "no name of a"),
         (["admin", "deploy-app", "--url", URL, "17", "", __file__], "it is empty"),
@@ -63,8 +67,8 @@ def test_a_file_of_any_name_is_deployed(tmp_path):
     file = tmp_path / "\u017craw \U0001f600.txt"
     file.write_text("x")
     with Backend() as backend:
-        result = flyve("admin", "deploy-file", "--url", backend.url, "17", file)
-        assert "no agent" in result.output, "the name was no trouble"
+        told = administrator.flyve(backend, "admin", "deploy-file", "17", file, code=1)
+        assert "no agent" in told, "the name was no trouble"
 
 
 def bundle(**files):
@@ -93,7 +97,8 @@ def bundle(**files):
 def test_an_application_is_compiled_before_it_is_deployed(tmp_path, data, said):
     file = tmp_path / "app.x"
     file.write_bytes(data)
-    result = flyve("admin", "deploy-app", "--url", URL, "17", "org.example", file)
+    how = {"env": {"FLYVE_USER_TOKEN": "x"}}
+    result = flyve("admin", "deploy-app", "--url", URL, "17", "org.example", file, **how)
     assert result.exit_code == 1
     assert (said or "no backend answers") in result.output and result.output.count("\n") == 1
 

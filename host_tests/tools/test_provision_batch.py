@@ -45,8 +45,9 @@ class Lab:
     def flyve(self, *options, code=0):
         """What the command prints, and its results by name."""
         self.write()
-        url = ["--url", self.backend.url]
-        result = CliRunner().invoke(provision, ["--batch", str(self.table), *url, *options])
+        known = {"FLYVE_URL": self.backend.url, "FLYVE_USER_TOKEN": self.backend.admin_token}
+        words = ["--batch", str(self.table), *options]
+        result = CliRunner().invoke(provision, words, env=known)
         assert result.exit_code == code, result.output
         said = result.stdout + result.stderr
         for row in self.rows:
@@ -149,7 +150,7 @@ def test_waiting_needs_a_backend_and_an_invitation_serves_one_board(lab, monkeyp
     lab.add("u0", "one")
     lab.write()
     for options, problem in (
-        (["--wait-online", "5"], "needs the backend's --url"),
+        (["--wait-online", "5"], "which GLPI? set FLYVE_URL"),
         (["--deeplink", lab.invite()], "serves one board"),
     ):
         result = CliRunner().invoke(provision, ["--batch", str(lab.table), *options])

@@ -13,7 +13,7 @@ from flyve_mdm import SETUP, patience
 
 _GRACE = 10  # seconds
 _COMMANDS = {
-    "admin": "flyve_mdm.backend.cli",
+    "admin": "flyve_mdm.glpi.cli",
     "backend": "flyve_mdm.backend.cli",
     "bench": "flyve_mdm.measure.bench",
     "board": "flyve_mdm.board.cli",
@@ -25,7 +25,7 @@ _COMMANDS = {
     "flash": "flyve_mdm.board.cli_target",
     "fleet": "flyve_mdm.measure.fleet",
     "image": "flyve_mdm.board.cli_image",
-    "invite": "flyve_mdm.backend.cli",
+    "invite": "flyve_mdm.glpi.cli",
     "monitor": "flyve_mdm.board.cli_target",
     "provision": "flyve_mdm.provision",
     "reset": "flyve_mdm.board.cli_target",

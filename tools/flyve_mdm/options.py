@@ -5,6 +5,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -79,6 +80,15 @@ def finite(value: float) -> float:
     return value
 
 
+def duration(text: str) -> timedelta:
+    """A time as 90s, 30m, 1h, 2d or 1h30m. Raises ValueError."""
+    parts = re.fullmatch(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text)
+    if not text or not parts:
+        raise ValueError(f"{text!r} is no time: write it as 90s, 30m, 1h or 2d")
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
 def output(path: Path) -> Path:
     """A file that can be written. Raises ValueError."""
     if path.is_dir():
@@ -92,7 +102,7 @@ def output(path: Path) -> Path:
 
 
 def url(text: str) -> str:
-    """The url that `flyve backend` printed. Raises ValueError."""
+    """The url of a REST API. Raises ValueError."""
     try:
         parts = urllib.parse.urlsplit(text)
         port = parts.netloc.rpartition(":")[2]

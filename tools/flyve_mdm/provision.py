@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flyve_mdm import options, tables
-from flyve_mdm.backend.presence import Presence
 from flyve_mdm.board import boards_table, results, setup_network
 from flyve_mdm.board import provision as provisioning
 from flyve_mdm.board.batch import Batch
 from flyve_mdm.board.cli import reported
 from flyve_mdm.board.cli_plan import planned
 from flyve_mdm.board.target import open_target
+from flyve_mdm.glpi.connection import connected, url_option
+from flyve_mdm.glpi.presence import Presence
 from flyve_mdm.text import printable
 
 _MOST = 64  # boards at a time
@@ -44,13 +45,7 @@ _COLOURS = {results.ONLINE: "green", results.DONE: "green", results.FAILED: "red
     metavar="SECONDS",
     help="wait for each board until the backend sees it",
 )
-@click.option(
-    "--url",
-    envvar="FLYVE_URL",
-    metavar="URL",
-    callback=options.parsed(options.url),
-    help="of the backend that is asked  [FLYVE_URL]",
-)
+@url_option
 @click.option(
     "--result",
     type=click.Path(path_type=Path),
@@ -74,12 +69,13 @@ def provision(target, plan, table, jobs, deploy, wait, url, result, keep_going):
     if bool(target) == bool(table):
         raise click.UsageError("give a TARGET, or --batch with a table")
     if table:
-        if wait and not url:
-            raise click.UsageError("--wait-online needs the backend's --url, or FLYVE_URL")
         if provisioning.DEEPLINK in plan.files:
             raise click.UsageError("an invitation serves one board: give it in the table")
-        how = {"deploy": deploy, "wait": wait, "online": Presence(url) if wait else None}
-        _batch(table, result or table.with_suffix(".result.csv"), plan, jobs, keep_going, how)
+        result = result or table.with_suffix(".result.csv")
+        with contextlib.ExitStack() as stack:
+            online = Presence(stack.enter_context(connected(url))) if wait else None
+            how = {"deploy": deploy, "wait": wait, "online": online}
+            _batch(table, result, plan, jobs, keep_going, how)
         return
     if deploy or wait:
         raise click.UsageError("--deploy and --wait-online belong to --batch")

@@ -25,7 +25,7 @@ def show(
     heading = list(heading)
     cells = [[printable(str(cell)) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _draw(heading, cells, title, right, styles or {})
+        Console().print(drawn(heading, cells, title, right, styles))
         return
     if title:
         click.echo(title)
@@ -38,10 +38,18 @@ def show(
         click.echo("  ".join(padded).rstrip())
 
 
-def _draw(heading, rows, title, right, styles) -> None:
+def drawn(
+    heading: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    title: str = "",
+    right: bool = False,
+    styles: Mapping[str, str] | None = None,
+) -> Table:
+    """The same as a table for a terminal."""
     table = Table(title=title or None)
     for n, name in enumerate(heading):
         table.add_column(name, overflow="fold", justify="right" if right and n else "left")
     for row in rows:
-        table.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))
-    Console().print(table)
+        cells = [printable(str(cell)) for cell in row]
+        table.add_row(*(Text(cell, (styles or {}).get(cell, "")) for cell in cells))
+    return table

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flyve_mdm.backend import inventory, membership
+from flyve_mdm import inventory
+from flyve_mdm.backend import membership
 from flyve_mdm.backend.model import Agent, Fleet, Task
 from flyve_mdm.backend.site import Site
 

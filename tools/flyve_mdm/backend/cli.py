@@ -13,11 +13,10 @@ from typing import Any
 import click
 
 from flyve_mdm import options
-from flyve_mdm.backend.cli_admin import admin, invite
 from flyve_mdm.backend.options import FAULT_KINDS, Fault
 from flyve_mdm.text import printable
 
-__all__ = ["admin", "backend", "invite"]
+__all__ = ["backend"]
 
 
 def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list:
@@ -211,7 +210,7 @@ def backend(
         running.events.subscribe(_print_event)
         ready = {
             "url": running.url,
-            "admin": running.admin_url,
+            "admin_url": running.admin_url,
             # One that was given is known, and may be meant for another GLPI, too.
             "admin_token": None if running.options.admin_token else running.admin_token,
             "mqtt": {"host": running.name, "port": running.broker.port, "tls": tls},

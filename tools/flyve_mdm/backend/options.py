@@ -88,6 +88,7 @@ class Options:
     max_devices: int | None = None
     invitation_life: float = 7 * 86400.0
     fcm: bool = False
+    hides_tokens: bool = False  # GLPI 9.3.5, and from 9.4.4 on
     notifications: bool = True  # GLPI sends mails
     clean_retained: bool = False  # also clear what the real backend forgets on the broker
 

@@ -63,7 +63,9 @@ class Rest:
         if not options.api:
             raise GlpiError(400, "ERROR", "API disabled")
         call.payload()
-        if options.documented and "application/json" not in call.headers.get("content-type", ""):
+        kinds = ("application/json", "multipart/form-data")
+        kind = call.headers.get("content-type", "")
+        if options.documented and not any(one in kind for one in kinds):
             raise GlpiError(400, "ERROR", "Bad Request")  # "the header is required"
         if options.app_token:
             given = call.credential("app_token", options.header_only)

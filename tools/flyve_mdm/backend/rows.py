@@ -122,7 +122,10 @@ def user(one: User) -> Row:
 
 
 def _users(site: Site) -> list[Row]:
-    return [user(one) for one in site.state.users.values()]
+    rows = [user(one) for one in site.state.users.values()]
+    for row in rows if site.options.hides_tokens else ():
+        del row["api_token"]
+    return rows
 
 
 def _emails(site: Site) -> list[Row]:
@@ -176,7 +179,7 @@ def _entity_configs(site: Site) -> list[Row]:
 
 
 def _configs(site: Site) -> list[Row]:
-    base = "flyve://" if site.options.deeplink == "register" else LANDING
+    base = "flyve://register" if site.options.deeplink == "register" else LANDING
     values = {"guest_profiles_id": "9", "invitation_deeplink": base}
     return [
         {"id": number, "context": "flyvemdm", "name": name, "value": value}

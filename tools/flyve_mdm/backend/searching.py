@@ -65,10 +65,11 @@ def _rows(site: Site, name: str) -> list[Row]:
 
 def _selected(row: Row, fields: dict[str, str], criteria: list[dict[str, str]]) -> bool:
     for criterion in criteria:
-        name, wanted = fields.get(criterion.get("field", "")), criterion.get("value", "")
+        name = fields.get(criterion.get("field", ""))
+        wanted = criterion.get("value", "").casefold()
         if name is None:
             continue
-        value = str(row[name])
+        value = str(row[name]).casefold()
         equals = criterion.get("searchtype") == "equals"
         if (value != wanted) if equals else (wanted not in value):
             return False

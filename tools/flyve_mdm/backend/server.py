@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flyve_mdm import keeper
-from flyve_mdm.backend import invitation, web
+from flyve_mdm.backend import invitation
 from flyve_mdm.backend.administration import Administration
 from flyve_mdm.backend.broker import Broker, find_mosquitto
 from flyve_mdm.backend.certificates import Certificates, issue
@@ -21,9 +21,11 @@ from flyve_mdm.backend.model import Agent
 from flyve_mdm.backend.ntp import NtpServer
 from flyve_mdm.backend.options import Fault, Options
 from flyve_mdm.backend.reports import Reports
+from flyve_mdm.backend.rest import Rest
 from flyve_mdm.backend.site import Site
 from flyve_mdm.backend.state import State
 from flyve_mdm.backend.tasks import Tasks
+from flyve_mdm.backend.web import RestApp
 from flyve_mdm.backend.webserver import WebServer
 
 
@@ -72,7 +74,8 @@ class Backend:
             folder = stack.enter_context(keeper.folder("flyve-backend-"))
             options = self.options
             if self._tls:
-                names = list(dict.fromkeys([self.name, "localhost", "127.0.0.1"]))
+                own = reachable_name(self.bind)
+                names = list(dict.fromkeys([self.name, "localhost", "127.0.0.1", own]))
                 self.certificates = issue(folder, names, options.certificate)
             self.broker = start_broker(
                 options.broker_kind, folder, self.bind, self._mqtt_port, self.certificates,
@@ -94,7 +97,8 @@ class Backend:
             stack.callback(self.second_ntp_server.stop)
             self.admin = Administration(self.site)
             self.tasks = Tasks(self.site, self.admin)
-            app = web.application(self.site, self.requests, self.admin, self.tasks)
+            rest = Rest(self.site, self.admin, self.tasks)
+            app = RestApp(self.site, self.requests, rest)
             chain = self.certificates and self.certificates.chain
             key = self.certificates and self.certificates.key
             self.web = WebServer(app, self.bind, self._port, chain, key)
@@ -130,9 +134,11 @@ class Backend:
 
     @property
     def admin_url(self) -> str:
-        """The base of the administrator's interface, for this machine."""
+        """The base of the REST interface for this machine, which may not know the agents' name."""
         scheme = self.origin.partition(":")[0]
-        return f"{scheme}://{reachable_name(self.bind)}:{self.site.port}/flyve-admin"
+        return self.url.replace(
+            self.origin, f"{scheme}://{reachable_name(self.bind)}:{self.web.port}"
+        )
 
     @property
     def ntp(self) -> str:

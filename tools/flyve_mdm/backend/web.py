@@ -8,18 +8,13 @@ import itertools
 import time
 from collections.abc import Callable, Iterable
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import Mount
 
-from flyve_mdm.backend import admin_web
-from flyve_mdm.backend.administration import Administration
 from flyve_mdm.backend.events import Request, SharedList
 from flyve_mdm.backend.glpi import Answer, Call
 from flyve_mdm.backend.options import Fault
 from flyve_mdm.backend.rest import Rest
 from flyve_mdm.backend.site import Site
-from flyve_mdm.backend.tasks import Tasks
 
 _BODY_LIMIT = 16 * 1024 * 1024
 _STICKS = "SERVERID"  # a balancer's cookie
@@ -29,18 +24,8 @@ _NOTICE = (
 )
 
 
-def application(
-    site: Site, requests: SharedList, admin: Administration, tasks: Tasks
-) -> Starlette:
-    """All that the web server answers: the administrator's interface, and REST."""
-    commands = admin_web.Commands(site, admin, tasks)
-    inner = Mount("/flyve-admin", admin_web.application(commands))
-    rest = Rest(site, admin, tasks)
-    return Starlette(routes=[inner, Mount("/", RestApp(site, requests, rest))])
-
-
 class RestApp:
-    """The ASGI application of the REST interface."""
+    """The ASGI application: the REST interface."""
 
     def __init__(self, site: Site, requests: SharedList, rest: Rest) -> None:
         self._site, self._requests, self._rest = site, requests, rest

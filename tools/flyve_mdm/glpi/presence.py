@@ -1,0 +1,45 @@
+"""Which agents are online, by GLPI's word."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from flyve_mdm.glpi.agents import AGENT
+from flyve_mdm.glpi.errors import GlpiError
+from flyve_mdm.glpi.session import Session
+
+_FRESH = 1  # seconds for which an answer serves all who ask
+_PATIENCE = 30  # seconds for which GLPI may fail
+
+
+class Presence:
+    """Asks GLPI, at most once a second, for as many threads as want to know."""
+
+    def __init__(self, session: Session):
+        self._session, self._lock = session, threading.Lock()
+        self._asked = self._told = time.monotonic() - _FRESH
+        self._online: frozenset[str] = frozenset()
+        self._serials: dict[int, str] = {}
+
+    def __call__(self, serial: str) -> bool:
+        """True while GLPI has the agent with that serial number as online; raises GlpiError."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._asked >= _FRESH:
+                try:
+                    self._online = frozenset(self._read())
+                    self._told = time.monotonic()
+                except GlpiError:
+                    if now - self._told > _PATIENCE:
+                        raise
+                self._asked = time.monotonic()
+            return serial in self._online
+
+    def _read(self) -> list[str]:
+        computers = [row["computers_id"] for row in self._session.search(AGENT, is_online=1)]
+        for number in computers:
+            if number not in self._serials:
+                row = self._session.get(f"Computer/{number}")
+                self._serials[number] = str(row["serial"])
+        return [self._serials[number] for number in computers]
