@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 from click.testing import CliRunner
 
-from flyve_mdm.board import appimage, cli, cli_target, espnvs, factory, image
+from flyve_mdm.board import appimage, cli, cli_target, espnvs, factory, image, labels
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.cli_image import image as image_command
 from flyve_mdm.build import firmware
@@ -129,6 +129,49 @@ def test_what_cannot_be_is_one_clear_line(make, source, options, problem):
     said, path = make(source, *options, code=1)
     assert problem in said and said.count("\n") == 1
     assert not path.exists()
+
+
+def test_a_table_makes_a_file_for_each_board_and_what_its_label_says(make, tmp_path):
+    table, folder = tmp_path / "boards.csv", tmp_path / "images"
+    table.write_text(
+        "name,mac,email,chip,set\n"
+        "attic,02:aa:bb:cc:dd:01,ada@example.org,esp32,\n"
+        "cellar,,bob@example.org,,setup=off\n"
+    )
+    table.chmod(0o600)
+    given = ["--firmware", str(STOCK), "--batch", str(table), "-o", str(folder), "--wifi", "lab"]
+    result = CliRunner().invoke(image_command, [*given, "--psk", "password1"])
+    assert result.exit_code == 0, result.output
+    assert "password1" not in result.output
+    (label,) = labels.read(folder / "labels.csv")
+    assert (label.name, label.serial) == ("attic", "ESP32-02AABBCCDD01")
+    for name, email in (("attic", "ada"), ("cellar", "bob")):
+        _, _, content = factory.take_apart(folder / f"{name}.bin")
+        settings = json.loads(image.Files(content["vfs"]).read("/config.json"))
+        assert settings["email"] == f"{email}@example.org"
+        entries = espnvs.read(content["nvs"])
+        assert entries["flyve", "wifi"] == b'[["lab","password1"]]'
+        psk = entries.get(("flyve", "setup_psk"))
+        assert psk == (label.passphrase.encode() if name == "attic" else None)
+
+
+@pytest.mark.parametrize(
+    "row, problem",
+    [
+        ("a/b,", "cannot be the name of a file"),
+        ("x,esp32-c3", "it is for an ESP32-C3, the image for an ESP32"),
+        (",", "it has no name"),
+    ],
+)
+def test_a_row_that_makes_no_file_is_said_before_any_is_made(tmp_path, row, problem):
+    table = tmp_path / "boards.csv"
+    table.write_text(f"name,chip,email\ngood,,\n{row},a@b.org\n")
+    table.chmod(0o600)
+    given = ["--firmware", str(STOCK), "--batch", str(table), "-o", str(tmp_path / "images")]
+    result = CliRunner().invoke(image_command, given)
+    assert result.exit_code == 1
+    assert problem in result.output and result.output.count("\n") == 1
+    assert not (tmp_path / "images").exists()
 
 
 def test_an_application_too_large_for_a_slot_is_said(make):

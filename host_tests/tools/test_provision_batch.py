@@ -7,6 +7,7 @@ import pytest
 import serial
 from click.testing import CliRunner
 
+from flyve_mdm.board import labels, setup_network
 from flyve_mdm.provision import provision
 
 PSK = "flyve-demo"
@@ -73,6 +74,23 @@ def test_boards_are_provisioned_and_seen_online_by_the_backend(lab):
     assert {row["state"] for row in found.values()} == {"online"}
     serials = {agent.serial for agent in lab.backend.agents if agent.online}
     assert {row["serial"] for row in found.values()} == serials
+    made = labels.read(lab.table.with_suffix(".labels.csv"))
+    assert {label.serial for label in made} == serials
+    for label, board in zip(
+        sorted(made, key=lambda one: one.name), lab._bench.boards, strict=True
+    ):
+        assert label.mac == board.mac
+        assert label.passphrase.encode() == board.entry(*setup_network.KEY)
+        assert label.passphrase not in said
+
+
+def test_a_board_that_came_too_late_is_done_without_being_written_again(lab):
+    lab.add(lab.board(), "late", deeplink=lab.invite())
+    lab.flyve("--wait-online", "1", code=1)
+    assert lab.backend.wait_for(lambda: any(agent.online for agent in lab.backend.agents), 60)
+    with serial.Serial(lab.rows[0]["port"], exclusive=True):  # nobody asks for it again
+        _, found = lab.flyve("--wait-online", "60")
+    assert found["late"]["state"] == "online"
 
 
 def test_run_again_it_goes_on_with_the_boards_that_are_not_done(lab, tmp_path):

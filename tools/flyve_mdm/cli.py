@@ -26,6 +26,7 @@ _COMMANDS = {
     "fleet": "flyve_mdm.measure.fleet",
     "image": "flyve_mdm.board.cli_image",
     "invite": "flyve_mdm.glpi.cli",
+    "label": "flyve_mdm.board.cli_label",
     "monitor": "flyve_mdm.board.cli_target",
     "provision": "flyve_mdm.provision",
     "reset": "flyve_mdm.board.cli_target",

@@ -64,7 +64,7 @@ def provision(target, plan, table, jobs, deploy, wait, url, result, keep_going):
     With --batch each row of a table is a board: its columns are port (a TARGET), name, chip, mac,
     and what the options are called: deeplink, email, serial, ca, and wifi, psk, set, each also
     several times. The options hold for all rows that say nothing else. Run again it goes on with
-    the boards that are not done.
+    the boards that are not done. What `flyve label` needs lies in the table's .labels.csv then.
     """
     if bool(target) == bool(table):
         raise click.UsageError("give a TARGET, or --batch with a table")
@@ -107,7 +107,9 @@ def _batch(table, path, common, jobs, keep_going, how) -> None:
                 one.reason = "other rows cannot be used: nothing was written"
     else:
         with _shown(found) as (told, moved):
-            batch = Batch(path, found, told=told, moved=moved, **how)
+            batch = Batch(
+                path, found, table.with_suffix(".labels.csv"), told=told, moved=moved, **how
+            )
             try:
                 batch.run(jobs)
             except KeyboardInterrupt:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from flyve_mdm.board import labels, results, setup_network
 from flyve_mdm.board import provision as provisioning
-from flyve_mdm.board import results
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.boards_table import Row
 from flyve_mdm.board.folder import BoardError
@@ -36,7 +36,8 @@ class Batch:
     """One run over a table.
 
     deploy: put the firmware on the boards, too. wait: seconds for which each is waited for until
-    `online(serial)` says that the backend sees it; None: not at all. told(result) is called
+    `online(serial)` says that the backend sees it; None: not at all. label_file: the file for what
+    stands on the boards' labels. told(result) is called
     whenever there is news of a board, moved(result, what, done, total) while files go over.
     """
 
@@ -44,13 +45,14 @@ class Batch:
         self,
         path: Path,
         waiting: Sequence[Result],
+        label_file: Path,
         deploy: bool = False,
         wait: float | None = None,
         online: Callable[[str], bool] | None = None,
         told: Callable[[Result], None] = lambda _: None,
         moved: Callable[..., None] = lambda *_: None,
     ):
-        self._path, self._all = path, list(waiting)
+        self._path, self._labels, self._all = path, label_file, list(waiting)
         self._deploy, self._wait, self._online = deploy, wait, online
         self._told, self._moved = told, moved
         self._lock, self._stop = threading.Lock(), threading.Event()
@@ -101,6 +103,9 @@ class Batch:
 
     def _treat(self, result: Result) -> None:
         row = result.row
+        if self._online and result.serial and self._online(result.serial):
+            result.state, result.reason = ONLINE, ""  # it came after we had ceased to wait
+            return
         if result.state != DONE:
             with open_target(row.port) as board:
                 result.mac = _identify(board, row)
@@ -109,11 +114,23 @@ class Batch:
                     tree = board.tree()
                     board.deploy(tree, lambda *at: self._moved(result, *at))
                 provisioning.apply(row.plan, board)
+                self._label(result, board)
             result.state, result.reason = DONE, ""
             self._save()
             self._told(result)
         if self._wait is not None:
             self._await(result)
+
+    def _label(self, result: Result, board: Target) -> None:
+        """Notes what stands on the board's label, the passphrase of its set-up network for one."""
+        psk, plan = "", result.row.plan
+        if plan.settings.get("setup") != "off":
+            setup_network.ensure(board)
+            psk = (board.entry(*setup_network.KEY) or b"").decode()
+        link = (plan.files.get(provisioning.DEEPLINK) or b"").decode()
+        made = labels.Label(result.mac, result.row.name, result.serial, psk, link)
+        with self._lock:
+            labels.add(self._labels, [made])
 
     def _await(self, result: Result) -> None:
         """Waits until the backend sees the board, or the board says why that will not be."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flyve_mdm.board import provision as provisioning
 from flyve_mdm.board.factory import ARCHES
+from flyve_mdm.board.folder import check_mac
 
 _MANY = ("wifi", "psk", "set")
 _ONCE = ("port", "name", "chip", "mac", "deeplink", "email", "serial", "ca")
@@ -122,6 +123,8 @@ def _mark(port, cells) -> str:
 
 def _fill(made, once, cells, folder) -> None:
     many = {name: [value for n, value in cells if n == name] for name in _MANY}
+    if made.mac:
+        check_mac(made.mac)
     if made.chip and made.chip not in ARCHES:
         raise ValueError(f"chip {made.chip!r} is none of {', '.join(ARCHES)}")
     for name in ("email", "serial"):

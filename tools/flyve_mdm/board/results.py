@@ -56,8 +56,7 @@ def resume(path: Path, rows: Iterable[Row]) -> list[Result]:
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             for cells in csv.DictReader(file):
-                if cells.get("state") in (ONLINE, DONE):
-                    known[cells.get("mark")] = cells
+                known[cells.get("mark")] = cells
     except FileNotFoundError:
         pass
     except csv.Error:
@@ -68,9 +67,8 @@ def resume(path: Path, rows: Iterable[Row]) -> list[Result]:
         if row.fault:
             made.append(Result(row, FAILED, row.fault))
         elif cells:
-            made.append(
-                Result(row, cells["state"], serial=cells["serial"] or "", mac=cells["mac"] or "")
-            )
+            state = cells["state"] if cells.get("state") in (ONLINE, DONE) else WAITING
+            made.append(Result(row, state, "", cells.get("serial") or "", cells.get("mac") or ""))
         else:
             made.append(Result(row))
     return made

@@ -1,0 +1,148 @@
+"""`flyve label`: what a phone reads off a sheet is what the board has."""
+
+import re
+import stat
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from flyve_mdm.board import label_sheet, labels
+from flyve_mdm.board.cli_label import label
+from flyve_mdm.board.labels import Label
+
+LINK = "http://flyve.org/deeplink/?data=" + "aHR0cHM6Ly9nbHBpLmV4YW1wbGUub3Jn" * 9
+LABELS = [
+    Label("02aabbccdd01", "attic-1", "ESP32-02AABBCCDD01", "abcdefghjk", LINK),
+    Label("02aabbccdd02", "Zürich <Жар> & a very long name of a board", "", "bcdefghjkm"),
+    Label("02aabbccdd03", "", "ESP32-02AABBCCDD03"),
+]
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """sheet(name, options ...): the output, the files."""
+
+    def sheet(name, *options, code=0, given=LABELS):
+        table = tmp_path / "labels.csv"
+        labels.add(table, given)
+        arguments = [str(table), "-o", str(tmp_path / name), *options]
+        result = CliRunner().invoke(label, arguments)
+        assert result.exit_code == code, result.output
+        return result.output, sorted(tmp_path.glob(name.replace(".", "*.")))
+
+    return sheet
+
+
+def test_what_is_written_is_read_and_the_newest_of_a_board_counts(tmp_path):
+    labels.add(tmp_path / "labels.csv", LABELS)
+    newer = Label(LABELS[0].mac, "attic-9", "x", "zzzzzzzzzz")
+    labels.add(tmp_path / "labels.csv", [newer])
+    assert labels.read(tmp_path / "labels.csv") == [newer, *LABELS[1:]]
+    assert stat.S_IMODE((tmp_path / "labels.csv").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("paper", label_sheet.PAPERS)
+def test_each_paper_holds_its_labels_within_its_sheet(paper):
+    size = label_sheet.PAPERS[paper]
+    for axis in (0, 1):
+        last = size.corner[axis] + (size.grid[axis] - 1) * size.pitch[axis] + size.label[axis]
+        assert last <= size.sheet[axis] + 0.5
+        assert size.label[axis] <= size.pitch[axis]
+
+
+@pytest.mark.parametrize("paper", label_sheet.PAPERS)
+def test_nothing_is_drawn_outside_its_label(paper):
+    size = label_sheet.PAPERS[paper]
+    marks = []
+
+    class Canvas(label_sheet.Svg):
+        def text(self, x, y, points, words, bold=False):
+            marks.append((x, y - points * 0.26, self.width(points, words, bold), points * 0.26))
+
+        def box(self, x, y, width, height):
+            marks.append((x, y, width, height))
+
+    for given in LABELS:
+        marks.clear()
+        label_sheet.draw(Canvas(size), size, [given], 0, False)
+        for x, y, width, height in marks:
+            assert size.corner[0] <= x and x + width <= size.corner[0] + size.label[0] + 0.3
+            assert size.corner[1] <= y and y + height <= size.corner[1] + size.label[1]
+
+
+def test_a_picture_has_the_names_as_text_and_the_codes_as_shapes(sheet):
+    _, (path,) = sheet("sheet.svg")
+    text = path.read_text()
+    assert "attic-1" in text and "Flyve-DD01" in text and "abcdefghjk" in text
+    assert "&lt;Жар&gt;" in text, "no markup of a name"
+    assert len(re.findall("<path", text)) == 1
+
+
+def test_a_pdf_has_a_page_for_each_sheet(sheet):
+    many = [Label(f"02aabbccdd{n:02}", f"board {n}", "", "abcdefghjk") for n in range(22)]
+    said, (path,) = sheet("sheet.pdf", given=many)
+    assert "22 labels on L7160" in said
+    assert len(re.findall(rb"/Type /Page\b", path.read_bytes())) == 2
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_pictures_of_several_sheets_are_numbered(sheet):
+    _, paths = sheet("tape.png", "--paper", "62x29")
+    assert [path.name for path in paths] == ["tape-1.png", "tape-2.png", "tape-3.png"]
+    with Image.open(paths[0]) as picture:
+        assert picture.size == (732, 343)  # at 300 dots an inch
+        assert 0 < picture.histogram()[0] < 0.6 * 732 * 343
+
+
+def test_the_code_on_paper_is_the_network_to_the_dot(sheet):
+    import segno
+
+    _, paths = sheet("tape.png", "--paper", "62x29")
+    with Image.open(paths[0]) as picture:
+        dark = picture.crop((470, 0, 732, 258)).point(lambda dot: 255 * (dot < 128)).getbbox()
+        code = picture.crop((470 + dark[0], dark[1], 470 + dark[2], dark[3]))
+        wanted = [list(row) for row in segno.make(LABELS[0].code, error="m", micro=False).matrix]
+        step = code.width / len(wanted)
+        seen = [
+            [
+                code.getpixel((int((x + 0.5) * step), int((y + 0.5) * step))) < 128
+                for x in range(len(wanted))
+            ]
+            for y in range(len(wanted))
+        ]
+    assert seen == [[bool(dot) for dot in row] for row in wanted]
+
+
+def test_used_labels_of_a_sheet_are_left_out(sheet):
+    _, (first, second) = sheet("sheet.svg", "--skip", "20")
+    assert "attic-1" in first.read_text() and "Flyve-DD02" not in first.read_text()
+    assert "Flyve-DD02" in second.read_text()
+
+
+def test_an_invitation_needs_a_larger_label(sheet):
+    said, paths = sheet("sheet.pdf", "--invitation", code=1)
+    assert "does not fit: take a larger label" in said and not paths
+    sheet("sheet.pdf", "--invitation", "--paper", "L7165")
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("", "there is no label"),
+        ("mac\nnonsense\n", "line 2: nonsense is no MAC"),
+        ("x\n1\n", "no MAC"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_line(tmp_path, text, problem):
+    (tmp_path / "labels.csv").write_text(text)
+    result = CliRunner().invoke(
+        label, [str(tmp_path / "labels.csv"), "-o", str(tmp_path / "x.pdf")]
+    )
+    assert result.exit_code == 1
+    assert problem in result.output and result.output.count("\n") == 1
+
+
+def test_wrong_usage_is_said(sheet):
+    assert "its name must end in" in sheet("sheet.doc", code=1)[0]
+    assert "a sheet of L7160 has 21" in sheet("sheet.pdf", "--skip", "21", code=2)[0]
