@@ -23,7 +23,7 @@ watch = None  # the same, also where the hook would meet itself; may raise to en
 clock = {"floor": 0, "sure": False, "proven": 0}
 # ca: file of the trusted certificate(s), DER or PEM; verify; context, once there is one.
 trust = {}
-addresses = {}  # "host:port" -> what getaddrinfo() said of it
+addresses = {}  # "host:port" -> those that getaddrinfo() has told
 doubted = []  # addresses that have given no byte since they were dialled, the newest last
 
 _hooked = False

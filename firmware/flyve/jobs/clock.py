@@ -59,7 +59,7 @@ def datagram(host, port, data, reply, ms):
     s = None
     try:
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
-        address = net_connect.order(found)[0][-1]
+        address = net_connect.order([one[-1] for one in found])[0]
         net_connect.doubt(address)
     except (OSError, IndexError):
         raise transport.NetError("dns", "no address for %s" % host) from None

@@ -157,10 +157,9 @@ def take(part, answer, first, length, ms):
             at = _judge(part, status, headers, first, length)
         finally:
             memory.drop("headers")
-        # mutants: with a smaller buffer it is slower, not wrong
-        size = min(_BUFFER, max(_LEAST, (part["total"] - part["have"] + 15) & ~15))
         # In the place of what the judgement took.
-        buf = part["buf"] = memoryview(bytearray(size))
+        buf = part["buf"] = _buffer(part["total"] - part["have"])
+        size = len(buf)
         end = part["total"] if status == 200 else min(part["total"], first + length)
         while part["have"] < end:
             sock.extend(ms)
@@ -193,6 +192,19 @@ def take(part, answer, first, length, ms):
         part["buf"] = None  # mutants: the buffer goes a little later
         if part["slot"]:
             _flush(part)
+
+
+def _buffer(left):
+    """A buffer for so many bytes that are to come, as large as there is room for in one piece."""
+    # mutants: with a smaller buffer it is slower, not wrong
+    size = min(_BUFFER, max(_LEAST, (left + 15) & ~15))
+    while True:
+        try:
+            return memoryview(bytearray(size))
+        except MemoryError:
+            if size == _LEAST:
+                raise
+            size = max(_LEAST, size // 2 & ~15)
 
 
 def _judge(part, status, headers, first, length):

@@ -14,9 +14,11 @@ for _name in ("head", "get", "post", "put", "patch", "delete"):
 for _name in ("content", "text", "json"):
     delattr(urequests.Response, _name)
 
-_KEPT = const((b"content-length", b"content-range", b"last-modified", b"content-type",
-               b"content-encoding", b"transfer-encoding", b"retry-after", b"date",
-               b"location", b"content-disposition"))  # fmt: skip
+# One object, for each would take as much again.
+_KEPT = const(
+    b" content-length content-range last-modified content-type content-encoding "
+    b"transfer-encoding retry-after date location content-disposition "
+)
 _LINE = const(255)  # a header line of that length has been cut (sockets.py)
 _COOKIES = const(8)  # that are kept of a session
 _INTERIM = const(4)  # interim answers that are passed over
@@ -28,7 +30,7 @@ def _header(line, headers):
         raise transport.NetError("closed", "the answer ends in its headers")
     name, colon, value = line.partition(b":")
     name = name.lower()
-    if colon and name in _KEPT:
+    if colon and name and b" %s " % name in _KEPT:
         try:
             headers[name.decode()] = log.plain(str(value.strip(), "utf-8"))
         except UnicodeError:

@@ -21,12 +21,13 @@ def _resolve(host, port):
     board.feed()  # one C call without a deadline: the watchdog is its backstop
     addresses = transport.addresses
     key = "%s:%d" % (host, port)
-    known = addresses.get(key, [])
+    known = addresses.get(key, ())
     try:
         # ESP32 tells one address at a time: another one from before may be the one that lives.
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
         if not found:
             raise OSError(errno.ENOENT)
+        found = [one[-1] for one in found]
         found += [one for one in known if one not in found]
         found = order(found)[:_ADDRESSES]
         if len(addresses) > 3:
@@ -43,8 +44,8 @@ def _resolve(host, port):
 def order(found):
     """The addresses, those in doubt last, and of these the newest doubt last."""
     doubted = transport.doubted
-    rest = [one for one in found if one[-1] not in doubted]
-    return rest + [one for address in doubted for one in found if one[-1] == address]
+    rest = [one for one in found if one not in doubted]
+    return rest + [one for one in doubted if one in found]
 
 
 def doubt(address):
@@ -61,9 +62,8 @@ def connect(host, port, until):
     time until then. Raises NetError: the last one's."""
     found = _resolve(host, port)
     left = len(found)
-    for one in found:
+    for address in found:
         now = log.uptime()
-        address = one[-1]
         doubt(address)
         try:
             s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -18,6 +18,7 @@ PATH = const("/tasks.json")
 _FIELDS = const(("id", "symbol", "origin", "digest", "status", "value"))
 _NEW = const("/tasks.new")
 _LONGEST = const(2048)  # bytes of a line
+_PIECE = const(256)  # of them: as much memory as one readline() takes, however short the line is
 _SPARED = const(8192)  # bytes of flash: blocks of littlefs, and what others write meanwhile
 
 
@@ -32,6 +33,16 @@ def _owned(line):
     return None
 
 
+def _read_line(f):
+    line = f.readline(_PIECE)
+    while line[-1:] != b"\n" and len(line) < _LONGEST:
+        more = f.readline(_PIECE)
+        if not more:
+            break
+        line += more
+    return line
+
+
 def _lines(place=0):
     """Yields (line, where the next one begins), from an offset in the file on; nothing of a file
     of another enrollment."""
@@ -40,12 +51,12 @@ def _lines(place=0):
     except OSError:
         return
     try:
-        owner = _owned(f.readline(_LONGEST))
+        owner = _owned(_read_line(f))
         if registry.owner is not None and owner not in [None, registry.owner]:
             return
         f.seek(place)
         while True:
-            line = f.readline(_LONGEST)
+            line = _read_line(f)
             if not line:
                 return
             place += len(line)
