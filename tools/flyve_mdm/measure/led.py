@@ -16,7 +16,7 @@ _MEANT = {
     "locked": "locked by its administrator",
     "off": "nothing to do: it waits for an invitation",
 }
-_LEFT, _TOP, _ROW, _SECOND, _SECONDS = 330, 16, 34, 130, 3
+_LEFT, _TOP, _ROW, _SECOND, _SECONDS = 370, 16, 34, 130, 3
 _DARK, _LIT, _LINE = "#12233d", "#f0a030", "#b8c4d6"
 
 
