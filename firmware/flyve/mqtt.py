@@ -6,6 +6,8 @@ Every packet is read through one preallocated buffer; a larger PUBLISH up to LIM
 and of a still larger one only the topic is told.
 """
 
+from struct import pack
+
 from micropython import const
 
 from flyve import log, transport
@@ -23,10 +25,6 @@ class LinkError(transport.NetError):
     def __init__(self, text, code=0):
         super().__init__("mqtt", text)
         self.code = code
-
-
-def _two(n):
-    return bytes((n >> 8, n & 255))
 
 
 class Client:
@@ -63,15 +61,14 @@ class Client:
         self.sock.flush()
         self.sent = log.uptime()
 
-    def _begin(self, op, size):
-        """Writes a packet's head; size: bytes that follow."""
+    def _begin(self, op, size, word):
+        """Writes a packet's head and the two bytes after it; size: bytes that follow the head."""
         self.sock.extend(_WRITE_MS)
-        head = bytearray((op,))
         while size > 127:
-            head.append(size & 127 | 128)
+            self.sock.write(bytes((op,)))
+            op = size & 127 | 128
             size >>= 7
-        head.append(size)
-        self.sock.write(head)
+        self.sock.write(pack(">BBH", op, size, word))
 
     def post(self, topic, payload, retain=False, pid=0, dup=False, more=False):
         """Sends a PUBLISH: QoS 1 with the packet id pid, or QoS 0. payload: bytes, or an object
@@ -79,11 +76,10 @@ class Client:
         acknowledgement."""
         topic = topic.encode()
         op = 0x30 | bool(pid) << 1 | bool(dup) << 3 | bool(retain)
-        self._begin(op, len(topic) + len(payload) + (4 if pid else 2))
-        self.sock.write(_two(len(topic)))
+        self._begin(op, len(topic) + len(payload) + (4 if pid else 2), len(topic))
         self.sock.write(topic)
         if pid:
-            self.sock.write(_two(pid))
+            self.sock.write(pack(">H", pid))
         for piece in payload.pieces() if hasattr(payload, "pieces") else (payload,):
             self.sock.extend(_WRITE_MS)  # each may take that long: a slow link is no dead one
             self.sock.write(piece)
@@ -100,9 +96,8 @@ class Client:
 
     def _request(self, op, topic, rest):
         pid = self._next_pid()
-        self._begin(op, 4 + len(topic) + len(rest))
-        self.sock.write(_two(pid))
-        self.sock.write(_two(len(topic)))
+        self._begin(op, 4 + len(topic) + len(rest), pid)
+        self.sock.write(pack(">H", len(topic)))
         self.sock.write(topic)
         self.sock.write(rest)
         self.flush()
@@ -110,7 +105,8 @@ class Client:
 
     def ping(self):
         """Sends a PINGREQ."""
-        self._begin(0xC0, 0)
+        self.sock.extend(_WRITE_MS)
+        self.sock.write(b"\xc0\0")
         self.flush()
 
     def close(self, goodbye=False):
@@ -262,6 +258,5 @@ class Client:
 
     def _answer(self, op, pid):
         if self.sock:
-            self._begin(op, 2)
-            self.sock.write(_two(pid))
+            self._begin(op, 2, pid)
             self.flush()
