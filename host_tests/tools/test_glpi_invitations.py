@@ -1,5 +1,7 @@
 """`flyve invite`: the account, the invitation, and its link."""
 
+import json
+
 import pytest
 
 from host_tests.kit.administrator import flyve
@@ -95,3 +97,24 @@ def test_a_glpi_that_hides_tokens_leaves_the_link_to_the_mail(start):
     backend = start(notifications=False, hides_tokens=True)
     told = flyve(backend, "invite", "ada@example.org", code=1)
     assert "invitation 1 was made" in told and "take it from the mail" in told
+
+
+def test_why_an_enrollment_failed_is_listed(backend, device):
+    one = device(backend)
+    device(backend, email="bob@example.org", serial="B2").enroll()
+    one.log_in()
+    one.switch()
+    for wrong in ({"_email": "x@example.org"}, {"version": "1.0.0"}):
+        assert one.post(**wrong).json()[1] == "Enrollment failed"
+    lines = flyve(backend, "admin", "invitations").splitlines()
+    assert lines[0].split() == ["id", "user", "status", "expires", "why"]
+    assert lines[1].split()[:3] == ["1", "ann@example.org", "pending"]
+    assert lines[1].endswith("The agent version is too low")
+    assert lines[2].split() == ["2", "bob@example.org", "done"]
+    backend.options.rights = {"flyvemdm:invitationLog": 0}
+    shown = json.loads(flyve(backend, "admin", "invitations", "--json"))
+    assert [row["why"] for row in shown] == [None, None] and shown[1]["expires"] is None
+
+
+def test_no_invitation_is_no_trouble(backend):
+    assert flyve(backend, "admin", "invitations").count("\n") == 1

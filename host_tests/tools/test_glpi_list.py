@@ -160,7 +160,9 @@ def test_a_missing_right_for_reasons_or_positions_is_named(backend):
     agent = add(backend, "a")
     task(backend, agent, "failed")
     backend.options.rights = {"flyvemdm:mqttlog": 0}
-    assert "flyvemdm" not in listed(backend)
+    assert "left out" not in listed(backend)
+    rows = listed(backend, "--json")
+    assert "left out: GLPI refuses GET PluginFlyvemdmMqttlog" in rows and '"failed"' in rows
     assert "GLPI refuses GET PluginFlyvemdmMqttlog" in listed(backend, "--why", code=1)
 
 

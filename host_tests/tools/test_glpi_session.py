@@ -157,6 +157,19 @@ def test_a_netrc_of_the_users_is_not_asked(backend, tmp_path, monkeypatch):
     assert all("Basic" not in one.headers.get("authorization", "") for one in backend.requests)
 
 
+def test_a_proxy_that_is_no_help_is_told(monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(GlpiError, match="the proxy that HTTP_PROXY names does not lead to glpi"):
+        Session(Account("http://glpi.invalid/apirest.php", user_token="x")).__enter__()
+
+
+def test_no_proxy_stands_between_here_and_here(backend, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with session(backend) as one:
+        assert one.count("PluginFlyvemdmFleet") == 1
+
+
 def test_a_certificate_must_be_trusted(start, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())  # which does not hold ours
     backend = start(tls=True)

@@ -97,7 +97,7 @@ def _pieces(session: Session, options: Options, blocks: int, filler: int) -> lis
         "glpilist_limit": "15",
         "glpiprofiles": profiles,
         "glpiactiveprofile": active,
-        "glpiactive_entity": ENTITY,
+        "glpiactive_entity": session.entity,
         "glpiactive_entity_name": "Root entity > Company",
         "glpiactiveentities": {"0": "0", str(ENTITY): str(ENTITY)},
         "glpigroups": [],

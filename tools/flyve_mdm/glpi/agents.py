@@ -49,8 +49,7 @@ def find(session: Session, key: str) -> Agent:
         ids = ", ".join(str(row["id"]) for row in rows)
         raise GlpiError(f"{len(rows)} devices are {key}: name one by its id ({ids})")
     (row,) = rows
-    computer = session.get(f"Computer/{row['computers_id']}", "its computer")
-    return Agent(row, str(computer["serial"]))
+    return Agent(row, serial_of(session, row["computers_id"]))
 
 
 def _rows(session: Session, key: str) -> list[Row]:
@@ -68,14 +67,14 @@ def _rows(session: Session, key: str) -> list[Row]:
     return found
 
 
+def serial_of(session: Session, computer: int) -> str:
+    """A computer's serial; "": somebody has deleted the computer."""
+    return str((session.item("Computer", computer) or {"serial": ""})["serial"])
+
+
 def read(session: Session, number: int) -> Row | None:
     """An agent's row as it is now; None: there is none (any more)."""
-    try:
-        return session.get(f"{AGENT}/{number}")
-    except Refused as refused:
-        if refused.code == "ERROR_ITEM_NOT_FOUND":
-            return None
-        raise
+    return session.item(AGENT, number)
 
 
 def ping(session: Session, agent: Agent, wait: float) -> bool:

@@ -58,6 +58,20 @@ for command in (list_, *cli_tasks.COMMANDS):
     admin.add_command(command)
 
 
+@admin.command("invitations")
+@url_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def invitations_(url: str | None, as_json: bool) -> None:
+    """List the invitations, and why the last enrollment by each failed."""
+    with connected(url) as session:
+        rows = invitations.listed(session)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2).replace("\x7f", "\\u007f"))
+        return
+    heading = ("id", "user", "status", "expires", "why")
+    tables.show(heading, [[row[name] or "" for name in heading] for row in rows])
+
+
 @admin.command()
 @url_option
 @wait_option(10)

@@ -62,14 +62,19 @@ def list_(
         if watch:
             _watch(session, wanted, why, watch)
             return
+        lacking = None if why else _left_out
         with _progress() as progress:
-            rows = listing.collect(session, wanted, why or as_json, as_json, progress)
+            rows = listing.collect(session, wanted, why or as_json, as_json, progress, lacking)
     if as_json:
         click.echo(json.dumps(rows, indent=2).replace("\x7f", "\\u007f"))
     elif as_csv:
         _csv(*_table(rows, why))
     else:
         tables.show(*_table(rows, why), styles=_STYLES)
+
+
+def _left_out(text: str) -> None:
+    click.echo(f"left out: {printable(text)}", err=True)
 
 
 @contextlib.contextmanager

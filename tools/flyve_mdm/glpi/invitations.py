@@ -30,6 +30,31 @@ def invite(
     return link or _built(session, row, helpdesk)
 
 
+def listed(session: Session) -> list[Row]:
+    """All invitations: for whom, what became of them, and why an enrollment by them failed."""
+    rows = list(session.pages(_INVITATION))
+    if not rows:
+        return []
+    people = session.some("User", {row["users_id"] for row in rows})
+    why = {}
+    try:
+        for line in session.pages("PluginFlyvemdmInvitationlog"):
+            why[line["plugin_flyvemdm_invitations_id"]] = line["event"]
+    except Refused as refused:
+        if not refused.denied:
+            raise
+    return [
+        {
+            "id": row["id"],
+            "user": str(people.get(row["users_id"], {"name": ""})["name"]),
+            "status": row["status"],
+            "expires": row["expiration_date"],
+            "why": why.get(row["id"]),
+        }
+        for row in rows
+    ]
+
+
 def _user(session: Session, email: str, person: Mapping[str, str]) -> int:
     """The account with this address, made when missing."""
     rows = session.search("User", name=email)
@@ -38,8 +63,9 @@ def _user(session: Session, email: str, person: Mapping[str, str]) -> int:
         fields = {"name": email, "_useremails": [email], "authtype": 1, **person}
         with contextlib.suppress(GlpiError, KeyError):
             # Else it gets GLPI's default profile, besides the guest's.
-            guest = session.full()["plugin_flyvemdm_guest_profiles_id"]
-            fields |= {"_profiles_id": guest, "_entities_id": 0}
+            full = session.full()
+            guest, entity = full["plugin_flyvemdm_guest_profiles_id"], full["glpiactive_entity"]
+            fields |= {"_profiles_id": guest, "_entities_id": entity}
         return session.create("User", f"an account for {email}", **fields)
     if person:
         session.update("User", number, f"the names of {email}", **person)

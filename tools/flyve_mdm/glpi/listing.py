@@ -12,7 +12,6 @@ from flyve_mdm.glpi.agents import AGENT, Agent
 from flyve_mdm.glpi.errors import GlpiError, Refused
 from flyve_mdm.glpi.session import Row, Session
 
-_MANY = 500  # rows that one request brings
 _POSITIONS = 10_000  # of the newest; more are not looked through for one that was long ago
 
 
@@ -34,9 +33,11 @@ def collect(
     whys: bool = False,
     positions: bool = False,
     progress: Progress | None = None,
+    lacking: Callable[[str], None] | None = None,
 ) -> list[Row]:
     """The agents that a filter leaves, as `flyve admin list --json` shows them; whys, positions:
-    also what takes requests of its own."""
+    also what takes requests of its own. lacking: is told when the right for these is missing, and
+    they are left out; None: that is an error."""
     params = {}
     fleets = {row["id"]: row for row in session.pages("PluginFlyvemdmFleet")}
     if wanted.fleet is not None:
@@ -55,19 +56,40 @@ def collect(
     tasks = _tasks(session, rows)
     if wanted.failed:
         rows = [row for row in rows if any(_failed(task) for task in tasks.get(row["id"], []))]
-    serials = _serials(session, rows)
-    found = [Agent(row, serials.get(row["computers_id"], "")) for row in rows]
-    where = _places(session, found) if positions else {}
+    # Serials are columns of computers, of which GLPI may have many more than agents.
+    computers = session.some("Computer", {row["computers_id"] for row in rows})
+    found = [Agent(row, _serial(computers.get(row["computers_id"]))) for row in rows]
+    where: dict[int, Any] = {}
+    try:
+        if positions:
+            where = _places(session, found)
+        if whys:
+            _explain(session, found, tasks)
+    except Refused as refused:
+        if lacking is None or not refused.denied:
+            raise
+        lacking(str(refused))
     shown = []
     for agent in found:
         mine = tasks.get(agent.id, [])
-        if whys and any(map(_failed, mine)):
-            told = reasons.told(session, agent)
-            for task in mine:
-                task["why"] = told.get((str(task["task"]), task["status"]))
         fleet = fleets.get(agent.row["plugin_flyvemdm_fleets_id"], {"name": ""})
         shown.append(_shown(agent, str(fleet["name"]), where.get(agent.row["computers_id"]), mine))
     return shown
+
+
+def _serial(computer: Row | None) -> str:
+    """A computer's serial; none: somebody has deleted the computer."""
+    return str(computer["serial"]) if computer else ""
+
+
+def _explain(session: Session, found: list[Agent], tasks: dict[int, list[Row]]) -> None:
+    """Why tasks failed, where one did."""
+    for agent in found:
+        mine = tasks.get(agent.id, [])
+        if any(map(_failed, mine)):
+            told = reasons.told(session, agent)
+            for task in mine:
+                task["why"] = told.get((str(task["task"]), task["status"]))
 
 
 def _shown(agent: Agent, fleet: str, position: Row | None, tasks: list[Row]) -> Row:
@@ -97,21 +119,6 @@ def _silent(session: Session, row: Row, least: timedelta) -> bool:
     """Whether an agent is offline and was not heard of for so long."""
     ago = session.since(row["last_contact"])
     return not row["is_online"] and (ago is None or ago >= least)
-
-
-def _serials(session: Session, rows: list[Row]) -> dict[int, str]:
-    """Serials are columns of computers, of which GLPI may have many more than agents."""
-    ids = {row["computers_id"] for row in rows}
-    if len(ids) <= session.count("Computer") // _MANY:
-        found = {}
-        for number in ids:
-            try:
-                found[number] = str(session.get(f"Computer/{number}")["serial"])
-            except Refused as refused:
-                if refused.code != "ERROR_ITEM_NOT_FOUND":
-                    raise
-        return found
-    return {row["id"]: str(row["serial"]) for row in session.pages("Computer") if row["id"] in ids}
 
 
 def _tasks(session: Session, rows: list[Row]) -> dict[int, list[Row]]:

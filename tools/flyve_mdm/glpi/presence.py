@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from flyve_mdm.glpi.agents import AGENT
+from flyve_mdm.glpi.agents import AGENT, serial_of
 from flyve_mdm.glpi.errors import GlpiError
 from flyve_mdm.glpi.session import Session
 
@@ -40,6 +40,5 @@ class Presence:
         computers = [row["computers_id"] for row in self._session.search(AGENT, is_online=1)]
         for number in computers:
             if number not in self._serials:
-                row = self._session.get(f"Computer/{number}")
-                self._serials[number] = str(row["serial"])
+                self._serials[number] = serial_of(self._session, number)
         return [self._serials[number] for number in computers]

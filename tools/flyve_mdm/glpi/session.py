@@ -105,6 +105,15 @@ class Session:
         """GET an item or a list."""
         return self.call("GET", path, doing, params=params)
 
+    def item(self, itemtype: str, number: int) -> Row | None:
+        """An item; None: there is none."""
+        try:
+            return self.get(f"{itemtype}/{number}")
+        except Refused as refused:
+            if refused.code == "ERROR_ITEM_NOT_FOUND":
+                return None
+            raise
+
     def pages(
         self, path: str, progress: Callable[[int, int], None] | None = None, **params: Any
     ) -> Iterator[Row]:
@@ -137,6 +146,14 @@ class Session:
         """The rows of a list whose columns are exactly these."""
         wanted = {f"searchText[{name}]": f"^{value}$" for name, value in columns.items()}
         return [row for row in self.pages(path, **wanted) if _exact(row, columns)]
+
+    def some(self, itemtype: str, ids: set[int]) -> dict[int, Row]:
+        """The items with these ids, as far as they are there: one by one, or out of a list of all,
+        whichever takes fewer requests."""
+        if len(ids) <= self.count(itemtype) // _PAGE:
+            found = {number: self.item(itemtype, number) for number in ids}
+            return {number: row for number, row in found.items() if row}
+        return {row["id"]: row for row in self.pages(itemtype) if row["id"] in ids}
 
     def newest(self, path: str, count: int = 1, **params: Any) -> list[Row]:
         """The last rows of a list, the newest first."""

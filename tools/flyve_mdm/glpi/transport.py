@@ -86,6 +86,11 @@ class Transport:
             ) from None
         except requests.exceptions.ReadTimeout:
             raise NoAnswer(f"{self._where.netloc} does not answer {doing} in time") from None
+        except requests.exceptions.ProxyError:
+            raise GlpiError(
+                f"the proxy that {self._where.scheme.upper()}_PROXY names does not lead to "
+                f"{self._where.netloc}: name that in NO_PROXY, or mend the proxy"
+            ) from None
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
             raise GlpiError(
                 f"no backend answers at {self._where.netloc}: is the url right, and the network "
