@@ -8,6 +8,7 @@ import sys
 import certifi
 import pytest
 
+from flyve_mdm.backend.glpi import Answer
 from flyve_mdm.glpi.account import Account, AccountError, load
 from flyve_mdm.glpi.errors import GlpiError, NoAnswer, Refused
 from flyve_mdm.glpi.session import Session
@@ -283,3 +284,14 @@ def test_a_file_of_credentials_that_cannot_be_used_is_told(tmp_path, text, mode,
     path.chmod(mode)
     with pytest.raises(AccountError, match=told):
         load(URL, {"FLYVE_CREDENTIALS": str(path)})
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"7", b'{"a": 1}', b'[["a"]]', b'"text"', b"{}"])
+def test_json_of_another_shape_is_no_traceback(backend, device, body, monkeypatch):
+    device(backend).enroll()
+    answer = Answer(200, body, {"Content-Type": "application/json"})
+    monkeypatch.setattr("flyve_mdm.backend.items.Items.answer", lambda *_: answer)
+    for words in (["admin", "list"], ["admin", "lock", "17"], ["invite", "a@example.org"]):
+        code = 0 if body == b"[]" and words == ["admin", "list"] else 1
+        told = flyve(backend, *words, code=code)
+        assert "Error: " in told or not code

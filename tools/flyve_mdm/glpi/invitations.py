@@ -13,6 +13,7 @@ from flyve_mdm.glpi.session import Row, Session
 _INVITATION = "PluginFlyvemdmInvitation"
 _LANDING = "http://flyve.org/deeplink/"  # unless GLPI's configuration has another
 _LINK = re.compile(r"(?:https?|flyve)://[^\s\"'<>]+")
+_BETWEEN = re.compile(r"[\s<>,;$#]+")
 _HELPDESK = ("support_name", "support_phone", "support_website", "support_email")
 
 
@@ -65,7 +66,8 @@ def _user(session: Session, email: str, person: Mapping[str, str]) -> int:
             # Else it gets GLPI's default profile, besides the guest's.
             full = session.full()
             guest, entity = full["plugin_flyvemdm_guest_profiles_id"], full["glpiactive_entity"]
-            fields |= {"_profiles_id": guest, "_entities_id": entity}
+            if guest:  # the plugin is configured
+                fields |= {"_profiles_id": guest, "_entities_id": entity}
         return session.create("User", f"an account for {email}", **fields)
     if person:
         session.update("User", number, f"the names of {email}", **person)
@@ -78,9 +80,10 @@ def _by_address(session: Session, email: str) -> int | None:
     asked |= {"forcedisplay[0]": 2, "forcedisplay[1]": 5, "range": "0-49"}
     rows = session.get("search/User", f"a search for {email}", **asked).get("data", [])
     for row in rows:
-        # An account of several addresses has them in one text, or in a list.
-        addresses = row.get("5") if isinstance(row.get("5"), list) else [row.get("5")]
-        if any(email.casefold() in str(text).casefold().split() for text in addresses):
+        # An account of several addresses has them in a list, or in one text.
+        told = row["5"] if isinstance(row["5"], list) else [row["5"]]
+        addresses = _BETWEEN.split(" ".join(map(str, told)).casefold())
+        if email.casefold() in addresses:
             return row["2"]
     return None
 

@@ -108,11 +108,18 @@ class Session:
     def item(self, itemtype: str, number: int) -> Row | None:
         """An item; None: there is none."""
         try:
-            return self.get(f"{itemtype}/{number}")
+            row = self.get(f"{itemtype}/{number}")
         except Refused as refused:
             if refused.code == "ERROR_ITEM_NOT_FOUND":
                 return None
             raise
+        self._check(row)
+        return row
+
+    def _check(self, *rows: Any) -> None:
+        """Raises GlpiError unless these are rows."""
+        if not all(isinstance(row, dict) and "id" in row for row in rows):
+            raise self._http.stranger()
 
     def pages(
         self, path: str, progress: Callable[[int, int], None] | None = None, **params: Any
@@ -128,8 +135,7 @@ class Session:
                 if refused.code == "ERROR_RANGE_EXCEED_TOTAL":
                     return  # rows were deleted meanwhile
                 raise
-            if not isinstance(rows, list):
-                raise self._http.stranger()
+            self._check(*(rows if isinstance(rows, list) else (rows,)))
             yield from rows
             begin += _PAGE
             total = _total(headers.get("Content-Range", ""), begin if len(rows) == _PAGE else 0)
@@ -162,7 +168,9 @@ class Session:
 
     def create(self, itemtype: str, doing: str = "", /, **fields: Any) -> int:
         """Make an item; returns its id."""
-        return self.call("POST", itemtype, doing, json={"input": fields})["id"]
+        made = self.call("POST", itemtype, doing, json={"input": fields})
+        self._check(made)
+        return made["id"]
 
     def upload(self, itemtype: str, fields: Row, name: str, data: bytes, doing: str) -> int:
         """Make an item that is a file; returns its id."""
@@ -172,7 +180,9 @@ class Session:
             "uploadManifest": (None, manifest, "application/json"),
             "file": (name, data, "application/octet-stream"),
         }
-        return self.call("POST", itemtype, doing, timeout=300, files=parts)["id"]
+        made = self.call("POST", itemtype, doing, timeout=300, files=parts)
+        self._check(made)
+        return made["id"]
 
     def update(
         self, itemtype: str, number: int, doing: str = "", /, timeout: float = READ, **fields: Any
@@ -188,6 +198,8 @@ class Session:
     def full(self) -> Row:
         """The session as GLPI keeps it."""
         answer = self.get("getFullSession")
+        if not isinstance(answer, dict):
+            raise self._http.stranger()
         return answer.get("session", answer)
 
     def now(self) -> datetime:
