@@ -1,7 +1,6 @@
 """The agent as a ROMFS image and as a package for mip."""
 
 import hashlib
-import json
 import subprocess
 import sys
 
@@ -69,8 +68,9 @@ def test_the_image_holds_each_file_as_it_was_compiled(tmp_path):
 
 
 def test_the_package_lists_what_a_deployment_brings():
-    package = json.loads(mip.PACKAGE.read_text())
-    assert package["urls"] == mip.urls(), "write it anew: python -m flyve_mdm.build.mip"
+    assert mip.PACKAGE.read_text() == mip.text(mip.urls()), (
+        "write it anew: python -m flyve_mdm.build.mip"
+    )
 
 
 @pytest.mark.exact
@@ -82,7 +82,7 @@ def test_mip_installs_the_package_from_a_checkout(tmp_path):
     checkout.mkdir()
     for name in ("firmware", "build"):
         (checkout / name).symlink_to(ROOT / name)
-    (checkout / "package.json").write_text(json.dumps({"urls": urls, "version": mip.VERSION}))
+    (checkout / "package.json").write_text(mip.text(urls))
     with board.start(port=tmp_path / "port") as run:
         command = [sys.executable, "-m", "mpremote", "connect", run.wait_port()]
         command += ["mip", "install", "--target", "/", "package.json"]

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from flyve_mdm import BUILD, ROOT
+from flyve_mdm import BUILD, ROOT, VERSION
 from flyve_mdm.build import libraries
 
 _TAKEN = ("tools", "firmware", "boards", "pyproject.toml", "README.md", "LICENSE")
@@ -101,6 +101,9 @@ def test_the_command_of_a_wheel_works_without_a_checkout(installed, flyve, tmp_p
     assert root == str(installed / "flyve_mdm" / "_data")
     assert build.startswith(str(tmp_path)) and str(installed) not in build
     before = _files(installed)
+    assert flyve("--version").stdout == f"flyve, version {VERSION}\n"
+    (packed,) = installed.glob("*.dist-info/METADATA")
+    assert f"\nVersion: {VERSION}\n" in packed.read_text()
     done = flyve("--help")
     assert done.returncode == 0 and " demo " in done.stdout, done.stderr
     shutil.copytree(BUILD / "libraries", f"{build}/libraries")  # for there may be no index
@@ -127,7 +130,7 @@ def test_a_wheel_says_that_it_fetches_and_why_it_cannot(flyve):
     "name",
     [
         "bench --write", "size --write", "firmware", "measure.coverage", "measure.mutation",
-        "build.mip",
+        "build.mip", "build.release",
     ],
 )  # fmt: skip
 def test_what_needs_a_checkout_says_so_in_one_line(flyve, name):

@@ -3,18 +3,18 @@
 import sys
 from pathlib import Path
 
+# Of the agent and the tools: wheel, zip and package.json. The firmware's own VERSION is what a
+# backend demands of an agent.
+VERSION = "1.0.0"
 _PACKAGE = Path(__file__).resolve().parent
 _DATA = _PACKAGE / "_data"  # firmware/ and boards/virtual/, where a wheel has them
 
 
 def _cache() -> Path:
     """A folder of the user's for what this version compiles and fetches."""
-    from importlib.metadata import version
-
     import platformdirs
 
-    name = "flyve-mdm-esp32"
-    return platformdirs.user_cache_path(name, appauthor=False, version=version(name))
+    return platformdirs.user_cache_path("flyve-mdm-esp32", appauthor=False, version=VERSION)
 
 
 CHECKOUT = not _DATA.is_dir()

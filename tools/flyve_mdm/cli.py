@@ -9,7 +9,7 @@ import threading
 
 import click
 
-from flyve_mdm import SETUP, patience
+from flyve_mdm import SETUP, VERSION, patience
 
 _GRACE = 10  # seconds
 _COMMANDS = {
@@ -60,7 +60,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="flyve-mdm-esp32", prog_name="flyve")
+@click.version_option(VERSION, prog_name="flyve")
 def cli():
     """Flyve MDM agent for ESP32: virtual boards, real boards and a simulated backend.
 

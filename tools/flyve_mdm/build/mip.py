@@ -4,12 +4,12 @@
 """
 
 import json
+from collections.abc import Iterable, Sequence
 
-from flyve_mdm import ROOT, need_checkout
+from flyve_mdm import ROOT, VERSION, need_checkout
 from flyve_mdm.build import firmware
 
 PACKAGE = ROOT / "package.json"
-VERSION = "0.1.0"
 
 
 def urls() -> list[list[str]]:
@@ -22,12 +22,16 @@ def urls() -> list[list[str]]:
     return [[target, f"{folder}/{target}"] for target, folder in sorted(sources.items())]
 
 
+def text(urls: Iterable[Sequence[str]]) -> str:
+    """The package, a line a file; the addresses are relative to it."""
+    lines = ",\n".join(f"        {json.dumps(url)}" for url in urls)
+    return f'{{\n    "urls": [\n{lines}\n    ],\n    "version": "{VERSION}"\n}}\n'
+
+
 def main() -> None:
-    """Writes package.json, a line a file."""
+    """Writes package.json."""
     need_checkout("mip")
-    lines = ",\n".join(f"        {json.dumps(url)}" for url in urls())
-    text = f'{{\n    "urls": [\n{lines}\n    ],\n    "version": "{VERSION}"\n}}\n'
-    PACKAGE.write_text(text)
+    PACKAGE.write_text(text(urls()))
 
 
 if __name__ == "__main__":
