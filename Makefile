@@ -24,7 +24,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: setup demo test lint bench size coverage mutation hil firmware pictures soak clean help
+.PHONY: setup demo test lint bench size coverage mutation hil firmware pictures release soak clean help
 
 setup: $(READY) ## Make .venv, fetch the libraries, build the firmware
 
@@ -96,6 +96,9 @@ docs/%.svg: docs/pictures/%.d2 | $(READY_TEST)
 
 docs/%.webp: firmware/flyve/jobs/setup.html tools/flyve_mdm/measure/setup_states.py | $(READY_TEST)
 	@$(BIN)/python -m flyve_mdm.measure.screens $@
+
+release: $(READY_TEST) ## The wheel, the files for boards and their sums, of what is committed: build/release/
+	@$(BIN)/python -m flyve_mdm.build.release
 
 clean: ## Remove build/ and the caches, not .venv
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ from flyve_mdm.build import libraries, romfs, toolchain
 from flyve_mdm.build.firmware import BuildError, build
 
 BOARDS = ROOT / "boards"
-_ARCH = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
+ARCH = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
 _VERSION = re.compile(r"#define MICROPY_VERSION_(MAJOR|MINOR)\s+(\d+)")
 
 
@@ -105,7 +105,7 @@ def firmware(board, variant):
         click.echo(f"{out / 'micropython.bin'}: the application image, for updates over the air")
         if variant == "ROMFS":
             chip = json.loads((BOARDS / board / "board.json").read_text())["mcu"]
-            image = romfs.write(_ARCH[chip])
+            image = romfs.write(ARCH[chip])
             click.echo(f"{image}: mpremote romfs deploy {image}")
     except (FirmwareError, libraries.LibraryError, BuildError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
