@@ -18,7 +18,6 @@ from micropython import const
 
 from flyve import board, log, memory, transport
 from flyve.backoff import Retry
-from flyve.wifi import Wifi
 
 _WATCHDOG_MS = const(60000)
 _CONSOLE_MS = const(3600000)
@@ -75,7 +74,7 @@ class Agent:
         self._starved = 0
         self._settled = 1  # when update.settle() is to look; None: never again
         self.trial, self.crashes = trial, crashes  # trial: an update is to prove itself
-        self._button = button
+        self.button = button
         self._keys = select.poll()
         self._keys.register(sys.stdin, select.POLLIN)
         self._held = None  # since when
@@ -96,7 +95,7 @@ class Agent:
         """Looks at BOOT, in each slice of any wait; raises Pressed once it was held for long."""
         up = log.uptime()
         try:
-            held = not self._button()
+            held = not self.button()
         except Exception:
             held = False
         if not held:
@@ -183,7 +182,9 @@ class Agent:
                 self.apps.step(self.job is None)
         if self._fit("wifi"):
             if self.wifi is None:
-                self.wifi = Wifi()
+                from flyve.jobs import connecting
+
+                self.wifi = connecting.begin(self)
             if not self.wifi.step():
                 self.part = "link"
                 if self.online:

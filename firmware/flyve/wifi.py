@@ -6,10 +6,8 @@ from flyve import log, memory
 class Wifi:
     """Call step() often; it never waits."""
 
-    def __init__(self):
-        from flyve.jobs import wifi_join
-
-        self._sta = wifi_join.station()
+    def __init__(self, station):
+        self._sta = station
         self._joining = None
         self.up = False
 
@@ -34,7 +32,7 @@ class Wifi:
             self._joining = None
             log.info("wifi", "connected as %s", self.address()[0])
             wifi_join = None
-            memory.drop("wifi_join")
+            memory.drop("connecting", "wifi_join")
         else:
             self._joining.step()
         return up

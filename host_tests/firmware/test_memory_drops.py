@@ -15,7 +15,7 @@ LATER = {
     "agent._sync": "agent.Agent._ask_time",
     "online.Online.job": "agent.Agent._ended",
     "online.Online.ended": "online.Online.job, in the next turn",
-    "wifi.Wifi.__init__": "wifi.Wifi.step",
+    "agent.Agent.step": "wifi.Wifi.step, but for the set-up page, with which no board is enrolled",
 }
 
 

@@ -6,7 +6,7 @@ import time
 import network
 
 from flyve import log
-from flyve.jobs import nvs
+from flyve.jobs import nvs, wifi_join
 from flyve.wifi import Wifi
 
 BOARD = True
@@ -36,7 +36,7 @@ def again(networks):
     nvs.erase("net")
     nvs.put("wifi", json.dumps(networks).encode())
     lines.clear()
-    return Wifi()
+    return Wifi(wifi_join.station())
 
 
 def joins(wifi, seconds):
@@ -179,5 +179,5 @@ def test_settings_of_any_shape_leave_the_station_alone():
     for blob in shapes:
         start([], {})
         nvs.put("wifi", blob)
-        assert joins(Wifi(), 1) is None
+        assert joins(Wifi(wifi_join.station()), 1) is None
         assert told("flyve provision --wifi") == 1 + (blob != b"{}"), (blob, lines)

@@ -37,6 +37,8 @@ def run(agent):
 
     if refusal:
         invitation.refuse(rec, refusal)
+        if agent.settings["setup"] == "auto":
+            agent.begin_anew("wifi")  # with the set-up page
     else:
         invitation.discard()
         log.info("enrollment", "enrolled id=%s", rec.get("agent_id"))

@@ -11,6 +11,7 @@ from flyve import log, memory
 from flyve.jobs import texts
 
 PATH = const("/deeplink")
+_ALONE_MS = const(300000)  # after the start: so long it is tried without the set-up page
 _HELPDESK = const(324)  # bytes of it in the record
 
 
@@ -20,6 +21,13 @@ def waiting():
         return os.stat(PATH)[6] > 0
     except OSError:
         return False
+
+
+def needs_help(agent):
+    """True when the set-up page is to open: the board is blank, or has not come to the backend."""
+    if agent.settings["setup"] != "auto" or agent.rec.get("state") in ["enrolled", "leaving"]:
+        return False
+    return log.uptime() > _ALONE_MS or not waiting()
 
 
 def discard():

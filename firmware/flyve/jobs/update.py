@@ -14,7 +14,7 @@ fallen: 1 when that has happened
 
 from micropython import const
 
-from flyve import log
+from flyve import log, memory
 from flyve.jobs import board_facts, nvs
 from flyve.registry import Failed
 
@@ -162,6 +162,16 @@ def safe_mode():
     return crashes() >= _SAFE
 
 
+def _lost(agent):
+    """True when an invitation waits and has not led to the backend; the page tells more."""
+    from flyve.jobs import invitation
+
+    lost = invitation.waiting() and invitation.needs_help(agent)
+    invitation = None
+    memory.drop("invitation")
+    return lost
+
+
 def settle(agent):
     """Ends the trial once the agent has been online for long enough, else, when that takes too
     long, restarts the board; ends the row of crashes once it has been up for some minutes, so that
@@ -179,6 +189,11 @@ def settle(agent):
             online.look()  # there is an update to tell of
     if up > _STABLE_MS and nvs.get_int("crashes"):
         nvs.put_int("crashes", 0)
+    if up > _STABLE_MS and _lost(agent):
+        if agent.job:
+            return _LOOK_MS, trial
+        log.warn("agent", "no way to the backend since the start: the set-up page opens")
+        agent.begin_anew("wifi")
     if trial:
         return _LOOK_MS, True
     return None if up > _STABLE_MS else _STABLE_MS - up + 1, False

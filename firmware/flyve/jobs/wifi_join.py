@@ -39,14 +39,23 @@ def _meaning(status):
     return "no connection (%s)" % status
 
 
-def _networks():
-    """Pairs of texts; raises ValueError, TypeError and OSError when they are unreadable."""
+def networks():
+    """What NVS has, pairs of texts. Raises ValueError, TypeError and OSError when they are
+    unreadable."""
     made = []
     for ssid, psk in texts.loads(nvs.get("wifi") or b"[]"):
         if not isinstance(ssid, str) or not isinstance(psk or "", str):
             raise ValueError
         made.append((ssid, psk))
     return made
+
+
+def known():
+    """The same; none when they are unreadable."""
+    try:
+        return networks()
+    except (ValueError, TypeError, OSError):
+        return []
 
 
 def station():
@@ -61,20 +70,22 @@ def station():
 
 
 class Joining:
-    """Call step() often; it never waits."""
+    """Call step() often; it never waits. chosen: one to join instead of those in NVS."""
 
-    def __init__(self, sta):
+    def __init__(self, sta, chosen=None):
         self._sta = sta
         self._index = 0
+        self.failures = 0
+        self.failure = ""  # the last one's reason
         try:
-            self._networks = _networks()
+            self._networks = [chosen] if chosen else networks()
         except (ValueError, TypeError, OSError):
             self._networks = []
             log.error("wifi", "its settings are unreadable: flyve provision --wifi")
         for i, network in enumerate(self._networks):
-            log.secret("wifi%d" % i, network[1])
+            log.secret("psk" if chosen else "wifi%d" % i, network[1])
         try:
-            self._index = nvs.get_int("net") or 0
+            self._index = not chosen and nvs.get_int("net") or 0
         except OSError:
             pass  # the first one, then
         self._good = self._index
@@ -138,6 +149,8 @@ class Joining:
 
     def _failed(self, text):
         log.warn("wifi", "%s: %s", self._networks[self._index][0], text)
+        self.failures += 1
+        self.failure = text
         try:
             self._sta.disconnect()
         except OSError:

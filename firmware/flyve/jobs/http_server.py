@@ -1,0 +1,193 @@
+"""HTTP for one connection at a time, in slices: nothing here waits.
+
+A phone opens connections that it does not use, and holds them: one that has said nothing gives way
+to the next.
+"""
+
+import socket
+
+from micropython import const
+
+from flyve import log
+from flyve.jobs import http_request
+
+_FIRST_MS = const(3000)  # until the first byte,
+_WAITED_MS = const(300)  # or so long while others wait
+_REQUEST_MS = const(5000)  # until the request is whole
+_ANSWER_MS = const(10000)  # until the answer is sent
+_DRAIN_MS = const(1000)  # for what a refused one still sends: else it loses the answer
+_SLICE_MS = const(60)  # of work in one step
+_PIECE = const(512)
+_QUEUE = const(5)
+_REASONS = const((
+    (200, "OK"), (302, "Found"), (303, "See Other"), (400, "Bad Request"), (403, "Forbidden"),
+    (404, "Not Found"), (405, "Method Not Allowed"), (408, "Request Timeout"),
+    (411, "Length Required"), (413, "Content Too Large"), (414, "URI Too Long"),
+    (422, "Unprocessable Content"), (431, "Request Header Fields Too Large"),
+    (500, "Internal Server Error"), (503, "Service Unavailable"),
+    (505, "HTTP Version Not Supported"),
+))  # fmt: skip
+_HEAD = const(
+    b"HTTP/1.1 %d %s\r\nContent-Type: text/%s; charset=utf-8\r\nCache-Control: no-store\r\n"
+    b"Connection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    b"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+    b"script-src 'unsafe-inline'; connect-src 'self'; img-src data:; form-action 'self'; "
+    b"frame-ancestors 'none'; base-uri 'none'\r\n"
+)
+
+
+def reason(status):
+    """The name of a status."""
+    for code, text in _REASONS:
+        if code == status:
+            return text
+    return "Error"
+
+
+def _head(status, kind, location):
+    head = _HEAD % (status, reason(status).encode(), kind)
+    if location:
+        head += b"Location: " + location + b"\r\n"
+    if status == 405:
+        head += b"Allow: GET, HEAD, POST\r\n"
+    return head + b"\r\n"
+
+
+class Server:
+    """answer(request) returns (status, location, pieces): where a redirect leads (bytes) or None,
+    and an iterable of bytes, the page, or None. Call step() often; it raises nothing but in the
+    constructor."""
+
+    def __init__(self, answer, port=80):
+        self._answer = answer
+        self._serving = None
+        self._client = None
+        self._next = None  # one that waits, accepted already
+        self._buf = bytearray(_PIECE)
+        self._s = socket.socket()
+        try:
+            self._s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._s.bind(socket.getaddrinfo("0.0.0.0", port)[0][-1])
+            self._s.listen(_QUEUE)
+            self._s.setblocking(False)
+        except OSError:
+            self.close()
+            raise
+
+    def step(self):
+        """Goes on with the connection at hand, and takes the next."""
+        until = log.uptime() + _SLICE_MS
+        while log.uptime() < until:
+            if self._serving is None:
+                client = self._take()
+                if client is None:
+                    return
+                self._client = client
+                self._serving = self._serve(client)
+            try:
+                next(self._serving)
+                return  # it waits
+            except StopIteration:
+                pass
+            except OSError as e:
+                log.debug("setup", "a phone went away: %s", e)
+            except Exception as e:
+                log.warn("setup", "a request was given up: %r", e)
+            self._serving = None
+            self._client.close()
+
+    def _take(self):
+        """The next connection, None when there is none."""
+        client, self._next = self._next, None
+        if client is None:
+            try:
+                client = self._s.accept()[0]
+                client.setblocking(False)
+            except OSError:
+                return None
+        return client
+
+    def _serve(self, client):
+        """One connection, from its request to the end of the answer; yields when it waits."""
+        request = http_request.Request()
+        status = 0
+        begun = log.uptime()
+        try:
+            whole = False
+            while not whole:
+                n = client.readinto(self._buf)
+                if n:
+                    whole = request.take(bytes(memoryview(self._buf)[:n]))
+                elif n is not None:
+                    return  # it is closed
+                else:
+                    age = log.uptime() - begun
+                    if request.begun:
+                        if age > _REQUEST_MS:
+                            raise http_request.Refused(408)
+                    elif age > _FIRST_MS or age > _WAITED_MS and self._others():
+                        return
+                    yield
+        except http_request.Refused as e:
+            status = e.status
+        except MemoryError:
+            status = 503
+        yield from self._say(client, request, status)
+        if status:
+            yield from self._drain(client)
+
+    def _others(self):
+        if self._next is None:
+            self._next = self._take()
+        return self._next is not None
+
+    def _say(self, client, request, status):
+        """Sends the answer: with a status, that this is the matter."""
+        until = log.uptime() + _ANSWER_MS
+        kind, location, pieces = b"plain", None, None
+        if not status:
+            try:
+                status, location, pieces = self._answer(request)
+            except Exception as e:
+                log.error("setup", "a request failed: %r", e)
+                status = 503 if isinstance(e, MemoryError) else 500
+        request.body = request.target = b""
+        if pieces is None:
+            pieces = (("%d %s\n" % (status, reason(status))).encode(),)
+        else:
+            kind = b"html"
+        yield from self._write(client, _head(status, kind, location), until)
+        if request.method != "HEAD":
+            for piece in pieces:
+                yield from self._write(client, piece, until)
+
+    def _write(self, client, data, until):
+        view = memoryview(data)
+        at = 0
+        while at < len(view):
+            n = client.write(view[at:])
+            if n:
+                at += n
+            elif log.uptime() > until:
+                raise OSError(110)  # ETIMEDOUT
+            else:
+                yield
+
+    def _drain(self, client):
+        until = log.uptime() + _DRAIN_MS
+        while log.uptime() < until:
+            n = client.readinto(self._buf)
+            if n is None:
+                if self._others():
+                    return
+                yield
+            elif not n:
+                return
+
+    def close(self):
+        """Closes all; may be repeated."""
+        self._serving = None
+        for s in (self._client, self._next, self._s):
+            if s:
+                s.close()
+        self._client = self._next = None

@@ -1,0 +1,186 @@
+"""The set-up: while the board waits for somebody it opens a network of its own, with the page.
+
+In the agent's loop it takes the place of wifi.Wifi. It ends by a restart: nothing of it is in
+memory when the board enrolls.
+"""
+
+from micropython import const
+
+from flyve import log, memory
+from flyve.jobs import (
+    access_point,
+    captive_dns,
+    http_server,
+    invitation,
+    setup_page,
+    wifi_join,
+)
+from flyve.wifi import Wifi
+
+_OPEN_MS = const(600000)  # while nobody is there
+_HELD_MS = const(1200000)  # longer, while a phone is joined that asks for nothing
+_BUSY_MS = const(60000)  # after the last look at the page
+_LOOK_MS = const(1000)
+_PRESS_MS = const(50)  # of BOOT, at least
+# Until the restart, for the page to tell of it: the board may have taken its own network along to
+# another channel, and the phone has to find it there.
+_TELL_MS = const(30000)
+_TOLD_MS = const(3000)  # after it has told
+
+
+class Setup:
+    """Call step() often; it waits for nothing but a scan of the air, which takes the driver some
+    2 s."""
+
+    def __init__(self, agent, station):
+        self._agent = agent
+        self._sta = station
+        self._wifi = Wifi(station)
+        self.up = False
+        self._held = None  # BOOT, since when
+        self._looked = self._opened = 0
+        self._busy = self._late = False
+        self._end = None  # when the board is to restart
+        self._ap = self._dns = self._http = self._box = self._join = None
+        self._open()
+
+    def address(self):
+        """As wifi.Wifi's."""
+        return self._wifi.address()
+
+    def step(self):
+        """Goes on with whatever is due; returns True while connected, and nobody is at the page:
+        then the agent does what it does without one."""
+        agent = self._agent
+        now = log.uptime()
+        if self._pressed(now) and not self._ap and not invitation.waiting():
+            self._open()
+        if not self._ap:
+            if agent.rec.get("state") == "enrolled":
+                agent.begin_anew("wifi")  # without all of this
+            self.up = self._wifi.step()
+            return self.up
+        try:
+            self._go_on(now)
+        except Exception as e:
+            log.error("setup", "the page is closed: %r", e)
+            self._close()
+        box = self._box
+        return self.up and not (self._busy or box and (box["plan"] or box["invited"]))
+
+    def _pressed(self, now):
+        """True when BOOT was held for a short time; agent.py sees to a long one."""
+        try:
+            held = not self._agent.button()
+        except Exception:
+            held = False
+        if held:
+            if self._held is None:
+                self._held = now
+            return False
+        since, self._held = self._held, None
+        return since is not None and now - since >= _PRESS_MS
+
+    def _open(self):
+        self._late = not self._sta.isconnected()
+        self._opened = log.uptime()
+        try:
+            from flyve.jobs import setup_facts
+
+            self._box = setup_facts.facts(self._agent)
+            self._box["networks"] = setup_facts.scan(self._sta)
+            self._ap = access_point.AccessPoint()
+            self._dns = captive_dns.Server(access_point.ADDRESS)
+            self._http = http_server.Server(self._answer)
+            log.info("setup", "network %s is open", self._ap.name)
+        except (OSError, RuntimeError, ValueError) as e:
+            log.error("setup", "no network of our own: %s", e)
+            self._close()
+        finally:
+            setup_facts = None
+            memory.drop("setup_facts", "board_facts")
+
+    def _answer(self, request):
+        return setup_page.answer(self._box, request)
+
+    def _go_on(self, now):
+        self._dns.step()
+        self._http.step()
+        box = self._box
+        if self._end is not None:
+            self._finish(now)
+        elif box["plan"]:
+            self._advance(now)
+        elif self.up or not self._busy:
+            # Tries of the station take the radio away from the phone.
+            self.up = self._wifi.step()
+        if box["again"]:
+            box["again"] = False
+            self._scan()
+        if now - self._looked >= _LOOK_MS:
+            self._looked = now
+            self._look(now)
+
+    def _scan(self):
+        try:
+            from flyve.jobs import setup_facts
+
+            self._box["networks"] = setup_facts.scan(self._sta)
+        finally:
+            setup_facts = None
+            memory.drop("setup_facts", "board_facts")
+
+    def _look(self, now):
+        """Whether somebody is there, and whether the page is to go on."""
+        box, agent = self._box, self._agent
+        phones = self._ap.phones()
+        asked = box["asked"]
+        self._busy = phones > 0 or asked is not None and now - asked < _BUSY_MS
+        if box["plan"]:
+            return
+        if box["state"] in ["new", "away"]:
+            away = not self.up and len(wifi_join.known()) > 0
+            box["state"] = "away" if away else "new"
+            box["why"] = "None of its networks is there." if away else ""
+            box["todo"] = "Choose another one, or switch that one on." if away else ""
+        over = now > (asked or self._opened) + _OPEN_MS + (_HELD_MS if phones else 0)
+        if not box["invited"]:
+            if invitation.waiting():
+                agent.restart("a deeplink has come", True)
+            elif over:
+                log.info("setup", "network %s is closed: BOOT opens it", self._ap.name)
+                self._close()
+        elif over or self._late and self.up and not self._busy:
+            agent.restart("the backend is tried again", True)
+
+    def _advance(self, now):
+        """Goes on with what was sent."""
+        if self._join is None:
+            from flyve.jobs import setup_join
+
+            self._join = setup_join.Join(self._sta, self._box)
+        if self._join.step():
+            self._join = None
+            memory.drop("setup_join")
+            if self._box["state"] == "joined":
+                self._end = now + _TELL_MS
+            else:
+                self.up = False
+
+    def _finish(self, now):
+        box = self._box
+        if box["told"]:
+            box["told"] = False
+            self._end = min(self._end, now + _TOLD_MS)
+        if now > self._end:
+            self._agent.restart("set up", True)
+
+    def _close(self):
+        for part in (self._http, self._dns, self._ap):
+            if part:
+                try:
+                    part.close()
+                except OSError:
+                    pass
+        self._ap = self._dns = self._http = self._box = self._join = None
+        self._busy = False

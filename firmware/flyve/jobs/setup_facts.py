@@ -1,0 +1,81 @@
+"""What the set-up page is to tell: of the board, of what has happened to it, and of the air."""
+
+import binascii
+import os
+
+from micropython import const
+
+from flyve import log
+from flyve.jobs import access_point, board_facts, invitation, setup_page, texts
+
+_NETWORKS = const(16)
+_WEAKEST = const((-85, -75, -65, -55))  # dBm, of one bar and more
+
+
+def facts(agent):
+    """The `box` of setup_page.py, plain data."""
+    rec, settings = agent.rec, agent.settings
+    box = {
+        "network": access_point.name(),
+        "serial": settings.get("serial") or board_facts.serial(),
+        "form": binascii.hexlify(os.urandom(8)).decode(),
+        "state": "new",
+        "why": "",
+        "todo": "",
+        "backend": "",
+        "helpdesk": "",
+        "contact": "",
+        "invited": invitation.waiting(),  # there is an invitation on the flash
+        "link": None,  # one that has come
+        "plan": None,  # what was sent: network, passphrase, e-mail address
+        "networks": [],  # in the air: name, bars, whether it has a passphrase
+        "typed": {"ssid": "", "other": "", "email": settings.get("email") or ""},
+        "errors": {},  # of a link that was tapped
+        "asked": None,  # when somebody has looked at the page
+        "again": False,  # the air is to be scanned anew
+        "told": False,  # the page has told that all is well
+    }
+    why = log.redact(rec.get("error") or "")
+    if box["invited"]:
+        box["state"] = "unreachable"
+        box["why"] = why or "The board has not come to its backend."
+        box["todo"] = "Check the network, or choose another. The board tries again by itself."
+        try:
+            setup_page.note(box, invitation.read()[0])
+        except (ValueError, OSError):
+            box["invited"] = False
+    elif rec.get("state") in ["refused", "orphaned"]:
+        box["state"] = "refused"
+        box["contact"] = rec.get("helpdesk") or ""
+        box["why"] = why or "The backend does not know this board any more."
+        box["todo"] = "Ask the helpdesk for a new invitation."
+    return box
+
+
+def _heard(station):
+    try:
+        return station.scan()
+    except OSError as e:
+        log.warn("setup", "the air cannot be scanned: %s", e)
+        return ()
+
+
+def scan(station):
+    """The networks in the air, the strongest first; those alone whose names can be shown."""
+    heard = _heard(station)
+    if not heard and not station.isconnected():
+        # It was perhaps at a try to join, which it will make again.
+        try:
+            station.disconnect()
+        except OSError:
+            pass
+        heard = _heard(station)
+    networks = []
+    for one in sorted(heard, key=lambda one: -one[3]):
+        try:
+            name = one[0].decode()
+        except UnicodeError:
+            continue
+        if name and texts.plain(name) == name and name not in [n[0] for n in networks]:
+            networks.append((name, sum([one[3] >= dbm for dbm in _WEAKEST]), one[4] != 0))
+    return networks[:_NETWORKS]

@@ -1,0 +1,71 @@
+"""What a person has sent from the page: checked, and what is wrong with each field."""
+
+from flyve.jobs import mailed, texts
+
+_FIELDS = ("ssid", "other", "psk", "link", "email", "form")
+_HEX = "0123456789abcdefABCDEF"
+
+
+def fields(body):
+    """The fields of a form, all text, "" for those that are not there or no UTF-8."""
+    found = dict.fromkeys(_FIELDS, "")
+    for part in body.split(b"&"):
+        name, _, value = part.partition(b"=")
+        for known in _FIELDS:
+            if name == known.encode():
+                value = mailed.escapes(value.replace(b"+", b" "), b"%")
+                try:
+                    found[known] = value.decode().strip() if known != "psk" else value.decode()
+                except UnicodeError:
+                    found[known] = ""
+    return found
+
+
+def network(found, heard, known, errors):
+    """(name, passphrase) of the network that was chosen, or typed. heard: as the page lists them;
+    known: pairs, from which comes a passphrase that was not typed anew. errors takes what is
+    wrong, by the names of the page."""
+    ssid = found["ssid"] or found["other"]
+    psk = found["psk"]
+    locked = None
+    for one in heard:
+        if one[0] == ssid:
+            locked = one[2]
+    if not ssid:
+        errors["ssid_error"] = "Choose a network, or type its name."
+    elif len(ssid.encode()) > 32:
+        errors["ssid_error"] = "A network's name has at most 32 bytes: correct it."
+    elif texts.plain(ssid) != ssid:
+        errors["ssid_error"] = "No control characters, please: type the name anew."
+    if locked is False:
+        psk = ""
+    elif not psk:
+        for one in known:
+            if one[0] == ssid:
+                psk = one[1] or ""
+        if locked and not psk:
+            errors["psk_error"] = "This network has a passphrase: type it."
+    size = len(psk.encode())
+    if psk and not 8 <= size <= 64:
+        errors["psk_error"] = "A passphrase has 8 to 63 characters: type it anew."
+    elif size == 64 and [c for c in psk if c not in _HEX]:
+        errors["psk_error"] = "A passphrase has at most 63 characters: type it anew."
+    elif texts.plain(psk) != psk:
+        errors["psk_error"] = "No control characters, please: type the passphrase anew."
+    return ssid, psk
+
+
+def email(found, errors):
+    """The address, "" when there is none."""
+    from flyve.jobs import config
+
+    value = found["email"]
+    name, at, host = value.partition("@")
+    try:
+        if value:
+            config.check("email", value)
+        if value and not (name and at and host) or " " in value:
+            raise ValueError
+    except ValueError:
+        errors["email_error"] = "An address looks like name@example.org: correct it."
+    return value
