@@ -72,6 +72,11 @@ class Setting:
         self.shows("Joined ")
         self.device.online(30)
 
+    def networks(self):
+        """The networks that the board has kept."""
+        found = {key: value for _, key, _, value in self.device.board.nvs()}
+        return json.loads(found["wifi"])
+
     def invite(self, email="user@example.org", **more):
         """An administrator invites; returns the deeplink."""
         link = self.device.backend.invite(email, **more)
@@ -87,7 +92,7 @@ class Setting:
 
     def send(self, **fields):
         """Fills the form in and presses the button; returns status and page."""
-        form = re.search(r'name="form" value="(\w+)"', self.page())[1]
+        form = re.search(r'name="?form"? value="(\w+)"', self.page())[1]
         fields = {"form": form, "ssid": SSID, "psk": PSK, **fields}
         status, _, page = self.phone.request("/", "POST", urllib.parse.urlencode(fields))
         return status, page.decode()

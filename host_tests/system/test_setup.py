@@ -1,4 +1,4 @@
-"""The set-up page, from a phone that joins the board's network to online as the backend sees it."""
+"""The set-up page, from a phone in the board's network to online as the backend sees it."""
 
 import json
 import urllib.parse
@@ -35,8 +35,8 @@ def test_a_pasted_link_a_typed_network_and_an_address_bring_it_online(setting):
     setting.arrives()
     setting.device.run.kill()
     assert json.loads(setting.device.board.read("/config.json"))["email"] == "other@example.org"
-    wifi = dict((key, value) for _, key, _, value in setting.device.board.nvs())["wifi"]
-    assert json.loads(wifi) == [[SSID, PSK]]
+    wifi = setting.networks()
+    assert wifi == [[SSID, PSK]]
 
 
 def test_a_network_that_the_board_is_in_needs_no_passphrase(setting):
@@ -46,8 +46,8 @@ def test_a_network_that_the_board_is_in_needs_no_passphrase(setting):
     assert setting.send(psk="")[0] == 303
     setting.arrives()
     setting.device.run.kill()
-    wifi = dict((key, value) for _, key, _, value in setting.device.board.nvs())["wifi"]
-    assert json.loads(wifi) == [[SSID, PSK], ["elsewhere", "another-one"]]
+    wifi = setting.networks()
+    assert wifi == [[SSID, PSK], ["elsewhere", "another-one"]]
 
 
 def test_a_wrong_passphrase_is_told_and_the_right_one_taken(setting):

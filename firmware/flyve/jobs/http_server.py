@@ -30,10 +30,9 @@ _REASONS = const((
 _HEAD = const(
     b"HTTP/1.1 %d %s\r\nContent-Type: text/%s; charset=utf-8\r\nCache-Control: no-store\r\n"
     b"Connection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-    b"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
-    b"script-src 'unsafe-inline'; connect-src 'self'; img-src data:; form-action 'self'; "
-    b"frame-ancestors 'none'; base-uri 'none'\r\n"
+    b"Content-Security-Policy: %s\r\n"
 )
+_NOTHING = const(b"default-src 'none'")
 
 
 def reason(status):
@@ -44,8 +43,8 @@ def reason(status):
     return "Error"
 
 
-def _head(status, kind, location):
-    head = _HEAD % (status, reason(status).encode(), kind)
+def _head(status, kind, policy, location):
+    head = _HEAD % (status, reason(status).encode(), kind, policy)
     if location:
         head += b"Location: " + location + b"\r\n"
     if status == 405:
@@ -55,8 +54,8 @@ def _head(status, kind, location):
 
 class Server:
     """answer(request) returns (status, location, pieces): where a redirect leads (bytes) or None,
-    and an iterable of bytes, the page, or None. Call step() often; it raises nothing but in the
-    constructor."""
+    and an iterator of bytes, the page's policy and the page, or None. Call step() often; it raises
+    nothing but in the constructor."""
 
     def __init__(self, answer, port=80):
         self._answer = answer
@@ -144,19 +143,19 @@ class Server:
     def _say(self, client, request, status):
         """Sends the answer: with a status, that this is the matter."""
         until = log.uptime() + _ANSWER_MS
-        kind, location, pieces = b"plain", None, None
+        kind, policy, location, pieces = b"plain", _NOTHING, None, None
         if not status:
             try:
                 status, location, pieces = self._answer(request)
+                if pieces is not None:
+                    kind, policy = b"html", next(pieces)
             except Exception as e:
                 log.error("setup", "a request failed: %r", e)
                 status = 503 if isinstance(e, MemoryError) else 500
         request.body = request.target = b""
-        if pieces is None:
+        if kind == b"plain":
             pieces = (("%d %s\n" % (status, reason(status))).encode(),)
-        else:
-            kind = b"html"
-        yield from self._write(client, _head(status, kind, location), until)
+        yield from self._write(client, _head(status, kind, policy, location), until)
         if request.method != "HEAD":
             for piece in pieces:
                 yield from self._write(client, piece, until)

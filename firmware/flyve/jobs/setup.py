@@ -19,7 +19,7 @@ from flyve.wifi import Wifi
 
 _OPEN_MS = const(600000)  # while nobody is there
 _HELD_MS = const(1200000)  # longer, while a phone is joined that asks for nothing
-_BUSY_MS = const(60000)  # after the last look at the page
+_READ_MS = const(60000)  # after the last look at the page it is read
 _LOOK_MS = const(1000)
 _PRESS_MS = const(50)  # of BOOT, at least
 # Until the restart, for the page to tell of it: the board may have taken its own network along to
@@ -39,7 +39,7 @@ class Setup:
         self.up = False
         self._held = None  # BOOT, since when
         self._looked = self._opened = 0
-        self._busy = self._late = False
+        self._busy = self._read = self._late = False
         self._end = None  # when the board is to restart
         self._ap = self._dns = self._http = self._box = self._join = None
         self._open()
@@ -111,8 +111,8 @@ class Setup:
             self._finish(now)
         elif box["plan"]:
             self._advance(now)
-        elif self.up or not self._busy:
-            # Tries of the station take the radio away from the phone.
+        elif self.up or not self._read:
+            # A try of the station takes the radio away from who reads the page.
             self.up = self._wifi.step()
         if box["again"]:
             box["again"] = False
@@ -135,7 +135,8 @@ class Setup:
         box, agent = self._box, self._agent
         phones = self._ap.phones()
         asked = box["asked"]
-        self._busy = phones > 0 or asked is not None and now - asked < _BUSY_MS
+        self._read = asked is not None and now - asked < _READ_MS
+        self._busy = self._read or phones > 0
         if box["plan"]:
             return
         if box["state"] in ["new", "away"]:
@@ -183,4 +184,4 @@ class Setup:
                 except OSError:
                     pass
         self._ap = self._dns = self._http = self._box = self._join = None
-        self._busy = False
+        self._busy = self._read = False

@@ -116,7 +116,7 @@ def _sent(box, request):
 
 
 def _page(box, errors):
-    """The pieces of the page."""
+    """The page's policy, and the pieces of the page."""
     state = box["state"]
     typed = box["typed"]
     values = {
@@ -134,6 +134,7 @@ def _page(box, errors):
         networks.append((name, bars, locked, name == typed["ssid"]))
     from flyve.jobs import page
 
+    yield page.POLICY
     yield from page.render(values, networks)
     page = None
     memory.drop("page")

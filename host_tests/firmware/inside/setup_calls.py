@@ -13,8 +13,8 @@ from flyve.jobs import captive_dns, http_server, nvs, setup_facts, setup_page
 SECRETS = (b"user-token-0123456789", b"invitation-token-0123456789", b"correct-horse-battery")
 MARKUP = b"<script>alert"
 _NAMES = (
-    b"content-type", b"cache-control", b"connection", b"x-content-type-options", b"referrer-policy",
-    b"content-security-policy", b"location", b"allow",
+    b"content-type", b"cache-control", b"connection", b"x-content-type-options",
+    b"referrer-policy", b"content-security-policy", b"location", b"allow",
 )  # fmt: skip
 _PLACES = (b"/", b"http://192.168.4.1/")
 _LONGEST_MS = 1000
@@ -156,11 +156,6 @@ def requests(data):
     memory.drop()
     gc.collect()
     return wrong, statuses, longest
-
-
-def _names(message, size):
-    """The questions' count and whether the answer section is what we give."""
-    return message[5], message[7]
 
 
 def datagrams(data):
