@@ -9,10 +9,8 @@ import urllib.parse
 
 from flyve_mdm.patience import stretched
 from host_tests.kit.boards.phone import Phone
-from host_tests.kit.boards.virtual import PSK, SSID
+from host_tests.kit.boards.virtual import JOIN_MS, PSK, SCAN_MS, SETUP_PSK, SSID
 
-SETUP_PSK = "abcdefghjk"
-JOIN_MS, SCAN_MS = 20, 200
 OPEN = r"setup: network Flyve-[0-9A-F]{4} is open"
 HOME = "http://192.168.4.1/"
 
@@ -28,7 +26,7 @@ class Setting:
         """What lies on the board before its first start: settings, and networks if any."""
         known = {"ntp": [self.device.backend.ntp], "reconnect_spread": 1, "stable": 1}
         files = {"/config.json": json.dumps({**known, **settings}).encode()}
-        entries = {("flyve", "setup_psk"): SETUP_PSK.encode()}
+        entries = {}
         if wifi:
             entries["flyve", "wifi"] = json.dumps(list(wifi)).encode()
         if self.device.backend.ca_der:
@@ -48,10 +46,11 @@ class Setting:
         return self
 
     def joined(self):
-        """The phone joins the board's network."""
+        """The phone joins the board's network; by itself, if it was there before."""
+        again = self.phone is not None
         self.phone = Phone(self.device.board, self.device.run)
         self.phone.ports()
-        assert self.phone.join(SETUP_PSK) == "joined"
+        assert again or self.phone.join(SETUP_PSK) == "joined"
 
     def page(self):
         """The page as text."""
@@ -90,9 +89,13 @@ class Setting:
         status, headers, _ = self.phone.request(path, host=parts.hostname)
         return status, headers.get("location")
 
-    def send(self, **fields):
-        """Fills the form in and presses the button; returns status and page."""
-        form = re.search(r'name="?form"? value="(\w+)"', self.page())[1]
-        fields = {"form": form, "ssid": SSID, "psk": PSK, **fields}
+    def token(self):
+        """What the page wants to have back."""
+        return re.search(r'name="?form"? value="(\w+)"', self.page())[1]
+
+    def send(self, form=None, **fields):
+        """Fills the form in and presses the button; returns status and page. form: the token of
+        an older page."""
+        fields = {"form": form or self.token(), "ssid": SSID, "psk": PSK, **fields}
         status, _, page = self.phone.request("/", "POST", urllib.parse.urlencode(fields))
         return status, page.decode()

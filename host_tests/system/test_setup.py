@@ -5,8 +5,8 @@ import urllib.parse
 
 import pytest
 
-from host_tests.kit.boards.virtual import PSK, SSID
-from host_tests.system.setting_up import HOME, OPEN, SETUP_PSK, Setting
+from host_tests.kit.boards.virtual import PSK, SETUP_PSK, SSID
+from host_tests.system.setting_up import HOME, OPEN, Setting
 
 pytestmark = pytest.mark.virtual
 

@@ -8,7 +8,9 @@ from flyve_mdm.board.board import VirtualBoard
 
 SSID, PSK = "flyve", "flyve-demo"
 FLASH = 4 << 20
-JOIN_MS = 20  # a chip takes 1 to 3 s, which would be most of many a test
+# A chip takes 1 to 3 s for one and 2.5 s for the other, which would be most of many a test.
+JOIN_MS, SCAN_MS = 20, 200
+SETUP_PSK = "abcdefghjk"
 
 
 class VirtualBoards:
@@ -25,6 +27,7 @@ class VirtualBoards:
         board = VirtualBoard.create(
             self._folder / f"board{self._count}", flash_size=flash_size, ota=ota
         )
-        board.set_air(aps or {SSID: PSK}, JOIN_MS)
+        board.set_air(aps or {SSID: PSK}, JOIN_MS, scan_ms=SCAN_MS)
         board.deploy()
+        board.nvs_set("flyve", "setup_psk", SETUP_PSK.encode())
         return board
