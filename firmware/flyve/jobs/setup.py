@@ -93,12 +93,21 @@ class Setup:
             self._dns = captive_dns.Server(access_point.ADDRESS)
             self._http = http_server.Server(self._answer)
             log.info("setup", "network %s is open", self._ap.name)
+            self._light("setup")
         except (OSError, RuntimeError, ValueError) as e:
             log.error("setup", "no network of our own: %s", e)
             self._close()
         finally:
             setup_facts = None
             memory.drop("setup_facts", "board_facts")
+
+    def _light(self, what):
+        if self._agent.settings.get("led") is not None:
+            from flyve.jobs import led
+
+            led.show(what)
+            led = None
+            memory.drop("led")
 
     def _answer(self, request):
         return setup_page.answer(self._box, request)
@@ -151,6 +160,7 @@ class Setup:
             elif over:
                 log.info("setup", "network %s is closed: BOOT opens it", self._ap.name)
                 self._close()
+                self._light("off")
         elif over or self._late and self.up and not self._busy:
             agent.restart("the backend is tried again", True)
 
@@ -160,6 +170,7 @@ class Setup:
             from flyve.jobs import setup_join
 
             self._join = setup_join.Join(self._sta, self._box)
+            self._light("joining")
         if self._join.step():
             self._join = None
             memory.drop("setup_join")
@@ -167,6 +178,7 @@ class Setup:
                 self._end = now + _TELL_MS
             else:
                 self.up = False
+                self._light("trouble")
 
     def _finish(self, now):
         box = self._box
