@@ -152,7 +152,7 @@ class Server:
             except Exception as e:
                 log.error("setup", "a request failed: %r", e)
                 status = 503 if isinstance(e, MemoryError) else 500
-        request.body = request.target = b""
+        request.forget()
         if kind == b"plain":
             pieces = (("%d %s\n" % (status, reason(status))).encode(),)
         yield from self._write(client, _head(status, kind, policy, location), until)

@@ -88,7 +88,7 @@ def _sent(box, request):
     from flyve.jobs import setup_form
 
     found = setup_form.fields(request.body)
-    request.body = b""
+    request.forget()
     errors = {}
     if found["form"] != box["form"]:
         errors["ssid_error"] = "The board has started anew since: look through it, and send again."
