@@ -148,9 +148,9 @@ class Setup:
         self._busy = self._read or phones > 0
         if box["plan"]:
             return
-        if box["state"] in ["new", "away"]:
+        if box["shows"] in ["new", "away"]:
             away = not self.up and len(wifi_join.known()) > 0
-            box["state"] = "away" if away else "new"
+            box["shows"] = "away" if away else "new"
             box["why"] = "None of its networks is there." if away else ""
             box["todo"] = "Choose another one, or switch that one on." if away else ""
         over = now > (asked or self._opened) + _OPEN_MS + (_HELD_MS if phones else 0)
@@ -174,7 +174,7 @@ class Setup:
         if self._join.step():
             self._join = None
             memory.drop("setup_join")
-            if self._box["state"] == "joined":
+            if self._box["shows"] == "joined":
                 self._end = now + _TELL_MS
             else:
                 self.up = False

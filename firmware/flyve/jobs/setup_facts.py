@@ -19,7 +19,7 @@ def facts(agent):
         "network": access_point.name(),
         "serial": settings.get("serial") or board_facts.serial(),
         "form": binascii.hexlify(os.urandom(8)).decode(),
-        "state": "new",
+        "shows": "new",
         "why": "",
         "todo": "",
         "backend": "",
@@ -37,7 +37,7 @@ def facts(agent):
     }
     why = log.redact(rec.get("error") or "")
     if box["invited"]:
-        box["state"] = "unreachable"
+        box["shows"] = "unreachable"
         box["why"] = why or "The board has not come to its backend."
         box["todo"] = "Check the network, or choose another. The board tries again by itself."
         try:
@@ -45,7 +45,7 @@ def facts(agent):
         except (ValueError, OSError):
             box["invited"] = False
     elif rec.get("state") in ["refused", "orphaned"]:
-        box["state"] = "refused"
+        box["shows"] = "refused"
         box["contact"] = rec.get("helpdesk") or ""
         box["why"] = why or "The backend does not know this board any more."
         box["todo"] = "Ask the helpdesk for a new invitation."

@@ -34,7 +34,7 @@ class Join:
         return there and (ssid, psk) in wifi_join.known()
 
     def step(self):
-        """Goes on; True when it is at its end: `state` in the box tells which."""
+        """Goes on; True when it is at its end: `shows` in the box tells which."""
         joining = self._joining
         up = self._sta.isconnected()
         if joining and self._since is not None:
@@ -63,9 +63,9 @@ class Join:
             setup_store = None
             memory.drop("setup_store", "config")
         log.info("setup", "joined %s: after a restart it enrolls", box["plan"][0])
-        box["state"], box["why"], box["todo"] = "joined", "", ""
+        box["shows"], box["why"], box["todo"] = "joined", "", ""
 
     def _failed(self, why):
         box = self._box
         box["plan"] = None
-        box["state"], box["why"], box["todo"] = "failed", why, "Correct it, and send it again."
+        box["shows"], box["why"], box["todo"] = "failed", why, "Correct it, and send it again."

@@ -111,13 +111,13 @@ def _sent(box, request):
     if errors:
         return 422, None, _page(box, errors)
     box["plan"] = network + (address,)
-    box["state"] = "joining"
+    box["shows"] = "joining"
     return 303, b"/", None
 
 
 def _page(box, errors):
     """The page's policy, and the pieces of the page."""
-    state = box["state"]
+    state = box["shows"]
     typed = box["typed"]
     values = {
         state: True,

@@ -145,7 +145,7 @@ def requests(data):
             wrong.append([i, problem])
         status = answer[9:12].decode() if answer else ""
         statuses[status] = statuses.get(status, 0) + 1
-        facts.update({"plan": None, "state": "refused", "link": None, "again": False})
+        facts.update({"plan": None, "shows": "refused", "link": None, "again": False})
         for line in _said:
             if _shown(line.encode()) and "<script>" not in line:
                 wrong.append([i, "the log: " + line])
