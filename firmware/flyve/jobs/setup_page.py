@@ -117,12 +117,12 @@ def _sent(box, request):
 
 def _page(box, errors):
     """The page's policy, and the pieces of the page."""
-    state = box["shows"]
+    shown = box["shows"]
     typed = box["typed"]
     values = {
-        state: True,
+        shown: True,
         "invited": bool(box["link"] or box["invited"]),
-        "refresh": "3" if state == "joining" else "",
+        "refresh": "3" if shown == "joining" else "",
     }
     for name in ("network", "serial", "form", "why", "todo", "helpdesk", "contact", "backend"):
         values[name] = box[name]
@@ -138,5 +138,5 @@ def _page(box, errors):
     yield from page.render(values, networks)
     page = None
     memory.drop("page")
-    if state == "joined":
+    if shown == "joined":
         box["told"] = True
