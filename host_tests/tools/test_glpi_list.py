@@ -1,9 +1,11 @@
 """`flyve admin list`: thousands of agents, filters, forms, and as few requests as can be."""
 
+import contextlib
 import csv
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -186,6 +188,49 @@ def test_a_list_is_watched_over_faults_until_ctrl_c(backend):
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     assert not backend.state.sessions and len(backend.events.of("session opened")) == 1
+
+
+def test_on_a_terminal_the_table_stays_in_its_place_and_goes_on(backend):
+    add(backend, "serial-1")
+    master, slave = pty.openpty()
+    known = {"FLYVE_URL": backend.url, "FLYVE_USER_TOKEN": backend.admin_token,
+             "COLUMNS": "150", "LINES": "20", "TERM": "xterm"}  # fmt: skip
+    command = [*FLYVE, "admin", "list", "--watch", "0.2"]
+    with subprocess.Popen(command, env={**os.environ, **known}, stdout=slave) as process:
+        os.close(slave)
+        shown = b""
+        while b"serial-1" not in shown:
+            shown += os.read(master, 65536)
+        add(backend, "serial-2")
+        while b"serial-2" not in shown:
+            shown += os.read(master, 65536)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):
+            while data := os.read(master, 65536):
+                shown += data
+    os.close(master)
+    assert process.returncode == 0 and not backend.state.sessions
+    assert "\u2502".encode() in shown and b"\x1b[1A" in shown  # drawn, and drawn over
+
+
+def test_a_long_list_shows_how_far_it_is_on_a_terminal_only(backend):
+    for number in range(1001):
+        add(backend, f"S{number}")
+    backend.fault("PluginFlyvemdmAgent", "delay", seconds=0.5)
+    master, slave = pty.openpty()
+    known = {"FLYVE_URL": backend.url, "FLYVE_USER_TOKEN": backend.admin_token, "TERM": "xterm"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": slave, "text": True}
+    with subprocess.Popen(
+        [*FLYVE, "admin", "list", "--csv"], env={**os.environ, **known}, **pipes
+    ) as process:
+        os.close(slave)
+        out, shown = process.stdout.read(), b""
+        with contextlib.suppress(OSError):
+            while data := os.read(master, 65536):
+                shown += data
+    os.close(master)
+    assert out.count("\n") == 1002 and "agents" not in out
+    assert b"agents" in shown and b"%" in shown
 
 
 @pytest.mark.parametrize("generation", "AB")

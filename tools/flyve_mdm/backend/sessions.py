@@ -21,7 +21,7 @@ from flyve_mdm.backend.model import (
 )
 from flyve_mdm.backend.site import Site
 
-_NAMES = {0: "Root entity", ENTITIES[1]: "Company"}
+_ROOT = {"id": 0, "name": "Root entity", "is_recursive": 1}
 
 
 class Sessions:
@@ -37,8 +37,6 @@ class Sessions:
             "getMyProfiles": self._profiles,
             "getActiveProfile": self._profile,
             "changeActiveProfile": self._change_profile,
-            "getMyEntities": self._entities,
-            "getActiveEntities": self._active_entities,
             "changeActiveEntities": self._change_entities,
         }
 
@@ -151,7 +149,7 @@ class Sessions:
     def _profiles(self, call: Call) -> Answer:
         session = self.find(call)
         mine = [
-            {"id": one, "name": PROFILES[one], "entities": [self._entity(0)]}
+            {"id": one, "name": PROFILES[one], "entities": [_ROOT]}
             for one in session.user.profiles
         ]
         return Answer.of({"myprofiles": mine})
@@ -183,22 +181,6 @@ class Sessions:
                 "profile switched", login=session.user.login, profile=session.profile
             )
         return Answer(200, b"", {"Content-Type": JSON_TYPE})
-
-    def _entity(self, number: int) -> dict[str, Any]:
-        return {"id": number, "name": _NAMES[number], "is_recursive": int(number == 0)}
-
-    def _entities(self, call: Call) -> Answer:
-        self.find(call)
-        return Answer.of({"myentities": [self._entity(one) for one in ENTITIES]})
-
-    def _active_entities(self, call: Call) -> Answer:
-        session = self.find(call)
-        active = {
-            "id": session.entity,
-            "active_entity_recursive": len(session.entities) > 1,
-            "active_entities": [{"id": one} for one in session.entities],
-        }
-        return Answer.of({"active_entity": active})
 
     def _change_entities(self, call: Call) -> Answer:
         session = self.find(call)
