@@ -58,7 +58,8 @@ def _task(online, ask, again, policy):
     memory.drop("policies")
     try:
         file = place if version is None else _STAGED
-        there = yield from _deliver(online, item, file, version is not None)
+        part = _begin(online, item, file, version is not None)
+        there = yield from deliver(online, part)
         if version is not None:
             if (yield from _install(there, place, version, task)):
                 status = "trial"
@@ -77,6 +78,33 @@ def _task(online, ask, again, policy):
     yield from policies.finish(online, task, status)
 
 
+def deliver(online, part):
+    """A job: brings the file of a part (delivery_steps.begin), and yields after each piece of at
+    most 4 KiB; at its end the file is in its place. Returns its path, or the OTA partition that
+    an image is in.
+
+    Raises Failed or Incompatible when it cannot be had, nothing of it is kept then; NetError
+    when the same may go on later, from what is durable."""
+    failure = None
+    try:
+        while _decide(part, failure):
+            memory.drop("delivery_steps")
+            failure = None
+            try:
+                answer = None if part["ask"] is None else _request(online, part)
+                memory.drop("rest")
+                yield from _work(part, answer)
+            except Exception as e:
+                failure = e
+            answer = None
+            memory.drop("download", "delivery_form", "jsonpick", "paths", "slot")
+            yield
+        return part["slot"] or part["path"]
+    finally:
+        if part["file"]:
+            part["file"].close()
+
+
 # Each in a frame of its own: what a frame names stays in memory as long as that.
 
 
@@ -92,12 +120,30 @@ def _begin(*what):
     return delivery_steps.begin(*what)
 
 
-def _deliver(online, *what):
-    part = _begin(online, *what)
-    memory.drop("delivery_steps")
-    from flyve.jobs import delivery
+def _decide(part, failure):
+    from flyve.jobs import delivery_steps as steps
 
-    return (yield from delivery.run(online, part))
+    return steps.decide(part, failure)
+
+
+def _request(online, part):
+    from flyve.jobs import rest
+
+    api = rest.resume(online)
+    answer = rest.request(api, "GET", part["item"], "", part["ask"], None, 2 * part["ms"], True)
+    answer[2].extend(part["ms"])
+    return answer
+
+
+def _work(part, answer):
+    if part["ask"] is not None and not part["ask"]:
+        from flyve.jobs import delivery_form as form
+
+        form.read(part, answer)
+    else:
+        from flyve.jobs import download
+
+        yield from download.work(part, answer)
 
 
 def _install(*what):

@@ -67,7 +67,7 @@ def begin(online, item, place, firmware=False):
 def decide(part, failure=None):
     """True when there is another step: `step`, and `ask` for its request; False when the file is
     in its place. failure: what the last one raised, if it did. Raises what ends the delivery, see
-    delivery.run()."""
+    applying.deliver()."""
     try:
         if part["step"] == _TAKE and (failure is None or isinstance(failure, transport.NetError)):
             _taken(part, failure)

@@ -8,7 +8,7 @@ import time
 from uctypes import addressof
 
 from flyve import board, log, transport
-from flyve.jobs import delivery, delivery_steps, glpi, inbox, rest, rest_client
+from flyve.jobs import applying, delivery_steps, glpi, inbox, rest, rest_client
 from flyve.online import Online
 
 _ALLOWED = ("NetError", "RestError", "Failed")  # names: modules come and go
@@ -102,7 +102,9 @@ def _file(api):
     online = _Online()
     online.session = api["session"]
     online.rec["url"] = api["url"]
-    for _ in delivery.run(online, delivery_steps.begin(online, "PluginFlyvemdmFile/1", "/files/")):
+    for _ in applying.deliver(
+        online, delivery_steps.begin(online, "PluginFlyvemdmFile/1", "/files/")
+    ):
         pass
 
 

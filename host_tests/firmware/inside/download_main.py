@@ -9,7 +9,7 @@ import sys
 import time
 
 from flyve import log, transport
-from flyve.jobs import delivery, delivery_steps
+from flyve.jobs import applying, delivery_steps
 
 with open("/params.json") as f:
     params = json.load(f)
@@ -36,7 +36,7 @@ class Online:
 def attempt(endpoint):
     longest = 0
     part = delivery_steps.begin(online, endpoint, path, params.get("firmware", False))
-    steps = delivery.run(online, part)
+    steps = applying.deliver(online, part)
     last = time.ticks_ms()
     try:
         while True:

@@ -17,12 +17,12 @@ class Online:
 
 def agent():
     """The firmware's download, its JSON form included."""
-    from flyve.jobs import delivery, delivery_steps, rest
+    from flyve.jobs import applying, delivery_steps, rest
 
     rest.open(rest.resume(Online), params["token"])
     part = delivery_steps.begin(Online, params["endpoint"], "/bench.bin")
     begin = time.ticks_us()
-    for _ in delivery.run(Online, part):
+    for _ in applying.deliver(Online, part):
         pass
     took = time.ticks_diff(time.ticks_us(), begin)
     from flyve.jobs import glpi, rest

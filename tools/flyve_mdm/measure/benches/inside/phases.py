@@ -13,9 +13,9 @@ _PHASES = (
     ("commands", "inventory", "board_facts"),
     ("report", "rest", "http"),
     ("applying", "policies", "paths"),
-    ("applying", "delivery", "rest", "http"),
-    ("applying", "delivery", "delivery_form", "jsonpick"),
-    ("applying", "delivery", "download", "paths"),
+    ("applying", "rest", "http"),
+    ("applying", "delivery_form", "jsonpick"),
+    ("applying", "download", "paths"),
     ("applying", "packages", "paths", "bundle"),
     ("update",),
 )
