@@ -58,8 +58,8 @@ def _task(online, ask, again, policy):
     memory.drop("policies")
     try:
         file = place if version is None else _STAGED
-        part = _begin(online, item, file, version is not None)
-        there = yield from deliver(online, part)
+        # No name for the part here: what follows needs the memory.
+        there = yield from deliver(online, _begin(online, item, file, version is not None))
         if version is not None:
             if (yield from _install(there, place, version, task)):
                 status = "trial"
