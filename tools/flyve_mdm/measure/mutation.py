@@ -43,7 +43,7 @@ TESTS = {
     ],
     "download": [
         *(f"host_tests/firmware/test_download_{n}.py" for n in ("judgement", "sizes")),
-        "host_tests/firmware/test_delivery_forms.py",
+        "host_tests/firmware/test_delivery_form.py",
         "host_tests/firmware/test_slot.py",
         "host_tests/firmware/test_download_cuts.py",
     ],
