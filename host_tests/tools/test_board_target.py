@@ -12,6 +12,7 @@ import pytest
 import serial
 from click.testing import CliRunner
 
+from flyve_mdm import VERSION
 from flyve_mdm.board import cli_target, doctor, image, monitor, target
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import BoardError
@@ -365,6 +366,7 @@ def test_doctor_finds_a_board_fit_and_names_what_is_used(fitted):
     out = fitted.flyve(cli_target.doctor)
     assert "the agent runs on this MicroPython" in out
     assert "filesystem    littlefs" in out
+    assert re.search(rf"files +all \d+ are as flyve {re.escape(VERSION)} compiles them", out)
     assert "/lib/umqtt/simple.mpy 1.3.4" in out and "/lib/urequests.mpy 0.9.1" in out
     assert "bad" not in out and "warning" not in out
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyve_mdm import VERSION
 from flyve_mdm.board import fit, heap, setup_network
 from flyve_mdm.board.remote import SerialBoard
 from flyve_mdm.build import libraries, pure
@@ -188,7 +189,7 @@ def _whole(board, slot, tree) -> Finding:
     own = "/main.py" in other  # which an application may bring
     other = [path for path in other if path != "/main.py"]
     if not missing and not other:
-        text = f"all {len(wanted)} are as compiled"
+        text = f"all {len(wanted)} are as flyve {VERSION} compiles them"
         return Finding("files", text + (", but /main.py is not the agent's" if own else ""))
     same = sum(path.startswith(f"{slot}/flyve/") for path in set(found) - set(other))
     if not missing and not same:
