@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from flyve_mdm import cli
 from flyve_mdm.backend.server import Backend
-from flyve_mdm.glpi import application
+from flyve_mdm.build import application
 from host_tests.kit import administrator
 
 

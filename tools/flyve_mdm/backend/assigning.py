@@ -10,7 +10,7 @@ from flyve_mdm.backend.policies import BY_SYMBOL, POLICIES, Policy
 from flyve_mdm.backend.site import Site
 from flyve_mdm.backend.tasks import Tasks
 
-_ROOTS = ("%SDCARD%", "%DOCUMENTS%", "%PHOTOS%", "%MUSIC%")
+ROOTS = ("%SDCARD%", "%DOCUMENTS%", "%PHOTOS%", "%MUSIC%")
 
 
 def _refuse(message: str) -> GlpiError:
@@ -76,7 +76,7 @@ def _check(policy: Policy, value: Any) -> None:
         if not isinstance(value, dict) or value.get("remove_on_delete") not in (0, 1, "0", "1"):
             raise _refuse("The remove on delete flag is mandatory")
         if policy.symbol == "deployFile":
-            _check_destination(value.get("destination"))
+            check_destination(value.get("destination"))
     elif policy.symbol == "removeFile":
         if not value:
             raise _refuse("A destination is mandatory")
@@ -87,12 +87,13 @@ def _check(policy: Policy, value: Any) -> None:
         raise _refuse("")
 
 
-def _check_destination(destination: Any) -> None:
+def check_destination(destination: Any) -> None:
+    """Whether it is a folder that GLPI takes; raises GlpiError."""
     if not destination:
         raise _refuse("A destination is mandatory")
     text = str(destination)
     root, slash, _ = text.partition("/")
-    if any(bad in text for bad in ("/../", "/./", "//")) or root not in _ROOTS:
+    if any(bad in text for bad in ("/../", "/./", "//")) or root not in ROOTS:
         raise _refuse("invalid base path")
     if not slash and text != root:
         raise _refuse("invalid base path")

@@ -49,7 +49,7 @@ def _fault(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option(
     "--bind",
     callback=options.parsed(options.host),
-    help="Listen on this address instead; 0.0.0.0: on all.",
+    help="Listen on this address instead; 0.0.0.0: on all. Other machines may see the page, too.",
 )
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="HTTP; 0: any free one.")
 @click.option("--mqtt-port", default=0, type=click.IntRange(0, 65535), help="MQTT; 0: any.")
@@ -180,7 +180,8 @@ def backend(
 ) -> None:
     """Run a simulated Flyve MDM backend with its broker until Ctrl-C.
 
-    Prints one line of JSON when ready, then what happens, a line each, on stderr.
+    Prints one line of JSON when ready, whose `page` is for a browser, then what happens, a line
+    each, on stderr.
     """
     from flyve_mdm.backend.server import Backend
 
@@ -211,6 +212,7 @@ def backend(
         ready = {
             "url": running.url,
             "admin_url": running.admin_url,
+            "page": running.page,
             # One that was given is known, and may be meant for another GLPI, too.
             "admin_token": None if running.options.admin_token else running.admin_token,
             "mqtt": {"host": running.name, "port": running.broker.port, "tls": tls},

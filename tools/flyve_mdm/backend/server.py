@@ -20,6 +20,8 @@ from flyve_mdm.backend.messagelog import MessageLog
 from flyve_mdm.backend.model import Agent
 from flyve_mdm.backend.ntp import NtpServer
 from flyve_mdm.backend.options import Fault, Options
+from flyve_mdm.backend.page.app import Page
+from flyve_mdm.backend.page.guard import Guard
 from flyve_mdm.backend.reports import Reports
 from flyve_mdm.backend.rest import Rest
 from flyve_mdm.backend.site import Site
@@ -51,6 +53,7 @@ class Backend:
         self.options = Options(generation=generation, **switches)
         self._tls, self._port, self._mqtt_port, self._ntp_port = tls, port, mqtt_port, ntp_port
         self.bind = bind or host
+        self._page_anywhere = bind is not None
         self.state = State()
         administrator = self.state.administrator
         administrator.api_token = self.options.admin_token or administrator.api_token
@@ -98,7 +101,10 @@ class Backend:
             self.admin = Administration(self.site)
             self.tasks = Tasks(self.site, self.admin)
             rest = Rest(self.site, self.admin, self.tasks)
-            app = RestApp(self.site, self.requests, rest)
+            names = (self.name, reachable_name(self.bind))
+            self._guard = Guard(names, self._tls, self._page_anywhere)
+            rest_app = RestApp(self.site, self.requests, rest)
+            app = Page(self.site, self.admin, self.tasks, self._guard, rest_app)
             chain = self.certificates and self.certificates.chain
             key = self.certificates and self.certificates.key
             self.web = WebServer(app, self.bind, self._port, chain, key)
@@ -135,10 +141,18 @@ class Backend:
     @property
     def admin_url(self) -> str:
         """The base of the REST interface for this machine, which may not know the agents' name."""
+        return self.url.replace(self.origin, self._near)
+
+    @property
+    def page(self) -> str:
+        """The address of the page for pilots, with its token."""
+        return f"{self._near}/?token={self._guard.token}"
+
+    @property
+    def _near(self) -> str:
+        """Scheme, host and port for this machine."""
         scheme = self.origin.partition(":")[0]
-        return self.url.replace(
-            self.origin, f"{scheme}://{reachable_name(self.bind)}:{self.web.port}"
-        )
+        return f"{scheme}://{reachable_name(self.bind)}:{self.web.port}"
 
     @property
     def ntp(self) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from flyve_mdm import options
-from flyve_mdm.glpi import agents, application, reasons, tasks
+from flyve_mdm.build import application
+from flyve_mdm.glpi import agents, reasons, tasks
 from flyve_mdm.glpi.connection import connected, url_option, wait_option
 from flyve_mdm.glpi.session import Session
 from flyve_mdm.text import printable
