@@ -70,3 +70,8 @@ def test_an_address_looks_like_one_or_is_left_out():
         errors = {}
         assert setup_form.email({"email": text}, errors) == text
         assert ("email_error" not in errors) == good, text
+
+
+def test_a_name_that_was_typed_before_a_network_was_chosen_is_forgotten():
+    assert setup_form.fields(b"other=hidden&ssid=attic")["other"] == ""
+    assert setup_form.fields(b"other=hidden&ssid=")["other"] == "hidden"

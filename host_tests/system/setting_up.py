@@ -7,8 +7,8 @@ import re
 import time
 import urllib.parse
 
+from flyve_mdm.board.phone import Phone
 from flyve_mdm.patience import stretched
-from host_tests.kit.boards.phone import Phone
 from host_tests.kit.boards.virtual import JOIN_MS, PSK, SCAN_MS, SETUP_PSK, SSID
 
 OPEN = r"setup: network Flyve-[0-9A-F]{4} is open"

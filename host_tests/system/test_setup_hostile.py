@@ -6,8 +6,8 @@ import urllib.parse
 
 import pytest
 
+from flyve_mdm.board.phone import Phone
 from flyve_mdm.patience import stretched
-from host_tests.kit.boards.phone import Phone
 from host_tests.kit.boards.virtual import PSK, SETUP_PSK, SSID
 from host_tests.system.setting_up import Setting
 

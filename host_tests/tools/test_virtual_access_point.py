@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from host_tests.kit.boards.phone import Phone
+from flyve_mdm.board.phone import Phone
 
 PSK = "sesame-open"
 PRELUDE = """

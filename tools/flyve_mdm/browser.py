@@ -7,6 +7,7 @@ import base64
 import os
 import shutil
 
+from flyve_mdm import keeper
 from flyve_mdm.patience import stretched
 
 _SWITCHES = (
@@ -50,14 +51,22 @@ class Browser:
             options.add_argument(switch)
         if os.getuid() == 0:
             options.add_argument("--no-sandbox")
-        service = webdriver.ChromeService(shutil.which("chromedriver"))
+        self.folder = keeper.make_folder("flyve-browser-")  # it leaves things behind
+        environment = {**os.environ, "TMPDIR": str(self.folder)}
+        service = webdriver.ChromeService(shutil.which("chromedriver"), env=environment)
         self.driver = webdriver.Chrome(options, service)
+        self.pids = (service.process.pid, self.driver.capabilities["goog:processID"])
+        for pid in self.pids:
+            keeper.keep(pid)
         self.driver.set_page_load_timeout(stretched(30))
         self.look()
 
     def close(self) -> None:
         """Ends it."""
         self.driver.quit()
+        for pid in self.pids:
+            keeper.forget(pid)
+        keeper.remove_folder(self.folder)
 
     def look(
         self, width: int = 390, dark: bool = False, still: bool = False, scripts: bool = True

@@ -7,7 +7,6 @@ import io
 import random
 import re
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,16 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from flyve_mdm import keeper, options
+from flyve_mdm import demo_phone, keeper, options
 from flyve_mdm.backend.server import Backend
 from flyve_mdm.board import invited
-from flyve_mdm.board.board import VirtualBoard
-from flyve_mdm.board.log import BoardEnded
 from flyve_mdm.board.run import Run
 from flyve_mdm.build import firmware, libraries, pure, toolchain
 from flyve_mdm.patience import stretched
+from flyve_mdm.story import EMAIL, WAIT, Missing, Story
 from flyve_mdm.text import lines
 from flyve_mdm.timeline import Timeline
 
-EMAIL = "ada@example.org"
-_WAIT = 20  # seconds for one step
 _CHUNK = 32768  # bytes of one Range request: small, so that there is something to see
 _FILE = 1_000_000
 _APP = b"""
@@ -37,68 +33,11 @@ def start(agent):
         yield
 """
 
-# What the backend must have seen for the demo to succeed, and how it is told.
-_TOLD = {
-    "invited": "invites {email}",
-    "session opened": "opens a session for {login}",
-    "full session read": "sends the full session, {size} bytes",
-    "profile switched": "makes the guest profile the active one",
-    "agent created": "creates agent {agent} for {serial}",
-    "credentials given": "hands out the credentials for MQTT",
-    "session killed": "ends the session",
-    "online": "sees agent {agent} online",
-    "offline": "sees agent {agent} offline",
-    "pong": "gets the answer to its Ping",
-    "task": "task {task} ({symbol}): {status}",
-    "unenrolled": "gets the acknowledgement of the unenrollment",
-    "purged": "deletes the agent, its account and its rights on the broker",
-}
 
+class Life(Story):
+    """From an invitation to the unenrollment."""
 
-class Missing(Exception):
-    """The backend did not see a step; the text names it."""
-
-
-class Story:
-    """The demo's cast: a backend, a board and the timeline."""
-
-    def __init__(self, backend: Backend, board: VirtualBoard, timeline: Timeline):
-        self.backend, self.board, self.timeline = backend, board, timeline
-        backend.events.subscribe(self._seen)
-        self.link = ""
-
-    def _seen(self, event: Any) -> None:
-        text = _TOLD.get(event.kind)
-        if text:
-            detail = {"size": self.backend.options.full_session_size or "some", **event.detail}
-            who = "admin" if event.kind == "invited" else "backend"
-            self.timeline.tell(who, text.format(**detail))
-
-    def expect(self, *kinds: str, count: int = 1) -> None:
-        """Waits until the backend has seen each kind that often. Raises Missing."""
-        for kind in kinds:
-            if not self.backend.wait_for(lambda: len(self._of(kind)) >= count, _WAIT):  # noqa: B023
-                raise Missing(f"the backend has not seen `{kind}` within {stretched(_WAIT):g} s")
-
-    def _of(self, kind: str) -> list:
-        return [event for event in self.backend.events if event.kind == kind]
-
-    def follow(self, run: Run) -> None:
-        """Shows the board's console."""
-        thread = threading.Thread(target=self._console, args=(run,), daemon=True)
-        thread.start()
-
-    def _console(self, run: Run) -> None:
-        shown = 0
-        with contextlib.suppress(BoardEnded, TimeoutError):
-            while True:
-                run.wait_log("", 60, shown)
-                line = run.log[shown]
-                shown += 1
-                if " INFO " in line or " WARN " in line or " ERROR " in line:
-                    self.timeline.tell("board", line)
-
-    def provision(self) -> None:
+    def _provision(self) -> None:
         """Puts the invitation, the settings, the CA and the Wi-Fi's passphrase on the board."""
         link = self.link = self.backend.invite(EMAIL)
         settings = {
@@ -110,23 +49,23 @@ class Story:
 
     def play(self) -> None:
         """Tells the story. Raises Missing at the first step that the backend did not see."""
-        self.provision()
+        self._provision()
         with self.board.start() as run:
             self.follow(run)
             self.expect(
                 "session opened", "full session read", "profile switched", "agent created",
                 "credentials given", "session killed", "online",
             )  # fmt: skip
-            run.wait_log("link: online", _WAIT)
+            run.wait_log("link: online", WAIT)
             self.timeline.tell("demo", "the board loses its power")
         self.expect("offline")
         self.timeline.tell("backend", "...for the broker sent its last will")
-        before = len(self._of("online"))
+        before = len(self.seen("online"))
         self.timeline.tell("demo", "the power is back")
         with self.board.start() as run:
             self.follow(run)
             self.expect("online", count=before + 1)
-            run.wait_log("link: online", _WAIT)
+            run.wait_log("link: online", WAIT)
             self._manage()
             self._unenroll(run)
         self.timeline.tell("demo", "every step was seen by the backend")
@@ -147,9 +86,9 @@ class Story:
         self._finish(self.backend.tasks.deploy_app(17, _bundle(), "org.example.hello", "1"))
 
     def _finish(self, task: Any) -> None:
-        status = self.backend.tasks.wait_task(task, _WAIT)
+        status = self.backend.tasks.wait_task(task, WAIT)
         if status != "done":
-            raise Missing(f"the task {task.symbol} is {status} after {stretched(_WAIT):g} s")
+            raise Missing(f"the task {task.symbol} is {status} after {stretched(WAIT):g} s")
 
     @contextlib.contextmanager
     def _progress(self) -> Iterator[None]:
@@ -175,10 +114,10 @@ class Story:
         """The end: acknowledged, deleted, and nothing secret is left."""
         secrets = self._secrets()
         self.timeline.tell("admin", "unenrolls the device")
-        if not self.backend.admin.unenroll(17, _WAIT):
-            raise Missing(f"the backend has no acknowledgement after {stretched(_WAIT):g} s")
+        if not self.backend.admin.unenroll(17, WAIT):
+            raise Missing(f"the backend has no acknowledgement after {stretched(WAIT):g} s")
         self.expect("unenrolled", "purged")
-        run.wait_log("agent: waiting for a deeplink", _WAIT)
+        run.wait_log("agent: waiting for a deeplink", WAIT)
         kept = [value for _, _, _, value in self.board.nvs()]
         kept += [self.board.read(path) for path, _ in self.board.files()]
         texts = [value if isinstance(value, bytes) else str(value).encode() for value in kept]
@@ -210,18 +149,22 @@ def _bundle() -> bytes:
 @click.command()
 @click.option("--generation", type=click.Choice("ABC"), default="C", show_default=True)
 @click.option("--plain", is_flag=True, help="http and MQTT without TLS.")
+@click.option("--phone", is_flag=True, help="By the set-up page: no cable, no command.")
 @click.option(
     "--svg",
     type=click.Path(dir_okay=False, path_type=Path),
     callback=options.parsed(options.output),
     help="Draws it, too.",
 )
-def demo(generation: str, plain: bool, svg: Path | None) -> None:
-    """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less."""
+def demo(generation: str, plain: bool, phone: bool, svg: Path | None) -> None:
+    """From an invitation to the unenrollment, as the backend sees it; exit 1 if it sees less.
+
+    --phone: from power-on to online, as a person with a phone does it."""
     try:
         firmware.build()
     except (firmware.BuildError, libraries.LibraryError, toolchain.ToolchainError) as error:
         raise click.ClickException(str(error)) from None
+    story = demo_phone.ByPhone if phone else Life
     timeline = Timeline(drawn=svg is not None)
     with keeper.folder("flyve-demo-") as folder:
         board = invited.create(folder / "board")
@@ -231,7 +174,7 @@ def demo(generation: str, plain: bool, svg: Path | None) -> None:
         switches = {"default_profile": 4, "full_session_size": 100_000, "full_session_seed": 1}
         with Backend(generation=generation, tls=not plain, **switches) as backend:
             try:
-                Story(backend, board, timeline).play()
+                story(backend, board, timeline).play()
             except Missing as missing:
                 raise click.ClickException(lines(str(missing))) from None
     if svg:

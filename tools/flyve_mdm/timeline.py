@@ -13,7 +13,13 @@ from rich.text import Text
 
 from flyve_mdm.text import printable
 
-_STYLES = {"admin": "magenta", "backend": "cyan", "board": "green", "demo": "bold"}
+_STYLES = {
+    "admin": "magenta",
+    "backend": "cyan",
+    "board": "green",
+    "demo": "bold",
+    "phone": "yellow",
+}
 _COLUMNS = 110  # of the picture
 _COLUMN = 12.2  # as wide is one in it
 _BLANK = "&#160;"

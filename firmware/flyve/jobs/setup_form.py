@@ -18,6 +18,8 @@ def fields(body):
                     found[known] = value.decode().strip() if known != "psk" else value.decode()
                 except UnicodeError:
                     found[known] = ""
+    if found["ssid"]:
+        found["other"] = ""  # it was typed before another one was chosen
     return found
 
 
