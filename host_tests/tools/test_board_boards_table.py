@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from flyve_mdm.board import boards_table
+from flyve_mdm.board.provision import Plan
 
 LINKS = [
     "http://flyve.org/?data="
@@ -17,11 +18,11 @@ LINKS = [
 def table(tmp_path):
     """table(text): its rows."""
 
-    def table(text, mode=0o600, **how):
+    def table(text, mode=0o600, common=None, **how):
         path = tmp_path / "boards.csv"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         path.chmod(mode)
-        return boards_table.read(path, **how)
+        return boards_table.read(path, common or Plan(), **how)
 
     return table
 
@@ -106,3 +107,11 @@ def test_the_mark_of_a_row_changes_with_it_and_tells_nothing(table):
     assert len(set(marks)) == 2
     assert [row.mark for row in table(text)] == marks
     assert table(text.replace("u0,attic,password1", "u0,attic,password2"))[0].mark != marks[0]
+    assert table(text, common=Plan(settings={"keepalive": 30}))[0].mark != marks[0]
+
+
+def test_what_boards_share_gives_way_to_their_own(table):
+    common = Plan(settings={"keepalive": 30, "email": "all@example.org"})
+    first, second = table("port,email\nu0,ada@example.org\nu1,\n", common=common)
+    assert first.plan.settings == {"keepalive": 30, "email": "ada@example.org"}
+    assert second.plan.settings == common.settings

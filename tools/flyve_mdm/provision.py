@@ -95,27 +95,25 @@ def provision(target, plan, table, jobs, deploy, wait, url, result, keep_going):
 
 def _batch(table, path, common, jobs, keep_going, how) -> None:
     try:
-        rows = boards_table.read(table)
+        rows = boards_table.read(table, common)
     except boards_table.TableError as error:
         raise click.ClickException(str(error)) from None
-    for row in rows:
-        row.plan = row.plan.over(common)
-    found = results.resume(path, rows)
+    found, label_file = results.resume(path, rows), table.with_suffix(".labels.csv")
     if any(row.fault for row in rows) and not keep_going:
         for one in found:
             if not one.row.fault and one.state == results.WAITING:
                 one.reason = "other rows cannot be used: nothing was written"
     else:
         with _shown(found) as (told, moved):
-            batch = Batch(
-                path, found, table.with_suffix(".labels.csv"), told=told, moved=moved, **how
-            )
+            batch = Batch(path, found, label_file, told=told, moved=moved, **how)
             try:
                 batch.run(jobs)
             except KeyboardInterrupt:
                 click.echo("interrupted: the same command goes on with the rest", err=True)
     results.write(path, found)
     _summary(found, path)
+    if label_file.exists():
+        click.echo(f"for their labels: flyve label {label_file} -o sheet.pdf")
     good = (results.ONLINE,) if how["wait"] else (results.ONLINE, results.DONE)
     if any(one.state not in good for one in found):
         sys.exit(1)

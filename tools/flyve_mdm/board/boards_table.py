@@ -42,9 +42,12 @@ class Row:
         return self.name or self.serial or self.port or f"line {self.line}"
 
 
-def read(path: Path, key: str = "port") -> list[Row]:
-    """The rows of a table; a row that cannot be used has its fault in it. key: the column in which
-    each row needs a value of its own. Raises TableError, OSError."""
+def read(path: Path, common: provisioning.Plan, key: str = "port") -> list[Row]:
+    """The rows of a table; a row that cannot be used has its fault in it.
+
+    common: what holds for all rows that say nothing else. key: the column in which each row needs
+    a value of its own. Raises TableError, OSError.
+    """
     _check_mode(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -52,7 +55,7 @@ def read(path: Path, key: str = "port") -> list[Row]:
             heading = [name.strip().lower() for name in next(lines, [])]
             _check_heading(path, heading, key)
             rows = [
-                _row(lines.line_num, heading, values, path.parent)
+                _row(lines.line_num, heading, values, path.parent, common)
                 for values in lines
                 if any(value.strip() for value in values)
             ]
@@ -96,7 +99,7 @@ def _check_heading(path, heading, key) -> None:
         raise TableError(f"{path}: give a column psk for each column wifi, in the same order")
 
 
-def _row(line, heading, values, folder) -> Row:
+def _row(line, heading, values, folder, common) -> Row:
     made = Row(line)
     if len(values) > len(heading):
         made.fault = f"{len(values)} values for {len(heading)} columns"
@@ -105,9 +108,10 @@ def _row(line, heading, values, folder) -> Row:
     once = {name: value for name, value in cells if name in _ONCE}
     made.port, made.name, made.mac = (once.get(name, "") for name in ("port", "name", "mac"))
     made.chip, made.serial = once.get("chip", "").upper(), once.get("serial", "")
-    made.mark = _mark(made.port, cells)
+    made.mark = _mark(made.port, cells, common)
     try:
         _fill(made, once, cells, folder)
+        made.plan = made.plan.over(common)
     except ValueError as error:
         made.fault = str(error)
     except OSError as error:
@@ -115,9 +119,10 @@ def _row(line, heading, values, folder) -> Row:
     return made
 
 
-def _mark(port, cells) -> str:
+def _mark(port, cells, common) -> str:
     # It lies in a file of results, and a passphrase must not be guessed by it.
-    text = "\0".join(f"{name}={value}" for name, value in cells if value).encode()
+    given = [f"{name}={value}" for name, value in cells if value]
+    text = "\0".join([*given, repr(common)]).encode()
     return hashlib.scrypt(text, salt=b"flyve " + port.encode(), n=1 << 14, r=8, p=1, dklen=8).hex()
 
 

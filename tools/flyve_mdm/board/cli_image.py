@@ -66,7 +66,7 @@ def image(source, slots, table, output, plan):
 
 def _batch(base, tree, table, folder, common):
     try:
-        rows = boards_table.read(table, "name")
+        rows = boards_table.read(table, common, "name")
     except boards_table.TableError as error:
         raise click.ClickException(str(error)) from None
     for row in rows:
@@ -80,7 +80,7 @@ def _batch(base, tree, table, folder, common):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = []
     for row in rows:
-        plan = row.plan.over(common)
+        plan = row.plan
         if row.mac and plan.settings.get("setup") != "off":
             psk = setup_network.passphrase()
             plan.entries[setup_network.KEY] = psk.encode()
