@@ -14,6 +14,7 @@ import pytest
 from flyve_mdm import browser
 from flyve_mdm.backend.broker import find_mosquitto
 from flyve_mdm.backend.server import Backend
+from flyve_mdm.glpi import account
 from flyve_mdm.patience import factor, stretched
 from host_tests.kit import hil, plugin
 from host_tests.kit.boards.device import Device
@@ -29,6 +30,11 @@ def pytest_addoption(parser):
 
 # In the environment, so that all workers of pytest-xdist draw the same samples.
 os.environ["FLYVE_SEED"] = os.environ.get("FLYVE_SEED") or str(random.randrange(1 << 32))
+
+
+# Whoever tries the README's commands in the same shell has an account of a backend in it.
+for _name in (account.FILE, *map(account.variable, account.NAMES)):
+    os.environ.pop(_name, None)
 
 
 # A job in the background of a script ignores it, and so would the children that tests interrupt.

@@ -133,6 +133,18 @@ def test_unenroll_waits_until_glpi_has_deleted_the_agent(each):
     assert "no agent 17: list them" in each.admin("ping", "17", code=1)
 
 
+def test_looking_at_an_agent_never_changes_its_password(site):
+    # For its owner as a guest a GET of the agent makes a new one, and cuts the device off.
+    token = site.backend.state.users[42].api_token
+    before = site.one.agent.mqttpasswd
+    for command in ("ping", "lock", "unenroll", "inventory"):
+        told = flyve(site.backend, "admin", command, "17", code=1, FLYVE_USER_TOKEN=token)
+        assert "give your profile this right" in told
+    assert site.one.agent.mqttpasswd == before
+    assert len(site.backend.events.of("credentials given")) == 1
+    assert len(site.backend.events.of("session killed")) == 1 + 4
+
+
 def test_unenrolled(site):
     site.answers["Unenroll"] = ("Status/Unenroll", "{}")
     assert site.admin("unenroll", "17") == "unenrolled\n"

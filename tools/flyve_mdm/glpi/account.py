@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flyve_mdm import options
 
-_FILE = "FLYVE_CREDENTIALS"
+FILE = "FLYVE_CREDENTIALS"
 
 
 class AccountError(ValueError):
@@ -31,7 +31,7 @@ class Account:
     entity: str = ""
 
 
-_NAMES = tuple(one.name for one in fields(Account))
+NAMES = tuple(one.name for one in fields(Account))
 
 
 def variable(name: str) -> str:
@@ -42,9 +42,9 @@ def variable(name: str) -> str:
 def load(url: str | None, environment: Mapping[str, str] = os.environ) -> Account:
     """The account that the environment tells, else the file that FLYVE_CREDENTIALS names; `url`
     beats both. Raises AccountError."""
-    path = environment.get(_FILE)
+    path = environment.get(FILE)
     found = _read(Path(path)) if path else {}
-    told = {name: environment.get(variable(name)) for name in _NAMES}
+    told = {name: environment.get(variable(name)) for name in NAMES}
     found |= {name: value for name, value in told.items() if value}
     if url:
         found["url"] = url
@@ -79,17 +79,17 @@ def _read(path: Path) -> dict[str, str]:
             raise AccountError(f"{path} is for others to read, too: chmod 600 {path}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise AccountError(f"{_FILE}: {path}: {error.strerror}") from None
+        raise AccountError(f"{FILE}: {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise AccountError(f"{_FILE}: {path} is no text in UTF-8") from None
+        raise AccountError(f"{FILE}: {path} is no text in UTF-8") from None
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
     try:
         parser.read_string(f"[glpi]\n{text}")
     except configparser.Error:
-        raise AccountError(f"{_FILE}: {path}: each line must be a name, = and a value") from None
+        raise AccountError(f"{FILE}: {path}: each line must be a name, = and a value") from None
     found = dict(parser["glpi"])
-    unknown = sorted(found.keys() - set(_NAMES))
+    unknown = sorted(found.keys() - set(NAMES))
     if unknown or len(parser.sections()) > 1:
         wrong = ", ".join(unknown) or "[...]"
-        raise AccountError(f"{_FILE}: {path}: it may hold {', '.join(_NAMES)}, not {wrong}")
+        raise AccountError(f"{FILE}: {path}: it may hold {', '.join(NAMES)}, not {wrong}")
     return found
