@@ -23,7 +23,7 @@ from host_tests.kit.sample import chance, content
 pytestmark = [pytest.mark.virtual, pytest.mark.mosquitto, pytest.mark.exact]
 
 SOAK = [pytest.mark.soak, pytest.mark.timeout(4 * 3600)]
-HEAP = "128K"  # 76K is the aim
+HEAP = {False: "92K", True: "100K"}  # by TLS; 88K and 96K pass, 76K is the aim
 MONTH = float(os.environ.get("FLYVE_MONTH") or 1)
 RECONNECTS, TIMES = 5000, 500  # downloads, inventories
 PAUSE = 30 * 86400 // RECONNECTS  # seconds between two of them
@@ -158,7 +158,7 @@ class Month:
 def test_a_month_of_reconnects_files_and_inventories_leaves_nothing_behind(make_device, part, tls):
     device = make_device(kind=Proxied, tls=tls)
     device.provision(main=firmware.follow(MAIN), reconnect_spread=0)
-    device.start(heap=HEAP)
+    device.start(heap=HEAP[tls])
     device.online()
     month = Month(device)
     every = RECONNECTS // TIMES

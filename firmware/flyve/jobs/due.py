@@ -180,9 +180,9 @@ def missing(online):
     left = online.box["heard"] + _QUIET_MS - log.uptime()
     if left > 0:
         return left
-    from flyve.jobs import settled
+    from flyve.jobs import missing as job
 
-    return settled.missing(online)
+    return job.run(online)
 
 
 def session(online):

@@ -2,9 +2,7 @@
 
 from micropython import const
 
-from flyve import log, memory
 from flyve.jobs import known, tasks
-from flyve.transport import NetError
 
 _ROOM = const(24)  # messages in the outbox: the others are for what is new
 _WAIT_MS = const(20)
@@ -51,36 +49,3 @@ def answer(online, many):
             yield from policies.tell(online, task["id"], task["status"])
     if not told and since == box["heard"]:
         known.turn_all(box, known.HEARD, known.DEALT)  # the file does not have them any more
-
-
-def missing(online):
-    """A job: a policy may have been taken back while we were away: its message is gone. But a
-    message that did not come is no proof, so the backend is asked. Raises NetError while that
-    cannot be known."""
-    for found in _each(online, known.SILENT):
-        yield
-        if found is None:
-            continue
-        if online.busy():
-            return
-        task, key = found
-        try:
-            from flyve.jobs import rows
-
-            row = rows.row(online, task["id"])
-        except NetError as e:
-            if not e.refused():
-                raise
-            log.debug("policies", "what was taken back cannot be asked: %s", e)
-            known.turn_all(online.box, known.SILENT, known.DEALT)
-            return
-        finally:
-            rows = None
-            memory.drop("rows", "glpi")
-        if row is None:
-            from flyve.jobs import policies
-
-            yield from policies.remove(online, task)
-            return  # the file has changed
-        known.turn(online, key, known.DEALT)
-    known.turn_all(online.box, known.SILENT, known.DEALT)
