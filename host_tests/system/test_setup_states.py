@@ -107,6 +107,7 @@ def test_the_page_closes_after_ten_minutes_and_boot_opens_it_again(setting):
     device.start()
     device.run.wait_log(OPEN)
     device.later("setup: network Flyve-.* is closed: BOOT opens it", 601)
+    device.run.wait_log("setup: closed")
     assert not device.run.setup
     since = len(device.run.log)
     device.board.press_boot(0.3)

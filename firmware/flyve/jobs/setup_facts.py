@@ -6,7 +6,7 @@ import os
 from micropython import const
 
 from flyve import log
-from flyve.jobs import access_point, board_facts, invitation, setup_page, texts
+from flyve.jobs import access_point, board_facts, invitation, setup_page, texts, wifi_join
 
 _NETWORKS = const(16)
 _WEAKEST = const((-85, -75, -65, -55))  # dBm, of one bar and more
@@ -15,6 +15,7 @@ _WEAKEST = const((-85, -75, -65, -55))  # dBm, of one bar and more
 def facts(agent):
     """The `box` of setup_page.py, plain data."""
     rec, settings = agent.rec, agent.settings
+    known = wifi_join.known()
     box = {
         "network": access_point.name(),
         "serial": settings.get("serial") or board_facts.serial(),
@@ -29,7 +30,11 @@ def facts(agent):
         "link": None,  # one that has come
         "plan": None,  # what was sent: network, passphrase, e-mail address
         "networks": [],  # in the air: name, bars, whether it has a passphrase
-        "typed": {"ssid": "", "other": "", "email": settings.get("email") or ""},
+        "typed": {
+            "ssid": known[0][0] if known else "",
+            "other": "",
+            "email": settings.get("email") or "",
+        },
         "errors": {},  # of a link that was tapped
         "asked": None,  # when somebody has looked at the page
         "again": False,  # the air is to be scanned anew
