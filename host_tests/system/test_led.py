@@ -18,8 +18,9 @@ def test_it_tells_of_joining_being_online_and_trouble(make_device):
     c.provision(led=PIN)
     c.start()
     c.run.wait_log("wifi: .*: not found")
-    assert shown(c) == (5, 50)
+    assert c.backend.wait_for(lambda: shown(c) == (1, 90))
     c.board.set_air({c.wifi[0]: c.wifi[1]}, 20)
+    assert c.backend.wait_for(lambda: shown(c) == (5, 50))
     c.online()
     assert shown(c) == (1, 4)
     c.backend.broker.stop()
@@ -38,3 +39,25 @@ def test_a_lock_is_seen_until_it_ends_and_no_link_hides_it(make_device):
     c.backend.admin.lock(17, unlock=True)
     c.settled()
     assert shown(c) == (1, 4)
+
+
+def test_a_board_that_waits_is_dark_and_a_refused_one_in_trouble(make_device):
+    c = make_device(refuse_post="Too many devices")
+    c.provision(led=PIN, setup="off")
+    c.board.remove("/deeplink")
+    c.start().wait_log("agent: waiting for a deeplink")
+    assert c.backend.wait_for(lambda: shown(c) == 0)
+    c.run.kill()
+    c.provision(led=PIN, setup="off")
+    c.start().wait_log("agent: waiting for a deeplink")
+    assert shown(c) == (1, 90)
+
+
+def test_the_set_up_page_has_the_led_to_itself_while_it_is_open(make_device):
+    c = make_device()
+    c.provision(led=PIN)
+    c.board.remove("/deeplink")
+    c.board.set_air({}, 20)
+    c.start().wait_log("setup: network Flyve-.* is open")
+    c.run.wait_log("wifi: .*: not found", 30)
+    assert c.backend.wait_for(lambda: shown(c) == (1, 50))

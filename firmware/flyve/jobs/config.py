@@ -54,7 +54,7 @@ KEYS = {
     "erase_on_unenroll": (False, "bool", 0, 1),
     "wipe_unverified_after": (None, "int", 1, 2592000),
     "keep_wifi": (False, "bool", 0, 1),
-    "setup": ("auto", "auto|off", 0, 0),
+    "setup": (None, "auto|off", 0, 0),
     "led": (None, "int", 0, 48),
     "button": (None, "int", 0, 48),
 }

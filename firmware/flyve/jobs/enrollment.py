@@ -28,6 +28,8 @@ def run(agent):
             if rec.get("state") in ["invited", "created"]:
                 log.error("enrollment", "the deeplink is gone: provision it again")
             log.info("agent", "waiting for a deeplink")
+            if rec.get("state") != "refused":
+                _light(agent, "off")
         return True
     invitation = None
     invited, mark, refusal = _read()
@@ -37,13 +39,23 @@ def run(agent):
 
     if refusal:
         invitation.refuse(rec, refusal)
-        if agent.settings["setup"] == "auto":
+        _light(agent, "trouble")
+        if agent.settings.get("setup") != "off":
             agent.begin_anew("wifi")  # with the set-up page
     else:
         invitation.discard()
         log.info("enrollment", "enrolled id=%s", rec.get("agent_id"))
     agent.invited.after(0)
     return False
+
+
+def _light(agent, what):
+    if agent.settings.get("led") is not None:
+        from flyve.jobs import led
+
+        led.show_alone(what)
+        led = None
+        memory.drop("led")
 
 
 def _read():

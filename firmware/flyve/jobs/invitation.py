@@ -25,7 +25,7 @@ def waiting():
 
 def needs_help(agent):
     """True when the set-up page is to open: the board is blank, or has not come to the backend."""
-    if agent.settings["setup"] != "auto" or agent.rec.get("state") in ["enrolled", "leaving"]:
+    if agent.settings.get("setup") == "off" or agent.rec.get("state") in ["enrolled", "leaving"]:
         return False
     return log.uptime() > _ALONE_MS or not waiting()
 

@@ -54,6 +54,13 @@ def show(what):
         log.debug("config", "led: %r", e)
 
 
+def show_alone(what):
+    """The same, but while the set-up page is open the LED tells of that."""
+    network = board.network
+    if not network.WLAN(network.AP_IF).active():
+        show(what)
+
+
 def _keep(wanted):
     if nvs.get_int(_KEY) != wanted:
         if wanted is None:

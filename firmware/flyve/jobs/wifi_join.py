@@ -7,7 +7,7 @@ stands after a time in which a sound access point would have let us in.
 
 from micropython import const
 
-from flyve import board, log
+from flyve import board, log, memory
 from flyve.jobs import nvs, texts
 
 _TRY_MS = const(20000)  # one network's chance
@@ -69,6 +69,18 @@ def station():
     return sta
 
 
+def _light(what):
+    try:
+        if nvs.get_int("led") is not None:
+            from flyve.jobs import led
+
+            led.show_alone(what)
+            led = None
+            memory.drop("led")
+    except (OSError, MemoryError):
+        pass  # only the LED is wrong
+
+
 class Joining:
     """Call step() often; it never waits. chosen: one to join instead of those in NVS."""
 
@@ -126,6 +138,7 @@ class Joining:
         self._index %= len(self._networks)
         ssid, psk = self._networks[self._index]
         log.info("wifi", "connecting to %s", ssid)
+        _light("joining")
         self._since = now
         self._old = None
         try:
@@ -149,6 +162,7 @@ class Joining:
 
     def _failed(self, text):
         log.warn("wifi", "%s: %s", self._networks[self._index][0], text)
+        _light("trouble")
         self.failures += 1
         self.failure = text
         try:
