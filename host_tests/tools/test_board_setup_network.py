@@ -5,6 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from flyve_mdm import ROOT
 from flyve_mdm.board import cli_target, setup_network
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.remote import SerialBoard
@@ -78,6 +79,14 @@ def test_doctor_names_the_network_and_never_the_passphrase(board):
     assert kept(board) not in said
     flyve(provision_command, board.path, "--setup-off")
     assert "no network of its own" in flyve(cli_target.doctor, board.path)
+
+
+def test_board_and_tools_make_the_same_passphrases_and_names():
+    source = (ROOT / "firmware/flyve/jobs/access_point.py").read_text()
+    assert f'_ALPHABET = const("{setup_network.ALPHABET}")' in source
+    assert f"_LENGTH = const({setup_network.LENGTH})" in source
+    assert f'_KEY = const("{setup_network.KEY[1]}")' in source
+    assert 'return "Flyve-" + board_facts.mac()[-4:]' in source
 
 
 def test_no_two_are_alike_and_none_has_letters_that_look_alike():
