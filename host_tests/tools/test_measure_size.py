@@ -52,6 +52,16 @@ def test_a_life_tells_what_each_phase_holds():
     assert any("flyve/jobs/download" in modules for modules in phases["downloading"].modules)
 
 
+def test_the_set_up_page_tells_what_it_holds():
+    phases = footprint.set_up()
+    assert 0 < phases["open"].heap < size.SETUP
+    for modules in phases["open"].modules:
+        assert "flyve/jobs/http_server" in modules or "flyve/jobs/setup" in modules
+        assert "flyve/jobs/page" not in modules
+    for job in ("setup_form", "page", "deeplink"):
+        assert any(f"flyve/jobs/{job}" in modules for modules in phases["setup"].modules)
+
+
 def test_a_table_goes_between_its_marks(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("Before.\n<!-- t -->\nold\n<!-- end of t -->\nAfter.\n")

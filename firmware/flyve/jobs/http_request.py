@@ -56,10 +56,6 @@ class Request:
             self._size += len(data)
         return self._size == len(self.body)
 
-    def forget(self):
-        """It is read: its memory serves the answer."""
-        self.target = self.body = b""
-
     def _gather(self, piece):
         """Adds to the line at hand."""
         if not self.method:

@@ -8,8 +8,7 @@ import socket
 
 from micropython import const
 
-from flyve import log
-from flyve.jobs import http_request
+from flyve import log, memory
 
 _FIRST_MS = const(3000)  # until the first byte,
 _WAITED_MS = const(300)  # or so long while others wait
@@ -20,12 +19,8 @@ _SLICE_MS = const(60)  # of work in one step
 _PIECE = const(512)
 _QUEUE = const(5)
 _REASONS = const((
-    (200, "OK"), (302, "Found"), (303, "See Other"), (400, "Bad Request"), (403, "Forbidden"),
-    (404, "Not Found"), (405, "Method Not Allowed"), (408, "Request Timeout"),
-    (411, "Length Required"), (413, "Content Too Large"), (414, "URI Too Long"),
-    (422, "Unprocessable Content"), (431, "Request Header Fields Too Large"),
-    (500, "Internal Server Error"), (503, "Service Unavailable"),
-    (505, "HTTP Version Not Supported"),
+    (200, "OK"), (302, "Found"), (303, "See Other"), (404, "Not Found"),
+    (422, "Unprocessable Content"),
 ))  # fmt: skip
 _HEAD = const(
     b"HTTP/1.1 %d %s\r\nContent-Type: text/%s; charset=utf-8\r\nCache-Control: no-store\r\n"
@@ -36,11 +31,11 @@ _NOTHING = const(b"default-src 'none'")
 
 
 def reason(status):
-    """The name of a status."""
+    """The name of a status, as far as somebody reads it."""
     for code, text in _REASONS:
         if code == status:
             return text
-    return "Error"
+    return "Refused"
 
 
 def _head(status, kind, policy, location):
@@ -53,9 +48,9 @@ def _head(status, kind, policy, location):
 
 
 class Server:
-    """answer(request) returns (status, location, pieces): where a redirect leads (bytes) or None,
-    and an iterator of bytes, the page's policy and the page, or None. Call step() often; it raises
-    nothing but in the constructor."""
+    """answer(method, target, host, body) returns (status, location, pieces): where a redirect
+    leads (bytes) or None, and an iterator of bytes, the page's policy and the page, or None. Call
+    step() often; it raises nothing but in the constructor."""
 
     def __init__(self, answer, port=80):
         self._answer = answer
@@ -108,8 +103,20 @@ class Server:
 
     def _serve(self, client):
         """One connection, from its request to the end of the answer; yields when it waits."""
+        request = yield from self._take_in(client)
+        memory.drop("http_request")
+        if request:
+            status = request[0]
+            yield from self._say(client, *request)
+            if status:
+                yield from self._drain(client)
+
+    def _take_in(self, client):
+        """What came: (0, method, target, host, body), or (status,) when it gets no other answer;
+        None when nothing came."""
+        from flyve.jobs import http_request
+
         request = http_request.Request()
-        status = 0
         begun = log.uptime()
         try:
             whole = False
@@ -118,45 +125,43 @@ class Server:
                 if n:
                     whole = request.take(bytes(memoryview(self._buf)[:n]))
                 elif n is not None:
-                    return  # it is closed
+                    return None  # it is closed
                 else:
                     age = log.uptime() - begun
                     if request.begun:
                         if age > _REQUEST_MS:
-                            raise http_request.Refused(408)
+                            return (408,)
                     elif age > _FIRST_MS or age > _WAITED_MS and self._others():
-                        return
+                        return None
                     yield
         except http_request.Refused as e:
-            status = e.status
+            return (e.status,)
         except MemoryError:
-            status = 503
-        yield from self._say(client, request, status)
-        if status:
-            yield from self._drain(client)
+            return (503,)
+        return 0, request.method, request.target, request.host, request.body
 
     def _others(self):
         if self._next is None:
             self._next = self._take()
         return self._next is not None
 
-    def _say(self, client, request, status):
+    def _say(self, client, status, method="", *request):
         """Sends the answer: with a status, that this is the matter."""
         until = log.uptime() + _ANSWER_MS
         kind, policy, location, pieces = b"plain", _NOTHING, None, None
         if not status:
             try:
-                status, location, pieces = self._answer(request)
+                status, location, pieces = self._answer(method, *request)
                 if pieces is not None:
                     kind, policy = b"html", next(pieces)
             except Exception as e:
                 log.error("setup", "a request failed: %r", e)
                 status = 503 if isinstance(e, MemoryError) else 500
-        request.forget()
+        request = None
         if kind == b"plain":
             pieces = (("%d %s\n" % (status, reason(status))).encode(),)
         yield from self._write(client, _head(status, kind, policy, location), until)
-        if request.method != "HEAD":
+        if method != "HEAD":
             for piece in pieces:
                 yield from self._write(client, piece, until)
 

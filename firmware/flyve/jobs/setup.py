@@ -4,17 +4,11 @@ In the agent's loop it takes the place of wifi.Wifi. It ends by a restart: nothi
 memory when the board enrolls.
 """
 
+import os
+
 from micropython import const
 
 from flyve import log, memory
-from flyve.jobs import (
-    access_point,
-    captive_dns,
-    http_server,
-    invitation,
-    setup_page,
-    wifi_join,
-)
 from flyve.wifi import Wifi
 
 _OPEN_MS = const(600000)  # while nobody is there
@@ -53,7 +47,7 @@ class Setup:
         then the agent does what it does without one."""
         agent = self._agent
         now = log.uptime()
-        if self._pressed(now) and not self._ap and not invitation.waiting():
+        if self._pressed(now) and not self._ap and not _invited():
             self._open()
         if not self._ap:
             if agent.rec.get("state") == "enrolled":
@@ -89,6 +83,10 @@ class Setup:
 
             self._box = setup_facts.facts(self._agent)
             self._box["networks"] = setup_facts.scan(self._sta)
+            setup_facts = None
+            memory.drop("setup_facts", "connecting")
+            from flyve.jobs import access_point, captive_dns, http_server
+
             self._ap = access_point.AccessPoint()
             self._dns = captive_dns.Server(access_point.ADDRESS)
             self._http = http_server.Server(self._answer)
@@ -109,8 +107,14 @@ class Setup:
             led = None
             memory.drop("led")
 
-    def _answer(self, request):
-        return setup_page.answer(self._box, request)
+    def _answer(self, *request):
+        try:
+            from flyve.jobs import setup_page
+
+            return setup_page.answer(self._box, *request)
+        finally:
+            setup_page = None
+            memory.drop("setup_page")
 
     def _go_on(self, now):
         self._dns.step()
@@ -120,7 +124,7 @@ class Setup:
             self._finish(now)
         elif box["plan"]:
             self._advance(now)
-        elif self.up or not self._read:
+        elif self.up or box["known"] and not self._read:
             # A try of the station takes the radio away from who reads the page.
             self.up = self._wifi.step()
         if box["again"]:
@@ -137,7 +141,7 @@ class Setup:
             self._box["networks"] = setup_facts.scan(self._sta)
         finally:
             setup_facts = None
-            memory.drop("setup_facts", "board_facts")
+            memory.drop("setup_facts")
 
     def _look(self, now):
         """Whether somebody is there, and whether the page is to go on."""
@@ -149,13 +153,13 @@ class Setup:
         if box["plan"]:
             return
         if box["shows"] in ["new", "away"]:
-            away = not self.up and len(wifi_join.known()) > 0
+            away = not self.up and box["known"]
             box["shows"] = "away" if away else "new"
             box["why"] = "None of its networks is there." if away else ""
             box["todo"] = "Choose another one, or switch that one on." if away else ""
         over = now > (asked or self._opened) + _OPEN_MS + (_HELD_MS if phones else 0)
         if not box["invited"]:
-            if invitation.waiting():
+            if _invited():
                 agent.restart("a deeplink has come", True)
             elif over:
                 log.info("setup", "network %s is closed: BOOT opens it", self._ap.name)
@@ -197,3 +201,11 @@ class Setup:
                     pass
         self._ap = self._dns = self._http = self._box = self._join = None
         self._busy = self._read = False
+
+
+def _invited():
+    """True when a deeplink lies on the flash."""
+    try:
+        return os.stat("/deeplink")[6] > 0
+    except OSError:
+        return False

@@ -31,7 +31,7 @@ class Join:
             there = self._sta.isconnected() and self._sta.config("ssid") == ssid
         except (OSError, ValueError):
             return False
-        return there and (ssid, psk) in wifi_join.known()
+        return there and (ssid, psk) in self._box["known"]
 
     def step(self):
         """Goes on; True when it is at its end: `shows` in the box tells which."""
@@ -55,13 +55,13 @@ class Join:
         try:
             from flyve.jobs import setup_store
 
-            setup_store.store(*box["plan"] + (box["link"],))
+            setup_store.store(*box["plan"] + (box["link"], box["known"]))
         except (OSError, ValueError, MemoryError) as e:
             self._failed("The board cannot keep this: %s." % log.reason(e))
             return
         finally:
             setup_store = None
-            memory.drop("setup_store", "config")
+            memory.drop("setup_store")
         log.info("setup", "joined %s: after a restart it enrolls", box["plan"][0])
         box["shows"], box["why"], box["todo"] = "joined", "", ""
 

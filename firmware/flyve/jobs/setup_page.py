@@ -1,35 +1,35 @@
 """What a request of a phone gets, from what setup.py knows: `box`, plain data."""
 
 from flyve import log, memory
-from flyve.jobs import access_point, texts, wifi_join
+from flyve.jobs import texts
 
-_OWN = (access_point.ADDRESS, "127.0.0.1")  # the second: a virtual board's
+_OWN = ("192.168.4.1", "127.0.0.1")  # the second: a virtual board's
 _HOME = b"http://192.168.4.1/"
 _SIGNS = (b"data=", b"data%3", b"/aHR0", b"/eyJ", b"deeplink")  # of an invitation's link
 
 
-def answer(box, request):
+def answer(box, method, target, host, body):
     """(status, where a redirect leads or None, pieces of the page or None)."""
-    path = request.target.split(b"?")[0]
-    own = request.host in _OWN
+    path = target.split(b"?")[0]
+    own = host in _OWN
     home = b"/" if own else _HOME
-    if request.method == "POST":
+    if method == "POST":
         if not own:
             return 403, None, None
         if path != b"/":
             return 404, None, None
-        return _sent(box, request)
-    if request.method == "GET" and _tapped(box, request.target):
+        return _sent(box, body)
+    if method == "GET" and _tapped(box, target):
         return 303, home, None
     if not own:
         return 302, home, None
     if path == b"/again":
-        if request.method == "GET" and not box["plan"]:
+        if method == "GET" and not box["plan"]:
             box["again"] = True
         return 303, home, None
     if path != b"/":
         return 404, None, None
-    if request.method == "GET":
+    if method == "GET":
         box["asked"] = log.uptime()
     errors, box["errors"] = box["errors"], {}
     return 200, None, _page(box, errors)
@@ -80,15 +80,16 @@ def note(box, invited):
     log.secret("invitation", invited.invitation_token)
 
 
-def _sent(box, request):
+def _sent(box, body):
     """A person has pressed the button."""
     if box["plan"]:
         return 303, b"/", None
     box["asked"] = log.uptime()
     from flyve.jobs import setup_form
 
-    found = setup_form.fields(request.body)
-    request.forget()
+    found = setup_form.fields(body)
+    body = setup_form = None
+    memory.drop("setup_form")  # a link takes the memory
     errors = {}
     if found["form"] != box["form"]:
         errors["ssid_error"] = "The board has started anew since: look through it, and send again."
@@ -104,10 +105,12 @@ def _sent(box, request):
             "Paste the invitation's link, or open it on this phone while it is in this network."
         )
     found["link"] = ""
-    network = setup_form.network(found, box["networks"], wifi_join.known(), errors)
+    from flyve.jobs import setup_form
+
+    network = setup_form.network(found, box["networks"], box["known"], errors)
     address = setup_form.email(found, errors)
     setup_form = None
-    memory.drop("setup_form", "config", "mailed")
+    memory.drop("setup_form")
     if errors:
         return 422, None, _page(box, errors)
     box["plan"] = network + (address,)

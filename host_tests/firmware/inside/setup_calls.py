@@ -102,7 +102,7 @@ def requests(data):
     statuses = {}
     longest = 0
     server, address = _listen(
-        lambda port: http_server.Server(lambda r: setup_page.answer(facts, r), port)
+        lambda port: http_server.Server(lambda *r: setup_page.answer(facts, *r), port)
     )
     for i, one in enumerate(data):
         one = one.replace(b"0123456789abcdef", facts["form"].encode())

@@ -10,7 +10,7 @@ from mpremote.romfs import make_romfs
 from flyve_mdm import BUILD, keeper
 from flyve_mdm.build import firmware, libraries
 
-PARTITION = 0x20000  # of boards/*/partitions-romfs.csv
+PARTITION = 0x30000  # of boards/*/partitions-romfs.csv
 _TOP = ("boot.py", "main.py")
 
 

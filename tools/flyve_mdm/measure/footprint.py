@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from urllib.parse import urlencode, urlsplit
 
+from flyve_mdm.board import invited
 from flyve_mdm.board.run import Run
 from flyve_mdm.board.supervisor import Counters
 from flyve_mdm.measure.benches.rig import Rig
@@ -39,9 +43,39 @@ def memory(tls: bool) -> dict[str, Phase]:
             return dict(_phases(run.log))
 
 
+def set_up() -> dict[str, Phase]:
+    """The phases open (of the set-up page, while nothing is asked of it) and setup: it is looked
+    at, sent with an error, and sent with an invitation that was tapped, until the board has
+    joined. Bytes of a 64-bit heap."""
+    with Rig() as rig:
+        board = rig.blank(beside="heap")
+        with board.start(heap=HEAP) as run:
+            run.wait_log(r"^setup: page ", _WAIT)
+            page = _ask(run, "GET", "/")
+            form = re.search(r'name="?form"? value="(\w+)"', page)
+            if form is None:
+                raise RuntimeError(f"the set-up page has no form: {page[:200]}")
+            fields = {"form": form[1], "ssid": invited.SSID}
+            _ask(run, "POST", "/", urlencode({**fields, "link": "no link"}))
+            link = urlsplit(rig.backend.invite("user@example.org"))
+            _ask(run, "GET", f"{link.path}?{link.query}")
+            _ask(run, "GET", "/")
+            _ask(run, "POST", "/", urlencode({**fields, "psk": invited.PSK}))
+            run.wait_log("setup: joined", _WAIT)
+            return dict(_phases(run.log))
+
+
+def _ask(run: Run, method: str, path: str, body: str | None = None) -> str:
+    with contextlib.closing(HTTPConnection("127.0.0.1", run.setup[0], timeout=_WAIT)) as at:
+        at.request(method, path, body, {"Host": "192.168.4.1"})
+        return at.getresponse().read().decode()
+
+
 def _phases(log: list[str]) -> Iterator[tuple[str, Phase]]:
-    for name in ("imported", "enrolling", "idle", "busy", "downloading"):
+    for name in ("imported", "open", "setup", "enrolling", "idle", "busy", "downloading"):
         found = [re.match(rf"heap: {name} (\d+)", line) for line in log]
+        if not any(found):
+            continue
         sets = {
             frozenset(_module(word) for word in line.split()[2:] if _module(word))
             for line in log

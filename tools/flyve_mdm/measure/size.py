@@ -23,6 +23,7 @@ from flyve_mdm.measure import footprint, page, words
 ARCHES = ("xtensawin", "rv32imc")
 KIB = 1024
 IDLE, HIGHEST = 50 * KIB, 66 * KIB  # heap on the unix port
+SETUP = 60 * KIB  # there, too
 LIFE = 76 * KIB  # there, too: the whole heap for a whole life
 
 _REPORT = BUILD / "size.json"
@@ -30,6 +31,8 @@ _HIL = "hil-*.json"
 _FOOTPRINT, _WEAR = ROOT / "docs" / "footprint.md", ROOT / "docs" / "flash-wear.md"
 _PHASES = {
     "imported": ("just imported", None),
+    "open": ("set-up page open", SETUP),
+    "setup": ("set-up page at work, highest moment", None),
     "enrolling": ("enrolling, highest moment", LIFE),
     "idle": ("online and idle", IDLE),
     "downloading": ("online and downloading, highest moment", HIGHEST),
@@ -109,7 +112,11 @@ def _romfs(arch: str) -> int:
 def lived(sizes: dict[str, dict[str, int]], words32: bool) -> Iterator[Figure]:
     """What boards need that live a whole life: resident code, RAM and wear."""
     lives = {how: footprint.memory(how == "TLS") for how in ("plain", "TLS")}
-    rows = [(name, how, lives[how][name]) for how in lives for name in _PHASES]
+    page = footprint.set_up()
+    lives["plain"].update(open=page["open"], setup=page["setup"])
+    rows = [
+        (name, how, lives[how][name]) for how in lives for name in _PHASES if name in lives[how]
+    ]
     largest = [
         max((names & sizes.keys() for names in phase.modules), key=lambda n: _bytes(n, sizes))
         for *_, phase in rows

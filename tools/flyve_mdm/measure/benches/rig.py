@@ -66,6 +66,15 @@ class Rig:
             self.beside(board, beside)
         return board
 
+    def blank(self, beside: str) -> VirtualBoard:
+        """A new board that nobody has provisioned, in the air of that Wi-Fi."""
+        self._count += 1
+        board = invited.create(self._folder / f"board{self._count}")
+        board.deploy()
+        board.set_air({invited.SSID: invited.PSK}, connect_ms=0, scan_ms=0)
+        self.beside(board, beside)
+        return board
+
     def beside(self, board: VirtualBoard, script: str, *arguments: int) -> None:
         """Lets inside/<script>.py run on the board, beside its agent."""
         main = _MAINS[script].format(*arguments)

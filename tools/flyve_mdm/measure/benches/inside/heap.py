@@ -11,20 +11,24 @@ def names():
 
 def watch():
     """Before the agent starts: from here on all counts, this module does not."""
-    highest = {"enrolling": 0, "idle": 0, "busy": 0, "downloading": 0}
+    highest = {"open": 0, "setup": 0, "enrolling": 0, "idle": 0, "busy": 0, "downloading": 0}
     told = dict.fromkeys(highest)
     gc.collect()
     base = gc.mem_alloc()
     from flyve import agent as loop
-    from flyve import transport
+    from flyve import memory, transport
 
     gc.collect()
     print("heap: imported", gc.mem_alloc() - base)
     print("modules: imported", names())
-    step, slice_done = loop.Agent.step, transport.slice_done
+    step, slice_done, drop = loop.Agent.step, transport.slice_done, memory.drop
     agent = None
 
     def phase():
+        if "flyve.jobs.setup" in sys.modules:
+            at_work = any("flyve.jobs." + name in sys.modules for name in ("setup_facts",
+                          "setup_page", "setup_join", "page", "http_request"))  # fmt: skip
+            return "setup" if at_work else "open"
         if "flyve.jobs.applying" in sys.modules:
             return "downloading"
         link = agent and agent.online and agent.online.link
@@ -55,4 +59,11 @@ def watch():
         look()
         slice_done(may_hook)
 
+    def watched_drop(*names):
+        # A page is served within one turn.
+        if phase() in ("open", "setup"):
+            look()
+        drop(*names)
+
     loop.Agent.step, transport.slice_done = watched_step, watched_slice
+    memory.drop = watched_drop
