@@ -363,10 +363,10 @@ class Agent:
         """Says goodbye to the broker and restarts the board; wanted: see board.reset()."""
         log.warn("agent", "%s: restarting", why)
         try:
-            if self.online and self.online.link.up:
+            if self.online.link.up:
                 self.online.link.close()
         except Exception:
-            pass  # the broker will notice
+            pass  # there is none, or the broker will notice
         board.reset(wanted)
 
 
@@ -388,7 +388,7 @@ def main():
             raise
         except BaseException as e:
             # Another start may go better; enough of them end in safe mode, or in the other slot.
-            log.error("agent", "no start: %s: restarting", repr(e))
+            log.error("agent", "no start: %r: restarting", e)
             board.feed()
             time.sleep_ms(_CRASH_MS)
             board.reset()
