@@ -77,7 +77,7 @@ firmware: $(READY) ## A firmware image with the agent in it: BOARD= VARIANT= MIC
 	@$(BIN)/flyve firmware $(if $(value BOARD),--board=$(call quoted,BOARD)) \
 	    $(if $(value VARIANT),--variant=$(call quoted,VARIANT))
 
-pictures: docs/architecture.svg docs/states.svg docs/led.svg docs/label.svg docs/setup.webp docs/setup-trouble.webp | $(READY_TEST) ## The pictures in docs/, from the code, from texts, from a browser and from a run of the demo
+pictures: docs/architecture.svg docs/states.svg docs/led.svg docs/label.svg docs/setup.webp docs/setup-trouble.webp docs/pilots.webp | $(READY_TEST) ## The pictures in docs/, from the code, from texts, from a browser and from a run of the demo
 	@$(BIN)/flyve demo --svg docs/demo.svg
 
 docs/architecture.svg: docs/pictures/house.d2
@@ -90,6 +90,9 @@ docs/led.svg: firmware/flyve/jobs/led.py tools/flyve_mdm/measure/led.py | $(READ
 
 docs/label.svg: docs/pictures/labels.csv tools/flyve_mdm/board/label_sheet.py | $(READY)
 	@$(BIN)/flyve label $< -o $@ --paper 62x29
+
+docs/pilots.webp: $(wildcard tools/flyve_mdm/backend/page/*) tools/flyve_mdm/measure/pilots.py | $(READY_TEST)
+	@$(BIN)/python -m flyve_mdm.measure.pilots $@
 
 docs/%.svg: docs/pictures/%.d2 | $(READY_TEST)
 	@$(BIN)/python -m flyve_mdm.measure.picture $< $@

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from flyve_mdm import ROOT, demo
-from flyve_mdm.measure import house, led, picture, screens
+from flyve_mdm.measure import house, led, picture, pilots, screens
 
 DOCS = ROOT / "docs"
 FLYVE = ROOT / "firmware" / "flyve"
@@ -219,20 +219,24 @@ def test_the_demo_draws_the_timeline_that_it_prints(tmp_path):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", screens.PICTURES)
-def test_a_picture_of_the_page_is_drawn_and_is_small(tmp_path, name):
-    screens.draw(name, tmp_path / name)
+@pytest.mark.parametrize("name", [*screens.PICTURES, "pilots.webp"])
+def test_a_picture_of_a_page_is_drawn_and_is_small(tmp_path, name):
+    if name in screens.PICTURES:
+        screens.draw(name, tmp_path / name)
+    else:
+        pilots.draw(tmp_path / name)
     for path in (tmp_path / name, DOCS / name):
         data = path.read_bytes()
         assert data[:4] + data[8:12] == b"RIFFWEBP" and 20_000 < len(data) < 120_000
 
 
-def test_without_a_browser_the_picture_is_left_as_it_is(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("module", [screens, pilots])
+def test_without_a_browser_the_picture_is_left_as_it_is(tmp_path, monkeypatch, capsys, module):
     picture = tmp_path / "setup.webp"
     picture.write_bytes(b"before")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["screens", str(picture)])
-    screens.main()
+    module.main()
     assert picture.read_bytes() == b"before"
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from flyve_mdm import keeper
 from flyve_mdm.backend import invitation
+from flyve_mdm.backend.addresses import reachable_name
 from flyve_mdm.backend.administration import Administration
 from flyve_mdm.backend.broker import Broker, find_mosquitto
 from flyve_mdm.backend.certificates import Certificates, issue
@@ -217,22 +216,6 @@ class Backend:
         """Forget all REST sessions, as PHP does with idle ones."""
         with self.state.changed:
             self.state.sessions.clear()
-
-
-def reachable_name(host: str) -> str:
-    """The name under which agents reach a listening address."""
-    try:
-        if not ipaddress.ip_address(host).is_unspecified:
-            return host
-    except ValueError:
-        return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Connecting a datagram socket sends nothing; it only chooses the interface.
-            probe.connect(("192.0.2.1", 9))
-            return probe.getsockname()[0]
-        except OSError:
-            return "127.0.0.1"
 
 
 def start_broker(

@@ -31,20 +31,25 @@ def draw(name: str, path: Path) -> None:
     browser = Browser(0)
     try:
         with keeper.folder("flyve-screens-") as folder, Interpreter(_SCRIPTS) as micropython:
-            images = ""
+            images = []
             for state, dark in PICTURES[name]:
                 values, networks = STATES[state]
                 page = micropython.call("showing", "page", values, [list(n) for n in networks])
                 browser.look(_WIDTH, dark, still=True)
-                png = _shown(browser, folder, page, _WIDTH)
-                data = base64.b64encode(png).decode()
-                images += f'<img alt="" src="data:image/png;base64,{data}">'
-            browser.look()
-            frame = _FRAME.format(images=images).encode()
-            width = len(PICTURES[name]) * (_WIDTH + 12 + 16) + 16
-            path.write_bytes(_shown(browser, folder, frame, width, format="webp", quality=70))
+                images.append(_shown(browser, folder, page, _WIDTH))
+            frame(browser, folder, images, len(images) * _WIDTH, path)
     finally:
         browser.close()
+
+
+def frame(browser: Browser, folder: Path, images: list[bytes], width: int, path: Path) -> None:
+    """Makes one picture of several PNGs side by side, which are so wide together."""
+    found = (base64.b64encode(png).decode() for png in images)
+    inside = "".join(f'<img alt="" src="data:image/png;base64,{data}">' for data in found)
+    browser.look()
+    page = _FRAME.format(images=inside).encode()
+    width += len(images) * (12 + 16) + 16
+    path.write_bytes(_shown(browser, folder, page, width, format="webp", quality=70))
 
 
 def _shown(browser: Browser, folder: Path, page: bytes, width: int, **how) -> bytes:
