@@ -117,6 +117,27 @@ def test_an_invitation_is_shown_with_its_code_once(backend, pilot):
     assert link not in listed.text + again.text
 
 
+def test_a_deeplink_that_boards_cannot_follow_is_told(start):
+    near = words(Pilot(start()).invite("bob@example.org"))
+    assert "It leads to 127.0.0.1 : only virtual boards" in near
+    backend = start(host="lab.example.org", bind="127.0.0.1")
+    pilot = Pilot(backend, inside=False)
+    pilot.client.base_url = f"http://127.0.0.1:{backend.web.port}"
+    pilot.client.get(backend.page)
+    far = words(pilot.invite("bob@example.org"))
+    assert "Invitation for bob@example.org" in far and "only virtual boards" not in far
+
+
+def test_deeplinks_that_nobody_looked_at_do_not_pile_up(backend, pilot):
+    fields = {"form": pilot.form(), "email": "bob@example.org"}
+    where = [
+        pilot.client.post("/page/invite", data=fields, follow_redirects=False).headers["location"]
+        for _ in range(51)
+    ]
+    assert pilot.get(where[0]).status_code == 404
+    assert pilot.get(where[1]).status_code == 200
+
+
 def test_an_invitation_tells_why_it_was_refused(backend, pilot, device):
     other = device(backend, email="bob@example.org")
     other.log_in()

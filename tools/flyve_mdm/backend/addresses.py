@@ -6,6 +6,14 @@ import ipaddress
 import socket
 
 
+def loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def reachable_name(host: str) -> str:
     """The name under which agents reach a listening address."""
     try:

@@ -25,7 +25,8 @@ _WHY = """<REQUEST><CONTENT><FAILEDTASKS><TASKID>{}</TASKID><STATUS>failed</STAT
 
 def draw(path: Path) -> None:
     """Draws the list of some devices, and an invitation."""
-    with Backend() as backend, keeper.folder("flyve-pilots-") as folder:
+    host = "backend.example.org"  # in the deeplink
+    with Backend(host=host, bind="127.0.0.1") as backend, keeper.folder("flyve-pilots-") as folder:
         _people(backend)
         browser = Browser(backend.web.port)
         try:
@@ -59,7 +60,7 @@ def _seen(browser: Browser, backend: Backend, width: int, dark: bool, email: str
     browser.look(width, dark)
     driver = browser.driver
     driver.get(backend.page)
-    driver.get(f"{backend.origin}/")
+    driver.get(backend.page.partition("?")[0])
     if email:
         driver.find_element("id", "email").send_keys(f"{email}\n")
         driver.find_element("id", "deeplink")

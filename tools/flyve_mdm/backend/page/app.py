@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from flyve_mdm import options
+from flyve_mdm.backend.addresses import loopback
 from flyve_mdm.backend.administration import Administration, UnknownAgent
 from flyve_mdm.backend.invitation import invite
 from flyve_mdm.backend.model import Agent
@@ -142,7 +143,10 @@ class Page:
         email, link = self._links.take(request.path_params["key"]) or ("", "")
         code = segno.make(link, error="m", micro=False) if link else None
         drawn = code and code.svg_inline(omitsize=True, dark="#000", light="#fff", border=4)
-        return page("invited", 200 if link else 404, email=email, link=link, code=Markup(drawn))
+        near = self._site.name if loopback(self._site.name) else ""
+        return page(
+            "invited", 200 if link else 404, email=email, link=link, code=Markup(drawn), near=near
+        )
 
     def _ask(self, request: Request) -> Response:
         agent, order = self._agent(request), request.path_params["order"]

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from flyve_mdm.backend.addresses import loopback
+
 # No markup but the page's own does anything, and no other page can show this one.
 _SEALS = {
     "Cache-Control": "no-store",
@@ -85,4 +87,4 @@ def _cookie(request: Request) -> str:
 
 def _same_machine(request: Request) -> bool:
     client, server = request.scope["client"], request.scope["server"]
-    return ipaddress.ip_address(client[0]).is_loopback or client[0] == server[0]
+    return loopback(client[0]) or client[0] == server[0]
