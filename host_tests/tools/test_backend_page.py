@@ -45,12 +45,15 @@ def test_the_list_tells_who_is_there_and_what_failed_and_why(backend, pilot):
     )
     agents.set_online(backend.site, backend.agents[0], True)
     agents.contact(backend.site, backend.agents[0])
-    fail(backend, backend.tasks.deploy_file(17, b"x", name="song.bin"))
+    song = backend.tasks.deploy_file(17, b"x", name="song.bin")
+    fail(backend, song)
     backend.tasks.deploy_file(17, b"x", name="other.bin")
     said = words(pilot.get())
     assert "1 device, 1 online, 1 failed task" in said
     assert f"online {backend.agents[0].last_contact} 1 pending, 1 failed" in said
     assert "file song.bin to %SDCARD%/: failed : no space" in said
+    fail(backend, song, "no network")
+    assert "failed : no network" in words(pilot.get())
     assert "other.bin" not in said and "other.bin" in words(pilot.get("/page/device/17"))
 
 
