@@ -63,14 +63,17 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("mosquitto"):
                 item.add_marker(pytest.mark.skip(reason=_MOSQUITTO))
-    if browser.missing():
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason=browser.missing()))
     if config.getoption("--hil"):
         for item in items:
             if item.get_closest_marker("virtual"):
                 item.add_marker(pytest.mark.skip(reason="needs a virtual board: its power"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    # From one place, so that pytest tells it in one line.
+    if item.get_closest_marker("browser") and (without := browser.missing()):
+        pytest.skip(f"no tests in a browser: {without}")
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +136,4 @@ def pytest_terminal_summary(terminalreporter):
             f"mosquitto is not installed: {left_out} tests of what only it shows were left out, "
             "the others used the embedded broker"
         )
-    if without := browser.missing():
-        left_out = sum(without in str(report.longrepr) for report in skipped)
-        terminalreporter.write_line(f"{left_out} tests in a browser were left out: {without}")
     terminalreporter.write_line(f"FLYVE_SEED={os.environ['FLYVE_SEED']} repeats these samples")
