@@ -293,6 +293,11 @@ def test_a_section_that_is_not_fit_for_a_release(text, reason):
         changelog.section(text, "1.2")
 
 
+def test_the_changelog_begins_with_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert text.split("\n## [")[2].startswith(f"{VERSION}] - ")
+
+
 def test_the_notice_names_the_libraries_that_are_compiled_in():
     text = (ROOT / "NOTICE").read_text()
     for library in libraries.PINNED:
