@@ -109,7 +109,7 @@ class ByPhone(Story):
         while wanted not in shown:
             if time.monotonic() > end:
                 raise Missing(f"the page has not said {wanted!r} within {stretched(WAIT):g} s")
-            state = ". ".join(self._look(phone).state[:2])
+            state = " - ".join(self._look(phone).state[:2])
             if state != shown:
                 self._tell(f"sees: {state}")
             shown = state
