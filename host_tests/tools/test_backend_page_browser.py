@@ -47,9 +47,9 @@ class Eyes:
         self.driver.find_element(By.ID, field).send_keys(text)
 
     def press(self, text):
-        """Clicks on a button or a link."""
+        """Clicks on a button or a link, which may just be replaced by a newer one."""
         either = f"//button[normalize-space()='{text}'] | //a[normalize-space()='{text}']"
-        self.driver.find_element(By.XPATH, either).click()
+        self.until(lambda driver: driver.find_element(By.XPATH, either).click() or True)
 
     def run(self, script):
         return self.driver.execute_script(script)
