@@ -81,7 +81,7 @@ class _Socket(io.IOBase):
     # poll() gets the real descriptor, and what it does not know here, the real socket does.
 
     def __init__(self, sock):
-        self._sock, self._port = sock, 0
+        self._sock, self._port, self._sender = sock, 0, bytes(8)
 
     def __getattr__(self, name):
         return getattr(self._sock, name)
@@ -104,11 +104,26 @@ class _Socket(io.IOBase):
 
     def accept(self):
         _servers.looked()
-        return self._sock.accept()
+        sock, sender = self._sock.accept()
+        return sock, self._peer(sender)
 
     def recvfrom(self, size):
         _servers.looked()
-        return self._sock.recvfrom(size)
+        data, self._sender = self._sock.recvfrom(size)
+        return data, self._peer(self._sender)
+
+    def sendto(self, data, peer):
+        if peer == self._peer(self._sender):
+            peer = self._sender
+        return self._sock.sendto(data, peer)
+
+    def _peer(self, sender):
+        # As on the chip. From 127.0.0.1 asks a phone, from another one of the loopback's
+        # addresses a machine of the network that the station is in.
+        host = ".".join([str(part) for part in sender[4:8]])
+        if self._port and host == "127.0.0.1":
+            host = "192.168.4.2"
+        return host, sender[2] << 8 | sender[3]
 
     def readinto(self, buf):
         return self._sock.readinto(buf)

@@ -1,5 +1,6 @@
 """What hostile or hasty phones do to the set-up page."""
 
+import contextlib
 import socket
 import time
 import urllib.parse
@@ -25,6 +26,25 @@ def raw(setting, data):
     sock = socket.create_connection(("127.0.0.1", setting.phone.ports()[0]), stretched(20))
     sock.sendall(data)
     return sock
+
+
+def test_who_is_not_in_the_boards_own_network_gets_neither_page_nor_name(setting):
+    """The station is in a network, too, and in that one may be anybody."""
+    setting.prepare(wifi=[[SSID, PSK]]).start()
+    setting.device.run.wait_log("wifi: connected")
+    page, names = setting.phone.ports()
+    stranger = socket.create_connection(("127.0.0.1", page), stretched(20), ("127.0.0.2", 0))
+    with stranger, contextlib.suppress(ConnectionError):
+        stranger.sendall(b"GET / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n")
+        assert stranger.recv(100) == b""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
+        asks.bind(("127.0.0.2", 0))
+        asks.sendto(bytes(12), ("127.0.0.1", names))
+        assert setting.phone.lookup("flyve.org") == "192.168.4.1", "the next one has its answer"
+        asks.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            asks.recv(100)
+    assert setting.phone.request()[0] == 200
 
 
 def test_two_phones_at_once_see_the_same_and_one_enrolls_the_board(setting):
@@ -58,6 +78,7 @@ def test_a_phone_that_leaves_after_the_button_does_not_stop_the_board(setting):
     setting.tap(setting.invite())
     setting.send()
     setting.phone.leave()
+    setting.device.run.wait_log("setup: joined")
     setting.device.later("agent: set up: restarting", 31)
     setting.device.online(30)
 

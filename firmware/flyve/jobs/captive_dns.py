@@ -69,14 +69,16 @@ def answer(buf, size, address):
 
 
 class Server:
-    """Call step() often; it never waits, and raises nothing but in the constructor."""
+    """address: the board's own; who is not in the same /24 gets nothing. Call step() often; it
+    never waits, and raises nothing but in the constructor."""
 
     def __init__(self, address, port=53):
+        self._near = address[: address.rfind(".") + 1]
         self._address = bytes([int(part) for part in address.split(".")])
         self._buf = bytearray(_LARGEST)
         self._s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._s.bind(socket.getaddrinfo("0.0.0.0", port)[0][-1])
+            self._s.bind(socket.getaddrinfo(address, port)[0][-1])
             self._s.setblocking(False)
         except OSError:
             self.close()
@@ -87,6 +89,8 @@ class Server:
         for _ in range(_MANY):
             try:
                 data, sender = self._s.recvfrom(_LARGEST)
+                if sender[0][: len(self._near)] != self._near:
+                    continue
                 size = len(data)
                 self._buf[:size] = data
                 size = answer(self._buf, size, self._address)
@@ -96,6 +100,8 @@ class Server:
                 if e.errno != 11:  # EAGAIN: nothing more has come
                     log.debug("setup", "DNS: %s", e)
                 return
+            except MemoryError:
+                return  # it is asked again
 
     def close(self):
         """Closes the socket; may be repeated."""

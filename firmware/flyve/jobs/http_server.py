@@ -49,11 +49,13 @@ def _head(status, kind, policy, location):
 
 class Server:
     """answer(method, target, host, body) returns (status, location, pieces): where a redirect
-    leads (bytes) or None, and an iterator of bytes, the page's policy and the page, or None. Call
-    step() often; it raises nothing but in the constructor."""
+    leads (bytes) or None, and an iterator of bytes, the page's policy and the page, or None.
+    address: the board's own; who is not in the same /24 gets nothing. Call step() often; it
+    raises nothing but in the constructor."""
 
-    def __init__(self, answer, port=80):
+    def __init__(self, answer, address, port=80):
         self._answer = answer
+        self._near = address[: address.rfind(".") + 1]
         self._serving = None
         self._client = None
         self._next = None  # one that waits, accepted already
@@ -61,7 +63,7 @@ class Server:
         self._s = socket.socket()
         try:
             self._s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._s.bind(socket.getaddrinfo("0.0.0.0", port)[0][-1])
+            self._s.bind(socket.getaddrinfo(address, port)[0][-1])
             self._s.listen(_QUEUE)
             self._s.setblocking(False)
         except OSError:
@@ -93,12 +95,18 @@ class Server:
     def _take(self):
         """The next connection, None when there is none."""
         client, self._next = self._next, None
-        if client is None:
+        for _ in range(_QUEUE):
+            if client is not None:
+                break
             try:
-                client = self._s.accept()[0]
+                client, peer = self._s.accept()
                 client.setblocking(False)
             except OSError:
                 return None
+            # The station's network leads here, too: the stack looks at no interface.
+            if peer[0][: len(self._near)] != self._near:
+                client.close()
+                client = None
         return client
 
     def _serve(self, client):

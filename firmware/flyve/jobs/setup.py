@@ -89,7 +89,7 @@ class Setup:
 
             self._ap = access_point.AccessPoint()
             self._dns = captive_dns.Server(access_point.ADDRESS)
-            self._http = http_server.Server(self._answer)
+            self._http = http_server.Server(self._answer, access_point.ADDRESS)
             log.info("setup", "network %s is open", self._ap.name)
             self._light("setup")
         except (OSError, RuntimeError, ValueError) as e:

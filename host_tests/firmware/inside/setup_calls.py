@@ -52,6 +52,17 @@ class _Station:
         return True
 
 
+class _Looked:
+    up = True
+
+    def looked(self):
+        pass
+
+
+# The module that gives a peer's address as on the chip; no port is another one here.
+socket._servers = _Looked()
+
+
 def _listen(make):
     """What make(port) makes on a free port, and its address."""
     port = 20000 + time.ticks_us() % 10000
@@ -102,7 +113,9 @@ def requests(data):
     statuses = {}
     longest = 0
     server, address = _listen(
-        lambda port: http_server.Server(lambda *r: setup_page.answer(facts, *r), port)
+        lambda port: http_server.Server(
+            lambda *r: setup_page.answer(facts, *r), "127.0.0.1", port
+        )
     )
     for i, one in enumerate(data):
         one = one.replace(b"0123456789abcdef", facts["form"].encode())
