@@ -60,6 +60,7 @@ class Server:
         self._client = None
         self._next = None  # one that waits, accepted already
         self._buf = bytearray(_PIECE)
+        self._until = 0  # the end of the slice at hand
         self._s = socket.socket()
         try:
             self._s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -72,8 +73,8 @@ class Server:
 
     def step(self):
         """Goes on with the connection at hand, and takes the next."""
-        until = log.uptime() + _SLICE_MS
-        while log.uptime() < until:
+        self._until = log.uptime() + _SLICE_MS
+        while not self._over():
             if self._serving is None:
                 client = self._take()
                 if client is None:
@@ -82,7 +83,7 @@ class Server:
                 self._serving = self._serve(client)
             try:
                 next(self._serving)
-                return  # it waits
+                return  # it waits, or its slice is over
             except StopIteration:
                 pass
             except OSError as e:
@@ -91,6 +92,9 @@ class Server:
                 log.warn("setup", "a request was given up: %r", e)
             self._serving = None
             self._client.close()
+
+    def _over(self):
+        return log.uptime() >= self._until
 
     def _take(self):
         """The next connection, None when there is none."""
@@ -132,6 +136,8 @@ class Server:
                 n = client.readinto(self._buf)
                 if n:
                     whole = request.take(bytes(memoryview(self._buf)[:n]))
+                    if self._over():
+                        yield
                 elif n is not None:
                     return None  # it is closed
                 else:
@@ -172,6 +178,8 @@ class Server:
         if method != "HEAD":
             for piece in pieces:
                 yield from self._write(client, piece, until)
+                if self._over():
+                    yield
 
     def _write(self, client, data, until):
         view = memoryview(data)
@@ -195,6 +203,8 @@ class Server:
                 yield
             elif not n:
                 return
+            elif self._over():
+                yield
 
     def close(self):
         """Closes all; may be repeated."""

@@ -46,7 +46,7 @@ class _Station:
             b"\xff",
             b"\r\nX: y",
         )
-        return [(name, b"", 1, -40 - i, i % 2 * 3, False) for i, name in enumerate(names)]
+        return [(name, b"", 1, -40 - i, 3 - i % 2 * 3, False) for i, name in enumerate(names)]
 
     def isconnected(self):
         return True
@@ -113,9 +113,7 @@ def requests(data):
     statuses = {}
     longest = 0
     server, address = _listen(
-        lambda port: http_server.Server(
-            lambda *r: setup_page.answer(facts, *r), "127.0.0.1", port
-        )
+        lambda port: http_server.Server(lambda *r: setup_page.answer(facts, *r), "127.0.0.1", port)
     )
     for i, one in enumerate(data):
         one = one.replace(b"0123456789abcdef", facts["form"].encode())
