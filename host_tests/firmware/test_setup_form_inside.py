@@ -21,6 +21,12 @@ def test_a_form_is_read_with_its_escapes():
     assert found["link"] == "%zz" and found["other"] == "" and "zzz" not in found
 
 
+def test_blanks_around_a_networks_name_are_its_own_but_for_one_that_is_typed():
+    found = setup_form.fields(b"ssid=+attic+&psk=+x+&email=+u%40x.org+")
+    assert (found["ssid"], found["psk"], found["email"]) == (" attic ", " x ", "u@x.org")
+    assert setup_form.fields(b"other=+hidden+")["other"] == "hidden"
+
+
 def test_what_is_no_utf8_is_not_there():
     assert setup_form.fields(b"ssid=%ff&psk=\xff")["ssid"] == ""
     assert setup_form.fields(b"") == dict.fromkeys(
@@ -39,7 +45,8 @@ def test_a_network_is_chosen_or_typed():
 
 
 def test_an_open_network_takes_no_passphrase():
-    assert network(ssid="yard", psk="short") == (("yard", ""), {})
+    assert network(ssid="yard") == (("yard", ""), {})
+    assert "psk_error" in network(ssid="yard", psk="battery-staple")[1]
 
 
 def test_a_passphrase_is_wanted_and_may_be_known():

@@ -119,6 +119,19 @@ def test_a_post_under_another_name_or_with_an_old_token_does_nothing(setting):
     assert "Joining" not in setting.page()
 
 
+def test_an_invitation_that_comes_after_the_page_was_seen_is_not_sent_with_it(setting):
+    """Any web page that a phone has open may load an address of the board's."""
+    setting.start()
+    setting.tap(setting.invite())
+    token = setting.token()
+    setting.tap(setting.invite("evil@example.org"))
+    status, page = setting.send(form=token)
+    assert status == 403 and "The invitation is another one" in page
+    assert "Joining" not in setting.page()
+    assert setting.send()[0] == 303
+    setting.arrives()
+
+
 def test_no_path_leads_to_a_file(setting):
     setting.start()
     for path in ("/config.json", "/../config.json", "/%2e%2e/config.json", "//flyve/agent.mpy",

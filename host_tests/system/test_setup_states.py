@@ -4,6 +4,7 @@ import pytest
 
 from flyve_mdm.board import provision
 from flyve_mdm.board.target import open_target
+from flyve_mdm.build import firmware
 from host_tests.kit.boards.virtual import PSK, SSID
 from host_tests.system.setting_up import OPEN, Setting
 
@@ -20,7 +21,7 @@ def setting(make_device):
 
 def test_known_networks_that_are_away_are_told_and_tried_while_the_page_is_open(setting):
     setting.prepare(wifi=[[SSID, PSK]], aps={"attic": ""}).start()
-    setting.shows("None of its networks is there.")
+    setting.shows("The board is in none of the networks that it knows.")
     setting.phone.leave()
     setting.air()
     setting.device.later("wifi: connected", 61)
@@ -100,6 +101,77 @@ def test_another_network_is_chosen_for_an_invitation_that_the_board_holds(settin
     setting.arrives()
     device.run.kill()
     assert setting.networks() == [["attic", "attic-psk"], [SSID, PSK]]
+
+
+def test_a_damaged_deeplink_is_refused_on_the_page_though_no_network_is_there(setting):
+    device = setting.device
+    device.provision()
+    device.board.write("/deeplink", b"http://flyve.org/deeplink/?data=damaged")
+    setting.air({"attic": "attic-psk"})
+    device.start()
+    device.run.wait_log("wifi: flyve: not found", 20)
+    device.later(NO_WAY, 301)
+    setting.joined()
+    assert "DEEPLINK too few fields" in setting.shows(REFUSED)
+    setting.tap(setting.invite())
+    assert setting.send(ssid="attic", psk="attic-psk")[0] == 303
+    setting.arrives()
+
+
+def test_a_board_that_has_just_been_set_up_is_not_taken_for_a_lost_one(setting):
+    device = setting.prepare().start().device
+    device.passes(270)
+    setting.tap(setting.invite())
+    setting.send()
+    setting.phone.leave()
+    device.run.wait_log("setup: joined")
+    device.later("agent: set up: restarting", 31)
+    assert not device.said(NO_WAY)
+    device.online(30)
+
+
+FAULTS = """
+import socket
+import sys
+
+class Faulty:
+    def __init__(self, real):
+        self._real = real
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def recvfrom(self, size):
+        if faults:
+            raise faults.pop()
+        return self._real.recvfrom(size)
+
+class Sockets:
+    def __getattr__(self, name):
+        return getattr(socket, name)
+
+    def socket(self, *how):
+        if faults and how[1:] == (socket.SOCK_DGRAM,) and isinstance(faults[-1], OSError):
+            raise faults.pop()
+        return Faulty(socket.socket(*how))
+
+faults = [ValueError("a fault"), OSError(23)]
+sys.modules["socket"] = Sockets()
+from flyve.agent import main
+
+main()
+"""
+
+
+def test_a_page_that_could_not_open_or_failed_opens_again_by_itself(setting):
+    device = setting.prepare().device
+    device.board.write("/main.py", firmware.follow(FAULTS))
+    device.start()
+    device.run.wait_log("setup: no network of our own: ENFILE")
+    device.later("setup: the page is closed: ValueError", 31)
+    device.later(OPEN, 31)
+    setting.joined()
+    setting.page()
 
 
 def test_the_page_closes_after_ten_minutes_and_boot_opens_it_again(setting):

@@ -25,8 +25,8 @@ def name():
 
 def passphrase():
     """The passphrase; what the tools have not made is made now, and told once. Raises OSError."""
-    found = nvs.get(_KEY)
-    if found and len(found) >= 8:
+    found = nvs.get(_KEY) or b""
+    if 8 <= len(found) <= 63 and min(found) > 0x20 and max(found) < 0x7F:
         return found.decode()
     made = ""
     while len(made) < _LENGTH:

@@ -15,6 +15,7 @@ _OPEN_MS = const(600000)  # while nobody is there
 _HELD_MS = const(1200000)  # longer, while a phone is joined that asks for nothing
 _READ_MS = const(60000)  # after the last look at the page it is read
 _LOOK_MS = const(1000)
+_AGAIN_MS = const(30000)  # after a fault it opens again
 _PRESS_MS = const(50)  # of BOOT, at least
 # Until the restart, for the page to tell of it: the board may have taken its own network along to
 # another channel, and the phone has to find it there.
@@ -32,6 +33,7 @@ class Setup:
         self._wifi = Wifi(station)
         self.up = False
         self._held = None  # BOOT, since when
+        self._due = None  # when it is to open by itself
         self._looked = self._opened = 0
         self._busy = self._read = self._late = False
         self._end = None  # when the board is to restart
@@ -47,11 +49,13 @@ class Setup:
         then the agent does what it does without one."""
         agent = self._agent
         now = log.uptime()
-        if self._pressed(now) and not self._ap and not _invited():
-            self._open()
+        pressed = self._pressed(now)
         if not self._ap:
             if agent.rec.get("state") == "enrolled":
                 agent.begin_anew("wifi")  # without all of this
+            elif pressed and not _invited() or self._due and now >= self._due:
+                self._open()
+        if not self._ap:
             self.up = self._wifi.step()
             return self.up
         try:
@@ -59,6 +63,7 @@ class Setup:
         except Exception as e:
             log.error("setup", "the page is closed: %r", e)
             self._close()
+            self._due = now + _AGAIN_MS
         box = self._box
         return self.up and not (self._busy or box and (box["plan"] or box["invited"]))
 
@@ -78,6 +83,7 @@ class Setup:
     def _open(self):
         self._late = not self._sta.isconnected()
         self._opened = log.uptime()
+        self._due = None
         try:
             from flyve.jobs import setup_facts
 
@@ -92,7 +98,8 @@ class Setup:
             self._http = http_server.Server(self._answer, access_point.ADDRESS)
             log.info("setup", "network %s is open", self._ap.name)
             self._light("setup")
-        except (OSError, RuntimeError, ValueError) as e:
+        except Exception as e:
+            self._due = log.uptime() + _AGAIN_MS
             log.error("setup", "no network of our own: %s", e)
             self._close()
         finally:
@@ -155,8 +162,8 @@ class Setup:
         if box["shows"] in ["new", "away"]:
             away = not self.up and box["known"]
             box["shows"] = "away" if away else "new"
-            box["why"] = "None of its networks is there." if away else ""
-            box["todo"] = "Choose another one, or switch that one on." if away else ""
+            box["why"] = "The board is in none of the networks that it knows." if away else ""
+            box["todo"] = "Choose one, or switch that one on." if away else ""
         over = now > (asked or self._opened) + _OPEN_MS + (_HELD_MS if phones else 0)
         if not box["invited"]:
             if _invited():

@@ -1,8 +1,5 @@
 """What the set-up page is to tell: of the board, of what has happened to it, and of the air."""
 
-import binascii
-import os
-
 from micropython import const
 
 from flyve import log
@@ -19,7 +16,7 @@ def facts(agent):
     box = {
         "network": access_point.name(),
         "serial": settings.get("serial") or board_facts.serial(),
-        "form": binascii.hexlify(os.urandom(8)).decode(),
+        "form": setup_page.token(),
         "shows": "new",
         "why": "",
         "todo": "",
@@ -41,15 +38,20 @@ def facts(agent):
         "again": False,  # the air is to be scanned anew
         "told": False,  # the page has told that all is well
     }
+    if box["invited"]:
+        try:
+            setup_page.note(box, invitation.read()[0])
+            # The helpdesk's name has the rest of its texts behind it.
+            box["contact"], box["helpdesk"] = box["helpdesk"], ""
+        except ValueError as e:
+            # As enrollment.py would, if there was a network to enroll in.
+            invitation.refuse(rec, "DEEPLINK " + str(e))
+            box["invited"] = False
     why = log.redact(rec.get("error") or "")
     if box["invited"]:
         box["shows"] = "unreachable"
         box["why"] = why or "The board has not come to its backend."
         box["todo"] = "Check the network, or choose another. The board tries again by itself."
-        try:
-            setup_page.note(box, invitation.read()[0])
-        except (ValueError, OSError):
-            box["invited"] = False
     elif rec.get("state") in ["refused", "orphaned"]:
         box["shows"] = "refused"
         box["contact"] = rec.get("helpdesk") or ""
@@ -83,5 +85,7 @@ def scan(station):
         except UnicodeError:
             continue
         if name and texts.plain(name) == name and name not in [n[0] for n in networks]:
-            networks.append((name, sum([one[3] >= dbm for dbm in _WEAKEST]), one[4] != 0))
+            # Somebody may have one without a lock by the same name.
+            locked = any(other[4] != 0 for other in heard if other[0] == one[0])
+            networks.append((name, sum([one[3] >= dbm for dbm in _WEAKEST]), locked))
     return networks[:_NETWORKS]

@@ -18,9 +18,11 @@ def fields(body):
             if name == known.encode():
                 value = mailed.escapes(value.replace(b"+", b" "), b"%")
                 try:
-                    found[known] = value.decode().strip() if known != "psk" else value.decode()
+                    value = value.decode()
                 except UnicodeError:
-                    found[known] = ""
+                    value = ""
+                # A network's name and its passphrase may begin or end with blanks.
+                found[known] = value if known in ["ssid", "psk"] else value.strip()
     if found["ssid"]:
         found["other"] = ""  # it was typed before another one was chosen
     return found
@@ -43,6 +45,9 @@ def network(found, heard, known, errors):
     elif texts.plain(ssid) != ssid:
         errors["ssid_error"] = "No control characters, please: type the name anew."
     if locked is False:
+        if psk:
+            # Perhaps it is only called like the one that is meant.
+            errors["psk_error"] = "This network takes no passphrase: leave it empty to join it."
         psk = ""
     elif not psk:
         for one in known:

@@ -1,11 +1,19 @@
 """What a request of a phone gets, from what setup.py knows: `box`, plain data."""
 
+import binascii
+import os
+
 from flyve import log, memory
 from flyve.jobs import texts
 
 _OWN = ("192.168.4.1", "127.0.0.1")  # the second: a virtual board's
 _HOME = b"http://192.168.4.1/"
 _SIGNS = (b"data=", b"data%3", b"/aHR0", b"/eyJ", b"deeplink")  # of an invitation's link
+
+
+def token():
+    """What a form must bring back, so that no other page can send one."""
+    return binascii.hexlify(os.urandom(8)).decode()
 
 
 def answer(box, method, target, host, body):
@@ -60,6 +68,9 @@ def _take(box, link):
 
         invited = deeplink.parse(link)
         note(box, invited)
+        if link != box["link"]:
+            # Whoever has the page before him has not seen this one.
+            box["form"] = token()
         box["link"] = link
         log.info("setup", "an invitation to %s has come", box["backend"])
         return ""
@@ -92,7 +103,10 @@ def _sent(box, body):
     memory.drop("setup_form")  # a link takes the memory
     errors = {}
     if found["form"] != box["form"]:
-        errors["ssid_error"] = "The board has started anew since: look through it, and send again."
+        errors["ssid_error"] = (
+            "The invitation is another one, or the board has started anew since: look through "
+            "it, and send again."
+        )
         return 403, None, _page(box, errors)
     for name in ("ssid", "other", "email"):
         box["typed"][name] = texts.cut(texts.plain(found[name]), 128)

@@ -14,7 +14,7 @@ fallen: 1 when that has happened
 
 from micropython import const
 
-from flyve import log, memory
+from flyve import log, memory, wifi
 from flyve.jobs import board_facts, nvs
 from flyve.registry import Failed
 
@@ -163,7 +163,10 @@ def safe_mode():
 
 
 def _lost(agent):
-    """True when an invitation waits and has not led to the backend; the page tells more."""
+    """True when an invitation waits and has not led to the backend; the page tells more, and
+    while it is open it has other reasons."""
+    if agent.wifi and not isinstance(agent.wifi, wifi.Wifi):
+        return False
     from flyve.jobs import invitation
 
     lost = invitation.waiting() and invitation.needs_help(agent)
