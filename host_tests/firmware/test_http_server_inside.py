@@ -45,12 +45,13 @@ def answered(sent, answer):
     client.write(sent)
     client.setblocking(False)
     said = b""
-    for steps in range(2000):
-        server.step()
-        got = client.read(65536)
-        if got == b"":
-            break
+    steps = 0
+    got = None
+    while got != b"" and steps < 2000:
         said += got or b""
+        server.step()
+        steps += 1
+        got = client.read(65536)
     client.close()
     server.close()
     return steps, said
