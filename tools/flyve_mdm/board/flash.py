@@ -20,6 +20,9 @@ from flyve_mdm.board.partitions import SECTOR, TABLE, TABLE_SIZE
 
 _PADDING = b"\xff"
 _LATE = 0x1000  # where the boot loader of some chips lies, the ESP32's for one
+# The chip reads all pages of these together, so none may be left from before. A blank otadata
+# belongs to the image, too: it lets the new application start.
+_WHOLE = (partitions.DATA, partitions.OTADATA), (partitions.DATA, partitions.NVS)
 _APPLICATION = 0xABCD5432  # the magic of esp_app_desc_t, where an application has its description
 
 
@@ -58,18 +61,19 @@ def parts(image: bytes, name: str) -> list[tuple[int, bytes]]:
     table = whole[TABLE : TABLE + TABLE_SIZE].ljust(TABLE_SIZE, _PADDING)
     loader = whole[base:TABLE]
     _verify(loader, chip, f"{name}: the boot loader")
-    found, applications = [(base, loader), (TABLE, table)], 0
+    found, applications = [(base, _trimmed(loader)), (TABLE, table)], 0
     for row in partitions.unpack(table, name):
         content = whole[row.address : row.end]
         if row.kind == partitions.APP and content.strip(_PADDING):
             _verify(content, chip, f"{name}: the application in {row.label}")
             applications += 1
-        if content.strip(_PADDING) or row[:2] == (partitions.DATA, partitions.OTADATA):
-            # A blank otadata belongs to the image, too: it lets the new application start.
-            found.append((row.address, content or _PADDING * row.size))
+        if row[:2] in _WHOLE and (row.subtype == partitions.OTADATA or content.strip(_PADDING)):
+            found.append((row.address, content.ljust(row.size, _PADDING)))
+        elif content.strip(_PADDING):
+            found.append((row.address, _trimmed(content)))
     if not applications:
         raise ValueError(f"{name} is damaged or not whole: there is no application in it")
-    return [(at, _trimmed(content)) for at, content in found]
+    return found
 
 
 def _verify(content: bytes, chip: type, what: str) -> None:
@@ -83,7 +87,7 @@ def _verify(content: bytes, chip: type, what: str) -> None:
 def _trimmed(content: bytes) -> bytes:
     # In whole sectors, for a chip erases no less.
     size = -(-len(content.rstrip(_PADDING)) // SECTOR) * SECTOR
-    return content[:size] or content
+    return content[:size]
 
 
 class _Content:
