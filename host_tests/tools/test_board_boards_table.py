@@ -1,6 +1,7 @@
 """A table of boards: what is wrong in it is said by line, before anything is written."""
 
 import base64
+import os
 
 import pytest
 
@@ -44,6 +45,8 @@ def test_each_row_is_a_board_with_its_plan(table):
 def test_a_spreadsheets_semicolons_and_mark_are_read(table):
     (row,) = table(b"\xef\xbb\xbfPort;Name\r\nu0;Z\xc3\xbcrich\r\n")
     assert (row.port, row.name) == ("u0", "Zürich")
+    (row,) = table('port\tname\r\nu0\t"attic\t1"\r\n')
+    assert row.name == "attic\t1"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,40 @@ def test_two_boards_do_not_share_a_port_or_an_invitation(table):
         "its invitation is that of line 2, and serves once",
         "it has no port",
     ]
+
+
+def test_two_rows_do_not_name_one_port_in_two_ways(table, tmp_path):
+    master, port = os.openpty()
+    try:
+        link, folder = tmp_path / "link", tmp_path / "board"
+        link.symlink_to(os.ttyname(port))
+        folder.mkdir()
+        names = os.ttyname(port), link, folder, f"{folder}/", tmp_path / "not-there"
+        rows = table("port\n" + "".join(f"{name}\n" for name in names))
+    finally:
+        os.close(master)
+        os.close(port)
+    assert [row.fault for row in rows] == [
+        "",
+        f"port {link} is that of line 2, too",
+        "",
+        f"port {folder}/ is that of line 4, too",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading, first, second",
+    [
+        ("serial", "S-1", "s-1"),
+        ("set", "serial=S-1", "serial=S-1"),
+        ("mac", "02:00:00:00:00:01", "020000000001"),
+    ],
+)
+def test_the_backend_can_tell_the_boards_apart(table, heading, first, second):
+    rows = table(f"port,{heading}\nu0,{first}\nu1,{second}\nu2,\nu3,\n")
+    assert [bool(row.fault) for row in rows] == [False, True, False, False]
+    assert "is that of line 2, too" in rows[1].fault
 
 
 def test_the_mark_of_a_row_changes_with_it_and_tells_nothing(table):

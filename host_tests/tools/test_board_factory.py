@@ -154,6 +154,11 @@ def test_a_table_makes_a_file_for_each_board_and_what_its_label_says(make, tmp_p
         assert entries["flyve", "wifi"] == b'[["lab","password1"]]'
         psk = entries.get(("flyve", "setup_psk"))
         assert psk == (label.passphrase.encode() if name == "attic" else None)
+    # Made again, it is the passphrase that stands on the board's label already.
+    assert CliRunner().invoke(image_command, [*given, "--psk", "password1"]).exit_code == 0
+    assert labels.read(folder / "labels.csv") == [label]
+    _, _, content = factory.take_apart(folder / "attic.bin")
+    assert espnvs.read(content["nvs"])["flyve", "setup_psk"] == label.passphrase.encode()
 
 
 @pytest.mark.parametrize(
@@ -162,6 +167,7 @@ def test_a_table_makes_a_file_for_each_board_and_what_its_label_says(make, tmp_p
         ("a/b,", "cannot be the name of a file"),
         ("x,esp32-c3", "it is for an ESP32-C3, the image for an ESP32"),
         (",", "it has no name"),
+        ("é" * 101 + ",", "cannot be the name of a file"),
     ],
 )
 def test_a_row_that_makes_no_file_is_said_before_any_is_made(tmp_path, row, problem):
@@ -173,6 +179,31 @@ def test_a_row_that_makes_no_file_is_said_before_any_is_made(tmp_path, row, prob
     assert result.exit_code == 1
     assert problem in result.output and result.output.count("\n") == 1
     assert not (tmp_path / "images").exists()
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        (("--deeplink", LINK), "serves one board"),
+        (("--serial", "S-1"), "a serial number is one board's"),
+    ],
+)
+def test_what_is_one_boards_is_not_given_to_all(tmp_path, options, problem):
+    table = tmp_path / "boards.csv"
+    table.write_text("name\nattic\ncellar\n")
+    table.chmod(0o600)
+    given = ["--firmware", str(STOCK), "--batch", str(table), "-o", str(tmp_path / "images")]
+    result = CliRunner().invoke(image_command, [*given, *options])
+    assert result.exit_code == 2 and problem in result.output
+    assert not (tmp_path / "images").exists()
+
+
+def test_micropythons_image_is_not_overwritten(tmp_path):
+    source = tmp_path / "micropython.bin"
+    source.write_bytes(STOCK.read_bytes())
+    result = CliRunner().invoke(image_command, ["--firmware", str(source), "-o", str(source)])
+    assert result.exit_code == 2 and "name another file" in result.output
+    assert source.read_bytes() == STOCK.read_bytes()
 
 
 def test_an_application_too_large_for_a_slot_is_said(make):

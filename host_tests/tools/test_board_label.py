@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from flyve_mdm.board import label_sheet, labels
+from flyve_mdm.board import csv_file, label_sheet, labels
 from flyve_mdm.board.cli_label import label
 from flyve_mdm.board.labels import Label
 
@@ -40,6 +40,22 @@ def test_what_is_written_is_read_and_the_newest_of_a_board_counts(tmp_path):
     labels.add(tmp_path / "labels.csv", [newer])
     assert labels.read(tmp_path / "labels.csv") == [newer, *LABELS[1:]]
     assert stat.S_IMODE((tmp_path / "labels.csv").stat().st_mode) == 0o600
+
+
+def test_labels_that_a_spreadsheet_has_saved_are_read(tmp_path):
+    path = tmp_path / "labels.csv"
+    text = "\ufeffmac;name;passphrase\r\n02:aa:bb:cc:dd:01;Zürich;abcdefghjk\r\n"
+    path.write_bytes(text.encode())
+    assert labels.read(path) == [Label("02aabbccdd01", "Zürich", "", "abcdefghjk")]
+
+
+def test_a_file_that_cannot_be_read_keeps_its_passphrases(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_bytes("mac,name,passphrase\n02aabbccdd09,Zürich,abcdefghjk\n".encode("latin-1"))
+    before = path.read_bytes()
+    with pytest.raises(csv_file.TableError, match="no table in CSV and UTF-8"):
+        labels.add(path, LABELS)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("paper", label_sheet.PAPERS)

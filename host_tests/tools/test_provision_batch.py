@@ -1,13 +1,19 @@
 """`flyve provision --batch`: many boards on ports at a time, each with its result."""
 
 import csv
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 import serial
 from click.testing import CliRunner
 
-from flyve_mdm.board import labels, setup_network
+from flyve_mdm.board import boards_table, labels, results, setup_network
+from flyve_mdm.board.batch import Batch
+from flyve_mdm.board.provision import Plan
+from flyve_mdm.board.target import open_target
 from flyve_mdm.provision import provision
 
 PSK = "flyve-demo"
@@ -104,6 +110,88 @@ def test_run_again_it_goes_on_with_the_boards_that_are_not_done(lab, tmp_path):
     assert {row["state"] for row in found.values()} == {"done"}
 
 
+def test_firmware_comes_onto_boards_that_are_done_but_for_that(lab):
+    lab.add(lab.board(), "bare")
+    lab.flyve()
+    with open_target(lab.rows[0]["port"]) as board:
+        board.change({"/flyve/agent.mpy": None})
+    assert not lab.flyve()[1]["bare"]["deployed"]
+    _, found = lab.flyve("--deploy")
+    assert found["bare"]["deployed"] == "yes" and lab._bench.boards[0].read("/flyve/agent.mpy")
+
+
+def test_online_means_since_it_was_written(lab):
+    lab.add(lab.board(), "moved")
+    lab.write()
+    files = lab.table.with_suffix(".result.csv"), lab.table.with_suffix(".labels.csv")
+    found = results.resume(files[0], boards_table.read(lab.table, Plan()))
+    # What a broker has of a board that was switched off a moment ago.
+    known = {"wait": 1, "online": lambda _: "2026-11-27 10:00:00"}
+    Batch(files[0], found, files[1], **known).run(1)
+    assert (found[0].state, found[0].reason) == ("failed", "not online after 1 s")
+
+
+def test_ctrl_c_lets_a_board_be_written_and_the_next_run_goes_on(lab):
+    for name in ("one", "two", "three"):
+        lab.add(lab.board(), name)
+    lab.write()
+    command = [sys.executable, "-m", "flyve_mdm.cli", "provision", "--batch", str(lab.table)]
+    with subprocess.Popen(
+        [*command, "--jobs", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stderr.readline() == "one: done\n"
+        run.send_signal(signal.SIGINT)
+        said = run.stdout.read() + run.stderr.read()
+    assert run.returncode == 1
+    assert "what is being written comes to its end" in said
+    assert "done, " in said and " not begun" in said
+    with serial.Serial(lab.rows[0]["port"], exclusive=True):  # nobody asks for it again
+        _, found = lab.flyve()
+    assert {row["state"] for row in found.values()} == {"done"}
+
+
+def test_the_serial_number_on_the_board_counts(lab):
+    lab.add(lab.board(), "own", deeplink=lab.invite())
+    port = lab.rows[0]["port"]
+    result = CliRunner().invoke(provision, [port, "--serial", "OWN-7"])
+    assert result.exit_code == 0, result.output
+    _, found = lab.flyve("--wait-online", "60")
+    assert found["own"]["serial"] == "OWN-7"
+
+
+@pytest.mark.parametrize("name, text", [("boards.csv", None), ("mine.csv", "a,b\n1,2\n")])
+def test_no_other_file_is_overwritten_by_results(lab, tmp_path, name, text):
+    lab.add("u0", "one")
+    path = tmp_path / name
+    if text:
+        path.write_text(text)
+    lab.write()
+    before = path.read_bytes()
+    given = ["--batch", str(lab.table), "--result", str(path)]
+    result = CliRunner().invoke(provision, given)
+    assert result.exit_code == 1
+    assert "no result of a batch: name another" in result.output
+    assert path.read_bytes() == before
+
+
+def test_passphrases_of_labels_that_cannot_be_read_are_not_lost(lab):
+    lab.add(lab.board(), "one")
+    lab.write()
+    file = lab.table.with_suffix(".labels.csv")
+    file.write_bytes(b"mac,name\n02aabbccdd09,Z\xfcrich\n")
+    result = CliRunner().invoke(provision, ["--batch", str(lab.table)])
+    assert result.exit_code == 1 and "no table in CSV and UTF-8" in result.output
+    assert "wifi" not in {key for _, key, _, _ in lab._bench.boards[0].nvs()}
+
+
+def test_on_a_terminal_a_name_is_no_markup(lab, monkeypatch):
+    lab.add(lab.board(), "[/attic] [red]1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # rich's own: it takes the output for a terminal
+    said, found = lab.flyve()
+    assert "[/attic] [red]1: done" in said
+    assert found["[/attic] [red]1"]["state"] == "done"
+
+
 def test_each_wrong_row_has_its_own_reason(lab, device, tmp_path):
     lab.add(lab.board(), "good", deeplink=lab.invite())
     lab.add(str(tmp_path / "nowhere"), "unplugged")
@@ -170,6 +258,7 @@ def test_waiting_needs_a_backend_and_an_invitation_serves_one_board(lab, monkeyp
     for options, problem in (
         (["--wait-online", "5"], "which GLPI? set FLYVE_URL"),
         (["--deeplink", lab.invite()], "serves one board"),
+        (["--serial", "S-1"], "a serial number is one board's"),
     ):
         result = CliRunner().invoke(provision, ["--batch", str(lab.table), *options])
         assert result.exit_code == 2

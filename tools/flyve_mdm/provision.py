@@ -9,13 +9,15 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from flyve_mdm import options, tables
-from flyve_mdm.board import boards_table, results, setup_network
+from flyve_mdm.board import boards_table, labels, results, setup_network
 from flyve_mdm.board import provision as provisioning
 from flyve_mdm.board.batch import Batch
 from flyve_mdm.board.cli import reported
-from flyve_mdm.board.cli_plan import planned
+from flyve_mdm.board.cli_plan import check_shared, planned
+from flyve_mdm.board.csv_file import TableError
 from flyve_mdm.board.target import open_target
 from flyve_mdm.glpi.connection import connected, url_option
 from flyve_mdm.glpi.presence import Presence
@@ -69,8 +71,7 @@ def provision(target, plan, table, jobs, deploy, wait, url, result, keep_going):
     if bool(target) == bool(table):
         raise click.UsageError("give a TARGET, or --batch with a table")
     if table:
-        if provisioning.DEEPLINK in plan.files:
-            raise click.UsageError("an invitation serves one board: give it in the table")
+        check_shared(plan)
         result = result or table.with_suffix(".result.csv")
         with contextlib.ExitStack() as stack:
             online = Presence(stack.enter_context(connected(url))) if wait else None
@@ -94,18 +95,21 @@ def provision(target, plan, table, jobs, deploy, wait, url, result, keep_going):
 
 
 def _batch(table, path, common, jobs, keep_going, how) -> None:
+    label_file = table.with_suffix(".labels.csv")
     try:
         rows = boards_table.read(table, common)
-    except boards_table.TableError as error:
+        found = results.resume(path, rows)
+        labels.known(label_file)
+    except TableError as error:
         raise click.ClickException(str(error)) from None
-    found, label_file = results.resume(path, rows), table.with_suffix(".labels.csv")
     if any(row.fault for row in rows) and not keep_going:
         for one in found:
             if not one.row.fault and one.state == results.WAITING:
                 one.reason = "other rows cannot be used: nothing was written"
     else:
-        with _shown(found) as (told, moved):
-            batch = Batch(path, found, label_file, told=told, moved=moved, **how)
+        with _shown() as (told, moved):
+            how |= {"told": told, "moved": moved, "stopping": _stopping}
+            batch = Batch(path, found, label_file, **how)
             try:
                 batch.run(jobs)
             except KeyboardInterrupt:
@@ -119,25 +123,33 @@ def _batch(table, path, common, jobs, keep_going, how) -> None:
         sys.exit(1)
 
 
+def _stopping() -> None:
+    text = "interrupted: what is being written comes to its end; Ctrl-C again breaks it off"
+    click.echo(text, err=True)
+
+
 @contextlib.contextmanager
-def _shown(found) -> Iterator[tuple]:
-    """A bar for each board on a terminal, a line for each one that is done elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda one: click.echo(_line(one), err=True), lambda *_: None
-        return
-    columns = TextColumn("{task.fields[title]:<20}"), TextColumn("{task.description:<24}")
-    console = Console(stderr=True)
-    with Progress(*columns, BarColumn(), TimeElapsedColumn(), console=console) as progress:
-        tasks = {}
+def _shown() -> Iterator[tuple]:
+    """A line for each board that is done; on a terminal also a bar for each that is not."""
+    console = Console(stderr=True, highlight=False)
+    texts = (
+        TextColumn(text, markup=False, table_column=Column(no_wrap=True))
+        for text in ("{task.fields[title]}", "{task.description}")
+    )
+    columns = *texts, BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bars = {}
 
         def moved(one, what, done, total):
-            if one.row.line not in tasks:
+            if one.row.line not in bars:
                 title = printable(one.row.title)
-                tasks[one.row.line] = progress.add_task(what, title=title, total=total)
-            progress.update(tasks[one.row.line], description=what, completed=done, total=total)
+                bars[one.row.line] = progress.add_task(what, title=title, total=total)
+            progress.update(bars[one.row.line], description=what, completed=done, total=total)
 
         def told(one):
-            moved(one, printable(one.reason)[:24] or one.state, 1, 1)
+            if one.row.line in bars:
+                progress.remove_task(bars.pop(one.row.line))
+            console.print(_line(one), markup=False, soft_wrap=True)
 
         yield told, moved
 

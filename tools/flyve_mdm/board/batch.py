@@ -1,6 +1,7 @@
 """Many boards at a time: each is provisioned from its row of a table, and waited for."""
 
 import queue
+import termios
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,14 +11,14 @@ from flyve_mdm.board import labels, results, setup_network
 from flyve_mdm.board import provision as provisioning
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.boards_table import Row
-from flyve_mdm.board.folder import BoardError
+from flyve_mdm.board.folder import BoardError, check_mac
 from flyve_mdm.board.image import ImageError
 from flyve_mdm.board.results import DONE, FAILED, ONLINE, Result
 from flyve_mdm.board.target import Target, find_port, open_target
 from flyve_mdm.board.witness import Witness
 from flyve_mdm.build.firmware import BuildError
 
-_EXPECTED = (BoardError, ImageError, BuildError, ValueError, OSError)
+_EXPECTED = (BoardError, ImageError, BuildError, ValueError, OSError, termios.error)
 # The MAC, and the number of the chip that the running application is for.
 _WHO = """
 import esp32, machine
@@ -28,7 +29,7 @@ except (OSError, KeyError):
     pass
 print(machine.unique_id().hex(), b[12] | b[13] << 8 if b[0] == 0xE9 else -1)
 """
-_CHIPS = {0: "ESP32", 5: "ESP32-C3", 9: "ESP32-S3"}
+_CHIPS = {"0": "ESP32", "5": "ESP32-C3", "9": "ESP32-S3"}
 _PAUSE = 0.5  # seconds between two looks
 
 
@@ -36,9 +37,10 @@ class Batch:
     """One run over a table.
 
     deploy: put the firmware on the boards, too. wait: seconds for which each is waited for until
-    `online(serial)` says that the backend sees it; None: not at all. label_file: the file for what
-    stands on the boards' labels. told(result) is called
-    whenever there is news of a board, moved(result, what, done, total) while files go over.
+    `online(serial)` tells when the backend heard of it ("": it is offline); None: not at all.
+    label_file: the file for what stands on the boards' labels. told(result) is called when there
+    is news of a board, moved(result, what, done, total) while something goes on there, stopping()
+    at a Ctrl-C.
     """
 
     def __init__(
@@ -48,13 +50,15 @@ class Batch:
         label_file: Path,
         deploy: bool = False,
         wait: float | None = None,
-        online: Callable[[str], bool] | None = None,
+        online: Callable[[str], str] | None = None,
         told: Callable[[Result], None] = lambda _: None,
         moved: Callable[..., None] = lambda *_: None,
+        stopping: Callable[[], None] = lambda: None,
     ):
         self._path, self._labels, self._all = path, label_file, list(waiting)
         self._deploy, self._wait, self._online = deploy, wait, online
-        self._told, self._moved = told, moved
+        self._told, self._moved, self._stopping = told, moved, stopping
+        self._unsaved: OSError | None = None
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._queue: queue.SimpleQueue[Result] = queue.SimpleQueue()
 
@@ -62,11 +66,12 @@ class Batch:
         """Goes through all rows that are not done, `jobs` at a time.
 
         KeyboardInterrupt is handed on once what is being written is whole; at a second one, at
-        once. The file of results is as new as the boards are, always.
+        once. The file of results is as new as the boards are, always; OSError when it cannot be
+        written any more, which ends the run, too.
         """
         final = (ONLINE,) if self._wait is not None else (ONLINE, DONE)
         for result in self._all:
-            if result.state not in final and not result.row.fault:
+            if not result.row.fault and (result.state not in final or self._bare(result)):
                 self._queue.put(result)
         workers = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
         try:
@@ -75,10 +80,17 @@ class Batch:
             self._join(workers)
         except KeyboardInterrupt:
             self._stop.set()
+            self._stopping()
             self._join(workers)
             raise
         finally:
             self._save()
+        if self._unsaved:
+            raise self._unsaved
+
+    def _bare(self, result: Result) -> bool:
+        """Whether the firmware is still to be put on the board."""
+        return self._deploy and not result.deployed
 
     def _join(self, workers):
         while any(worker.is_alive() for worker in workers):
@@ -98,28 +110,36 @@ class Batch:
             except Exception as error:  # this board's trouble is not the others'
                 result.state, result.reason = FAILED, f"unforeseen: {error!r}"
             result.seconds = time.monotonic() - begun
-            self._save()
             self._told(result)
+            try:
+                self._save()
+            except OSError as error:
+                self._unsaved = error
+                self._stop.set()
 
     def _treat(self, result: Result) -> None:
-        row = result.row
-        if self._online and result.serial and self._online(result.serial):
+        row, bare, before = result.row, self._bare(result), ""
+        if not bare and self._online and result.serial and self._online(result.serial):
             result.state, result.reason = ONLINE, ""  # it came after we had ceased to wait
             return
-        if result.state != DONE:
+        if bare or result.state != DONE:
+            self._moved(result, "connecting", 0, None)
             with open_target(row.port) as board:
                 result.mac = _identify(board, row)
-                result.serial = row.serial or f"ESP32-{result.mac.upper()}"
                 if self._deploy:
                     tree = board.tree()
                     board.deploy(tree, lambda *at: self._moved(result, *at))
+                    result.deployed = True
                 provisioning.apply(row.plan, board)
+                result.serial = provisioning.serial_number(board, result.mac)
                 self._label(result, board)
+                if self._online:
+                    before = self._online(result.serial)  # of the life that ends now
             result.state, result.reason = DONE, ""
             self._save()
-            self._told(result)
         if self._wait is not None:
-            self._await(result)
+            self._moved(result, "waiting for the backend", 0, None)
+            self._await(result, before)
 
     def _label(self, result: Result, board: Target) -> None:
         """Notes what stands on the board's label, the passphrase of its set-up network for one."""
@@ -132,12 +152,13 @@ class Batch:
         with self._lock:
             labels.add(self._labels, [made])
 
-    def _await(self, result: Result) -> None:
-        """Waits until the backend sees the board, or the board says why that will not be."""
+    def _await(self, result: Result, before: str) -> None:
+        """Waits until the backend sees the board, and not only as it did before; or until the
+        board says why that will not be."""
         port = None if Path(result.row.port).is_dir() else find_port(result.row.port)
         with Witness(port) as witness:
             deadline = time.monotonic() + self._wait
-            while not self._online(result.serial):
+            while self._online(result.serial) in ("", before):
                 if self._stop.is_set():
                     result.reason = "not waited for to the end"
                     return
@@ -158,11 +179,10 @@ def _identify(board: Target, row: Row) -> str:
     if isinstance(board, VirtualBoard):
         mac, chip = board.mac, board.chip
     else:
-        mac, number = board.run(_WHO).split()
-        chip = _CHIPS.get(int(number), "unknown chip")
+        mac, number = (board.run(_WHO).split() + ["", ""])[:2]
+        mac, chip = check_mac(mac), _CHIPS.get(number, "unknown chip")
     if row.chip and row.chip != chip:
         raise BoardError(f"wrong chip: {row.port} is an {chip}, the row is for an {row.chip}")
-    wanted = row.mac.replace(":", "").lower()
-    if wanted and wanted != mac:
-        raise BoardError(f"wrong board: {row.port} has the MAC {mac}, the row is for {wanted}")
+    if row.mac and row.mac != mac:
+        raise BoardError(f"wrong board: {row.port} has the MAC {mac}, the row is for {row.mac}")
     return mac

@@ -4,22 +4,21 @@ Its columns are named as the options of `flyve provision`; wifi with psk, and se
 several times.
 """
 
-import csv
 import hashlib
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flyve_mdm.board import csv_file
 from flyve_mdm.board import provision as provisioning
+from flyve_mdm.board.csv_file import TableError
 from flyve_mdm.board.factory import ARCHES
-from flyve_mdm.board.folder import check_mac
+from flyve_mdm.board.folder import BoardError, check_mac
+from flyve_mdm.board.target import find_port
 
 _MANY = ("wifi", "psk", "set")
 _ONCE = ("port", "name", "chip", "mac", "deeplink", "email", "serial", "ca")
-
-
-class TableError(Exception):
-    """The table as a whole cannot be used; one line that says what to do."""
 
 
 @dataclass
@@ -49,33 +48,14 @@ def read(path: Path, common: provisioning.Plan, key: str = "port") -> list[Row]:
     a value of its own. Raises TableError, OSError.
     """
     _check_mode(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, strict=True, dialect=_dialect(file))
-            heading = [name.strip().lower() for name in next(lines, [])]
-            _check_heading(path, heading, key)
-            rows = [
-                _row(lines.line_num, heading, values, path.parent, common)
-                for values in lines
-                if any(value.strip() for value in values)
-            ]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: it is no table in CSV and UTF-8 ({error})") from None
+    lines = csv_file.rows(path)
+    _, heading = next(lines)
+    _check_heading(path, heading, key)
+    rows = [_row(line, heading, values, path.parent, common) for line, values in lines]
     if not rows:
         raise TableError(f"{path}: there is no board in it: one row for each")
     _tell_twins(rows, key)
     return rows
-
-
-def _dialect(file):
-    # Spreadsheets of some countries write semicolons.
-    first = file.readline()
-    file.seek(0)
-    return csv.excel if first.count(",") >= first.count(";") else _Semicolons
-
-
-class _Semicolons(csv.excel):
-    delimiter = ";"
 
 
 def _check_mode(path: Path) -> None:
@@ -107,11 +87,12 @@ def _row(line, heading, values, folder, common) -> Row:
     cells = [(n, v.strip() if n != "psk" else v) for n, v in zip(heading, values, strict=False)]
     once = {name: value for name, value in cells if name in _ONCE}
     made.port, made.name, made.mac = (once.get(name, "") for name in ("port", "name", "mac"))
-    made.chip, made.serial = once.get("chip", "").upper(), once.get("serial", "")
+    made.chip = once.get("chip", "").upper()
     made.mark = _mark(made.port, cells, common)
     try:
         _fill(made, once, cells, folder)
         made.plan = made.plan.over(common)
+        made.serial = str(made.plan.settings.get("serial") or "")
     except ValueError as error:
         made.fault = str(error)
     except OSError as error:
@@ -129,7 +110,7 @@ def _mark(port, cells, common) -> str:
 def _fill(made, once, cells, folder) -> None:
     many = {name: [value for n, value in cells if n == name] for name in _MANY}
     if made.mac:
-        check_mac(made.mac)
+        made.mac = check_mac(made.mac)
     if made.chip and made.chip not in ARCHES:
         raise ValueError(f"chip {made.chip!r} is none of {', '.join(ARCHES)}")
     for name in ("email", "serial"):
@@ -150,18 +131,32 @@ def _fill(made, once, cells, folder) -> None:
 
 
 def _tell_twins(rows, key) -> None:
-    # Two boards of the same port, or with the same invitation, which serves once.
-    links = {}
-    keys = {}
+    """What there is once, two boards cannot have."""
     for row in rows:
-        value = getattr(row, key)
-        if not value:
+        if not getattr(row, key):
             row.fault = row.fault or f"it has no {key}"
-        elif value in keys:
-            row.fault = row.fault or f"{key} {value} is that of line {keys[value]}, too"
-        keys.setdefault(value, row.line)
-        link = row.plan.files.get(provisioning.DEEPLINK)
-        if link and link in links:
-            text = f"its invitation is that of line {links[link]}, and serves once"
-            row.fault = row.fault or text
-        links.setdefault(link, row.line)
+    # By its serial number the backend knows a board.
+    for name in dict.fromkeys((key, "serial", "mac")):
+        same = _place if name == "port" else str.casefold
+        values = [getattr(row, name) for row in rows]
+        for row, line in _twins(rows, [value and same(value) for value in values]):
+            row.fault = row.fault or f"{name} {getattr(row, name)} is that of line {line}, too"
+    for row, line in _twins(rows, [row.plan.files.get(provisioning.DEEPLINK) for row in rows]):
+        row.fault = row.fault or f"its invitation is that of line {line}, and serves once"
+
+
+def _twins(rows, values) -> Iterator[tuple[Row, int]]:
+    """The rows whose value was there before, and in which line."""
+    lines = {}
+    for row, value in zip(rows, values, strict=True):
+        line = lines.setdefault(value, row.line)
+        if value and line != row.line:
+            yield row, line
+
+
+def _place(port: str) -> str:
+    """Where a port's name leads; the name itself, when nothing is there."""
+    try:
+        return str(Path(port if Path(port).is_dir() else find_port(port)).resolve())
+    except (BoardError, OSError, ValueError):
+        return port

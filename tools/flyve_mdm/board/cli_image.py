@@ -1,5 +1,6 @@
 """`flyve image`: a whole flash for a board, in one file."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -7,10 +8,13 @@ import click
 from flyve_mdm import options
 from flyve_mdm.board import boards_table, factory, labels, provision, setup_network
 from flyve_mdm.board.cli import reported
-from flyve_mdm.board.cli_plan import planned
-from flyve_mdm.board.folder import check_mac
+from flyve_mdm.board.cli_plan import check_shared, planned
+from flyve_mdm.board.csv_file import TableError
 from flyve_mdm.board.image import replace
 from flyve_mdm.build import firmware
+from flyve_mdm.text import printable
+
+_LONGEST = 200  # bytes of a name, for replace() puts some more around it
 
 
 @click.command()
@@ -55,51 +59,63 @@ def image(source, slots, table, output, plan):
     base = factory.base(source, slots)
     tree = firmware.build(factory.ARCHES[base.chip])
     if table:
+        check_shared(plan)
         return _batch(base, tree, table, output, plan)
     try:
         options.output(output)
+        if output.exists() and output.samefile(source):
+            raise ValueError(f"{output} is MicroPython's image: name another file")
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    plan.merge(b"")
     size = _write(base, tree, plan, output)
     click.echo(f"{output}: {size} bytes for {factory.describe(base)}: {_command(base, output)}")
 
 
 def _batch(base, tree, table, folder, common):
+    label_file = folder / "labels.csv"
     try:
         rows = boards_table.read(table, common, "name")
-    except boards_table.TableError as error:
+        known = labels.known(label_file)
+    except TableError as error:
         raise click.ClickException(str(error)) from None
     for row in rows:
-        if row.chip and row.chip != base.chip:
-            row.fault = row.fault or f"it is for an {row.chip}, the image for an {base.chip}"
-        if "/" in row.name or row.name.startswith("."):
-            row.fault = row.fault or f"{row.name!r} cannot be the name of a file"
+        row.fault = row.fault or _fault(row, base)
     faults = [f"line {row.line}, {row.title}: {row.fault}" for row in rows if row.fault]
     if faults:
-        raise click.ClickException("; ".join(faults))
+        raise click.ClickException("\n".join(map(printable, faults)))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = []
     for row in rows:
-        plan = row.plan
+        plan, path = row.plan, folder / f"{row.name}.bin"
         if row.mac and plan.settings.get("setup") != "off":
-            psk = setup_network.passphrase()
+            # The same as before: it may stand on the board, and on its label, already.
+            before = known.get(row.mac)
+            psk = before and before.passphrase or setup_network.passphrase()
             plan.entries[setup_network.KEY] = psk.encode()
             link = (plan.files.get(provision.DEEPLINK) or b"").decode()
-            mac = check_mac(row.mac)
-            serial = row.serial or f"ESP32-{mac.upper()}"
-            made.append(labels.Label(mac, row.name, serial, psk, link))
-        size = _write(base, tree, plan, folder / f"{row.name}.bin")
-        click.echo(f"{folder / f'{row.name}.bin'}: {size} bytes")
-    if made:
-        labels.add(folder / "labels.csv", made)
-    click.echo(
-        f"{len(rows)} images for {factory.describe(base)}: "
-        f"{_command(base, folder / f'{rows[0].name}.bin')} and so on"
-    )
+            serial = row.serial or provision.serial_of(row.mac)
+            # First: a passphrase that is on a board and in no file is lost.
+            labels.add(label_file, [labels.Label(row.mac, row.name, serial, psk, link)])
+        size = _write(base, tree, plan, path)
+        click.echo(printable(f"{path}: {size} bytes"))
+    first = _command(base, folder / f"{rows[0].name}.bin")
+    click.echo(f"{len(rows)} images for {factory.describe(base)}: {first} and so on")
+
+
+def _fault(row, base) -> str:
+    """Why a row makes no file, or ""."""
+    if row.chip and row.chip != base.chip:
+        return f"it is for an {row.chip}, the image for an {base.chip}"
+    if "/" in row.name or row.name.startswith(".") or len(row.name.encode()) > _LONGEST:
+        return f"{row.name!r} cannot be the name of a file"
+    try:
+        row.plan.merge(b"")
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _write(base, tree, plan, path) -> int:
-    plan.merge(b"")
     whole = factory.compose(base, tree, plan.files, plan.entries)
     replace(path, whole)  # for its owner only: it may hold passphrases and an invitation
     return len(whole)
@@ -107,4 +123,4 @@ def _write(base, tree, plan, path) -> int:
 
 def _command(base, path) -> str:
     chip = base.chip.lower().replace("-", "")
-    return f"esptool --chip {chip} write-flash 0 {path}"
+    return f"esptool --chip {chip} write-flash 0 {shlex.quote(str(path))}"

@@ -41,6 +41,6 @@ def label(table, output, paper, skip, invitation):
     try:
         found = labels.read(table)
         made = label_sheet.write(output, size, found, skip, invitation)
-    except (labels.LabelError, ValueError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{len(found)} labels on {paper}: {', '.join(map(str, made))}")

@@ -74,6 +74,17 @@ def planned(command):
     return wrapper
 
 
+def check_shared(plan: provisioning.Plan) -> None:
+    """Raises click.UsageError when the options of a batch hold what only one board can have."""
+    if provisioning.DEEPLINK in plan.files:
+        raise click.UsageError(
+            "an invitation serves one board: give it in the table, and neither --deeplink nor "
+            "FLYVE_DEEPLINK"
+        )
+    if plan.settings.get("serial"):
+        raise click.UsageError("a serial number is one board's: give it in the table")
+
+
 def _split(setting):
     name, equals, value = setting.partition("=")
     if not name or not equals:

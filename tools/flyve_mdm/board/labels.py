@@ -3,19 +3,13 @@
 It holds passphrases, so only its owner may read it.
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from flyve_mdm.board import setup_network
+from flyve_mdm.board import csv_file, setup_network
+from flyve_mdm.board.csv_file import TableError
 from flyve_mdm.board.folder import check_mac
-from flyve_mdm.board.image import replace
-
-
-class LabelError(Exception):
-    """The file cannot be used; one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -43,34 +37,34 @@ _COLUMNS = [field.name for field in fields(Label)]
 
 
 def read(path: Path) -> list[Label]:
-    """The labels of a file. Raises LabelError, OSError."""
+    """The labels of a file. Raises csv_file.TableError, OSError."""
     found = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            for row in table:
-                given = {name: (row.get(name) or "").strip() for name in _COLUMNS}
-                try:
-                    given["mac"] = check_mac(given["mac"])
-                except ValueError as error:
-                    raise LabelError(f"{path}, line {table.line_num}: {error}") from None
-                found.append(Label(**given))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise LabelError(f"{path}: it is no table in CSV and UTF-8 ({error})") from None
+    lines = csv_file.rows(path)
+    _, heading = next(lines)
+    for line, values in lines:
+        cells = dict(zip(heading, map(str.strip, values), strict=False))
+        given = {name: cells.get(name, "") for name in _COLUMNS}
+        try:
+            given["mac"] = check_mac(given["mac"])
+        except ValueError as error:
+            raise TableError(f"{path}, line {line}: {error}") from None
+        found.append(Label(**given))
     if not found:
-        raise LabelError(f"{path}: there is no label in it; columns are {', '.join(_COLUMNS)}")
+        raise TableError(f"{path}: there is no label in it; columns are {', '.join(_COLUMNS)}")
     return found
 
 
-def add(path: Path, labels: Iterable[Label]) -> None:
-    """Adds labels to a file, or puts them in the place of those with the same MAC."""
+def known(path: Path) -> dict[str, Label]:
+    """The labels of a file by MAC; none, when it is not there yet. Raises TableError, OSError."""
     try:
-        kept = {label.mac: label for label in read(path)}
-    except (FileNotFoundError, LabelError):
-        kept = {}
+        return {label.mac: label for label in read(path)}
+    except FileNotFoundError:
+        return {}
+
+
+def add(path: Path, labels: Iterable[Label]) -> None:
+    """Adds labels to a file, or puts them in the place of those with the same MAC. Raises
+    TableError, OSError: a passphrase that is in no other place must not get lost."""
+    kept = known(path)
     kept.update((label.mac, label) for label in labels)
-    text = io.StringIO(newline="")
-    out = csv.DictWriter(text, _COLUMNS)
-    out.writeheader()
-    out.writerows(asdict(label) for label in kept.values())
-    replace(path, text.getvalue().encode())
+    csv_file.write(path, _COLUMNS, map(asdict, kept.values()))

@@ -14,7 +14,7 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
-    columns = TextColumn("{task.description:<28}"), BarColumn(), DownloadColumn()
+    columns = TextColumn("{task.description:<28}", markup=False), BarColumn(), DownloadColumn()
     console = Console(stderr=True)
     with Progress(*columns, TransferSpeedColumn(), console=console, transient=True) as progress:
         task = progress.add_task("", total=None)

@@ -159,6 +159,21 @@ def apply(plan: Plan, target: Target) -> str:
     return warning
 
 
+def serial_number(target: Target, mac: str) -> str:
+    """By which the backend knows the board: the one in its settings, else one of its MAC."""
+    try:
+        values = json.loads(target.read(pure.load("jobs.config").PATH))
+    except (FileNotFoundError, ValueError):
+        values = None
+    own = values.get("serial") if isinstance(values, dict) else None
+    return str(own or serial_of(mac))
+
+
+def serial_of(mac: str) -> str:
+    """The serial number of a board that has none in its settings."""
+    return f"ESP32-{mac.upper()}"
+
+
 def forget(target: Target) -> None:
     """Makes the board blank: its record, its tasks and its deeplink go; firmware, applications,
     files and Wi-Fi stay."""

@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -252,7 +253,7 @@ class SerialBoard:
             try:
                 transport = _Transport(self.port)
                 seen = True
-            except (TransportError, OSError):
+            except (TransportError, OSError, termios.error):
                 # Native USB goes away while the chip resets.
                 if not seen or time.monotonic() > deadline:
                     ports.check_free(self.port)
@@ -265,7 +266,7 @@ class SerialBoard:
                 # That it answers, too: the first command of all may come too early.
                 transport.exec_raw("", timeout=self._answer)
                 return transport
-            except (TransportError, OSError, struct.error):
+            except (TransportError, OSError, struct.error, termios.error):
                 transport.close()
             left = deadline - time.monotonic()
             if left <= 0:

@@ -1,16 +1,17 @@
 """What became of each board of a table: a file that a next run goes on from, without a secret."""
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyve_mdm.board import csv_file
 from flyve_mdm.board.boards_table import Row
-from flyve_mdm.board.image import replace
+from flyve_mdm.board.csv_file import TableError
 
 ONLINE, DONE, FAILED, WAITING = "online", "done", "failed", "not begun"
-_COLUMNS = ("line", "port", "name", "serial", "mac", "state", "seconds", "reason", "mark")
+_COLUMNS = (
+    "line", "port", "name", "serial", "mac", "state", "deployed", "seconds", "reason", "mark",
+)  # fmt: skip
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Result:
     reason: str = ""
     serial: str = ""
     mac: str = ""
+    deployed: bool = False  # the firmware was put on the board, too
     seconds: float = 0
 
     def cells(self) -> dict[str, str]:
@@ -34,6 +36,7 @@ class Result:
             "serial": self.serial or row.serial,
             "mac": self.mac or row.mac,
             "state": self.state,
+            "deployed": "yes" if self.deployed else "",
             "seconds": f"{self.seconds:.0f}" if self.seconds else "",
             "reason": self.reason,
             "mark": row.mark,
@@ -42,33 +45,35 @@ class Result:
 
 def write(path: Path, results: Iterable[Result]) -> None:
     """Writes the file anew: whole, or not at all."""
-    text = io.StringIO(newline="")
-    out = csv.DictWriter(text, _COLUMNS)
-    out.writeheader()
-    out.writerows(result.cells() for result in results)
-    replace(path, text.getvalue().encode(errors="surrogateescape"))
+    csv_file.write(path, _COLUMNS, (result.cells() for result in results))
 
 
 def resume(path: Path, rows: Iterable[Row]) -> list[Result]:
     """A result for each row: what is known of it from an earlier run, as long as the row is the
-    same; else that it waits. Raises OSError."""
-    known = {}
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            for cells in csv.DictReader(file):
-                known[cells.get("mark")] = cells
-    except FileNotFoundError:
-        pass
-    except csv.Error:
-        known = {}
+    same; else that it waits. Raises csv_file.TableError when the file is there and is another
+    one, OSError."""
+    known = _read(path)
     made = []
     for row in rows:
         cells = known.get(row.mark)
         if row.fault:
             made.append(Result(row, FAILED, row.fault))
         elif cells:
-            state = cells["state"] if cells.get("state") in (ONLINE, DONE) else WAITING
-            made.append(Result(row, state, "", cells.get("serial") or "", cells.get("mac") or ""))
+            state = cells["state"] if cells["state"] in (ONLINE, DONE) else WAITING
+            deployed = bool(cells["deployed"])
+            made.append(Result(row, state, "", cells["serial"], cells["mac"], deployed))
         else:
             made.append(Result(row))
     return made
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    """The cells of a file's rows, by their marks."""
+    if not path.exists() or not path.stat().st_size:
+        return {}
+    lines = csv_file.rows(path)
+    _, heading = next(lines)
+    if tuple(heading) != _COLUMNS:
+        raise TableError(f"{path} is there, and no result of a batch: name another by --result")
+    found = (dict(zip(_COLUMNS, values, strict=False)) for _, values in lines)
+    return {cells["mark"]: cells for cells in found if len(cells) == len(_COLUMNS)}

@@ -1,6 +1,7 @@
 """What a board on a port says while it is waited for: why it does not come online."""
 
 import re
+import termios
 import threading
 
 import serial
@@ -42,7 +43,7 @@ class Witness:
             try:
                 with serial.serial_for_url(self._port, _BAUD, timeout=0.2, exclusive=True) as line:
                     self._listen(line)
-            except (serial.SerialException, OSError):
+            except (serial.SerialException, OSError, termios.error):
                 self._stop.wait(0.2)  # native USB goes away while the board restarts
 
     def _listen(self, line: serial.SerialBase) -> None:

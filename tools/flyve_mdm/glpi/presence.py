@@ -19,26 +19,30 @@ class Presence:
     def __init__(self, session: Session):
         self._session, self._lock = session, threading.Lock()
         self._asked = self._told = time.monotonic() - _FRESH
-        self._online: frozenset[str] = frozenset()
+        self._online: dict[str, str] = {}
         self._serials: dict[int, str] = {}
 
-    def __call__(self, serial: str) -> bool:
-        """True while GLPI has the agent with that serial number as online; raises GlpiError."""
+    def __call__(self, serial: str) -> str:
+        """When GLPI last heard of the agent with that serial number, as long as it has it as
+        online; else "". Of a board whose power fails GLPI says so for some minutes yet, but it
+        hears nothing new of it. Raises GlpiError."""
         with self._lock:
             now = time.monotonic()
             if now - self._asked >= _FRESH:
                 try:
-                    self._online = frozenset(self._read())
+                    self._online = self._read()
                     self._told = time.monotonic()
                 except GlpiError:
                     if now - self._told > _PATIENCE:
                         raise
                 self._asked = time.monotonic()
-            return serial in self._online
+            return self._online.get(serial, "")
 
-    def _read(self) -> list[str]:
-        computers = [row["computers_id"] for row in self._session.search(AGENT, is_online=1)]
-        for number in computers:
+    def _read(self) -> dict[str, str]:
+        found = {}
+        for row in self._session.search(AGENT, is_online=1):
+            number = row["computers_id"]
             if number not in self._serials:
                 self._serials[number] = serial_of(self._session, number)
-        return [self._serials[number] for number in computers]
+            found[self._serials[number]] = str(row["last_contact"] or "once")
+        return found
