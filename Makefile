@@ -88,7 +88,7 @@ docs/pictures/house.d2: pyproject.toml tools/flyve_mdm/measure/house.py | $(READ
 docs/led.svg: firmware/flyve/jobs/led.py tools/flyve_mdm/measure/led.py | $(READY)
 	@$(BIN)/python -m flyve_mdm.measure.led > $@
 
-docs/label.svg: docs/pictures/labels.csv tools/flyve_mdm/board/label_sheet.py | $(READY)
+docs/label.svg: docs/pictures/labels.csv tools/flyve_mdm/board/label_sheet.py tools/flyve_mdm/board/label_canvas.py | $(READY)
 	@$(BIN)/flyve label $< -o $@ --paper 62x29
 
 docs/pilots.webp: $(wildcard tools/flyve_mdm/backend/page/*) tools/flyve_mdm/measure/pilots.py | $(READY_TEST)

@@ -4,10 +4,11 @@ import re
 import stat
 
 import pytest
+import segno
 from click.testing import CliRunner
 from PIL import Image
 
-from flyve_mdm.board import csv_file, label_sheet, labels
+from flyve_mdm.board import csv_file, label_canvas, label_sheet, labels
 from flyve_mdm.board.cli_label import label
 from flyve_mdm.board.labels import Label
 
@@ -72,7 +73,7 @@ def test_nothing_is_drawn_outside_its_label(paper):
     size = label_sheet.PAPERS[paper]
     marks = []
 
-    class Canvas(label_sheet.Svg):
+    class Canvas(label_canvas.Svg):
         def text(self, x, y, points, words, bold=False):
             marks.append((x, y - points * 0.26, self.width(points, words, bold), points * 0.26))
 
@@ -81,10 +82,43 @@ def test_nothing_is_drawn_outside_its_label(paper):
 
     for given in LABELS:
         marks.clear()
-        label_sheet.draw(Canvas(size), size, [given], 0, False)
+        label_sheet.draw(Canvas(size.sheet), size, [given], 0, False)
         for x, y, width, height in marks:
             assert size.corner[0] <= x and x + width <= size.corner[0] + size.label[0] + 0.3
             assert size.corner[1] <= y and y + height <= size.corner[1] + size.label[1]
+
+
+@pytest.mark.parametrize("paper", label_sheet.PAPERS)
+def test_around_a_code_there_is_the_white_that_scanners_need(paper):
+    size, boxes, texts = label_sheet.PAPERS[paper], [], []
+
+    class Canvas(label_canvas.Svg):
+        def text(self, x, y, points, words, bold=False):
+            high = points * label_canvas.POINT
+            texts.append((x, y - 0.8 * high, x + self.width(points, words, bold), y))
+
+        def box(self, x, y, width, height):
+            boxes.append((x, y, x + width, y + height))
+
+    label_sheet.draw(Canvas(size.sheet), size, [LABELS[0]], 0, False)
+    left, top, right, bottom = (
+        pick(box[n] for box in boxes) for n, pick in enumerate((min, min, max, max))
+    )
+    quiet = 4 * (right - left) / len(list(segno.make(LABELS[0].code, micro=False).matrix)) - 0.01
+    assert left - size.corner[0] >= quiet and top - size.corner[1] >= quiet
+    assert size.corner[0] + size.label[0] - right >= quiet
+    assert texts
+    for x0, y0, x1, y1 in texts:
+        apart = x1 <= left - quiet or x0 >= right + quiet
+        assert apart or y1 <= top - quiet or y0 >= bottom + quiet
+
+
+def test_letters_that_the_font_lacks_are_told(sheet):
+    given = [Label("02aabbccdd01", "温度計 Küche", "", "abcdefghjk")]
+    said, _ = sheet("sheet.pdf", given=given)
+    assert "Warning: the font has no letters for 度温計" in said and said.count("\n") == 2
+    said, (path,) = sheet("sheet.svg", given=given)
+    assert "Warning" not in said and "温度計" in path.read_text()
 
 
 def test_a_picture_has_the_names_as_text_and_the_codes_as_shapes(sheet):
@@ -112,8 +146,6 @@ def test_pictures_of_several_sheets_are_numbered(sheet):
 
 
 def test_the_code_on_paper_is_the_network_to_the_dot(sheet):
-    import segno
-
     _, paths = sheet("tape.png", "--paper", "62x29")
     with Image.open(paths[0]) as picture:
         dark = picture.crop((470, 0, 732, 258)).point(lambda dot: 255 * (dot < 128)).getbbox()

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from flyve_mdm import options
-from flyve_mdm.board import label_sheet, labels
+from flyve_mdm.board import label_canvas, label_sheet, labels
 from flyve_mdm.board.cli import reported
+from flyve_mdm.text import printable
 
 
 @click.command()
@@ -43,4 +44,11 @@ def label(table, output, paper, skip, invitation):
         made = label_sheet.write(output, size, found, skip, invitation)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    foreign = label_canvas.missing(one.name + one.serial for one in found)
+    if foreign and output.suffix.lower() != ".svg":
+        click.echo(
+            f"Warning: the font has no letters for {printable(foreign)}: as .svg they are drawn "
+            "with the fonts of whatever shows it",
+            err=True,
+        )
     click.echo(f"{len(found)} labels on {paper}: {', '.join(map(str, made))}")

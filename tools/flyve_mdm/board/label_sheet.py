@@ -1,24 +1,18 @@
-"""Sheets of labels: what stands where, in millimetres, and how it is drawn as PDF, SVG or PNG."""
+"""Sheets of labels: what stands where, in millimetres."""
 
-import html
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import segno
-from font_roboto import Roboto, RobotoBold
-from fpdf import FPDF
-from PIL import Image, ImageDraw, ImageFont
 
+from flyve_mdm.board.image import replace
+from flyve_mdm.board.label_canvas import KINDS, POINT, Canvas
 from flyve_mdm.board.labels import Label
 from flyve_mdm.text import printable
 
-_DPI = 300
-_INCH, _POINT = 25.4, 25.4 / 72
 _EDGE = 2.0  # of a label, left free
-_QUIET = 2  # modules around a code: scanners want four, and the label's edge is white
+_QUIET = 4  # modules around a code, which the standard asks for
 _SHARES = 0, 0.46, 0.34  # of a label's width, that one of so many codes may take
 _LETTERS = 4.6  # the height of most letters, at most
 _LEAST = 6  # points, which are read without a glass
@@ -47,19 +41,7 @@ PAPERS = {
 }
 
 
-class _Canvas(Protocol):
-    """One page at a time; lengths in millimetres, the size of letters in points."""
-
-    def page(self) -> None: ...
-
-    def text(self, x: float, y: float, size: float, words: str, bold: bool = False) -> None: ...
-
-    def box(self, x: float, y: float, width: float, height: float) -> None: ...
-
-    def width(self, size: float, words: str, bold: bool = False) -> float: ...
-
-
-def draw(canvas: _Canvas, paper: Paper, labels: Sequence[Label], skip: int, link: bool) -> None:
+def draw(canvas: Canvas, paper: Paper, labels: Sequence[Label], skip: int, link: bool) -> None:
     """Draws the labels; skip: so many of the first sheet are used already; link: with the QR code
     of the invitation. Raises ValueError when a code does not fit."""
     columns, rows = paper.grid
@@ -106,7 +88,7 @@ def _label(canvas, corner, size, label, link) -> None:
 def _words(canvas, at, room, words, height, bold=False, cut=False) -> None:
     """Text of that height; what is too long gets smaller letters, and where it may be cut, in the
     end that."""
-    points, words = height / _POINT, printable(words)
+    points, words = height / POINT, printable(words)
     wide = canvas.width(points, words, bold)
     if wide > room:
         points *= room / wide * 0.98  # letters do not grow evenly
@@ -137,114 +119,6 @@ def _code(canvas, x, y, side, text, label) -> None:
                 start = None
 
 
-class Pdf:
-    """All pages in one document."""
-
-    def __init__(self, paper: Paper):
-        self._pdf = FPDF(unit="mm", format=paper.sheet)
-        self._pdf.set_auto_page_break(False)
-        for style, path in (("", Roboto), ("B", RobotoBold)):
-            self._pdf.add_font("Roboto", style, path)
-
-    def page(self):
-        self._pdf.add_page()
-
-    def text(self, x, y, size, words, bold=False):
-        self._pdf.set_font("Roboto", "B" if bold else "", size)
-        self._pdf.text(x, y, words)
-
-    def box(self, x, y, width, height):
-        self._pdf.rect(x, y, width, height, style="F")
-
-    def width(self, size, words, bold=False):
-        self._pdf.set_font("Roboto", "B" if bold else "", size)
-        return self._pdf.get_string_width(words)
-
-    def files(self) -> list[bytes]:
-        """The document."""
-        return [bytes(self._pdf.output())]
-
-
-class Svg:
-    """A picture for each page."""
-
-    def __init__(self, paper: Paper):
-        self._paper, self._pages = paper, []
-
-    def page(self):
-        self._pages.append([])
-
-    def text(self, x, y, size, words, bold=False):
-        weight = ' font-weight="bold"' if bold else ""
-        self._pages[-1].append(
-            f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size * _POINT:.2f}"{weight}>'
-            f"{html.escape(words)}</text>"
-        )
-
-    def box(self, x, y, width, height):
-        self._pages[-1].append(f"M{x:.3f} {y:.3f}h{width:.3f}v{height:.3f}h{-width:.3f}z")
-
-    def width(self, size, words, bold=False):
-        return _font(size, bold).getlength(words) / _DPI * _INCH
-
-    def files(self) -> list[bytes]:
-        """The pictures."""
-        width, height = self._paper.sheet
-        made = []
-        for marks in self._pages:
-            path = "".join(mark for mark in marks if mark.startswith("M"))
-            texts = "\n".join(mark for mark in marks if not mark.startswith("M"))
-            made.append(
-                f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}mm" height="{height}mm" '
-                f'viewBox="0 0 {width} {height}" font-family="Roboto, Arial, sans-serif">\n'
-                f'<rect width="100%" height="100%" fill="#fff"/>\n<path d="{path}"/>\n'
-                f"{texts}\n</svg>\n".encode()
-            )
-        return made
-
-
-class Png:
-    """A picture for each page, of 300 dots an inch."""
-
-    def __init__(self, paper: Paper):
-        self._size = tuple(_dots(length) for length in paper.sheet)
-        self._pages: list[Image.Image] = []
-
-    def page(self):
-        self._pages.append(Image.new("L", self._size, 255))
-        self._draw = ImageDraw.Draw(self._pages[-1])
-
-    def text(self, x, y, size, words, bold=False):
-        self._draw.text((_dots(x), _dots(y)), words, 0, _font(size, bold), anchor="ls")
-
-    def box(self, x, y, width, height):
-        corner = _dots(x), _dots(y)
-        self._draw.rectangle((*corner, _dots(x + width) - 1, _dots(y + height) - 1), 0)
-
-    def width(self, size, words, bold=False):
-        return _font(size, bold).getlength(words) / _DPI * _INCH
-
-    def files(self) -> list[bytes]:
-        """The pictures."""
-        made = []
-        for page in self._pages:
-            out = io.BytesIO()
-            page.save(out, "PNG", dpi=(_DPI, _DPI))
-            made.append(out.getvalue())
-        return made
-
-
-def _dots(length: float) -> int:
-    return round(length / _INCH * _DPI)
-
-
-def _font(size: float, bold: bool) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(RobotoBold if bold else Roboto, size * _DPI / 72)
-
-
-KINDS: dict[str, Callable[[Paper], _Canvas]] = {".pdf": Pdf, ".svg": Svg, ".png": Png}
-
-
 def write(
     path: Path, paper: Paper, labels: Sequence[Label], skip: int = 0, link: bool = False
 ) -> list[Path]:
@@ -252,13 +126,12 @@ def write(
     when there are several. Raises ValueError."""
     if path.suffix.lower() not in KINDS:
         raise ValueError(f"{path}: its name must end in one of {', '.join(KINDS)}")
-    canvas = KINDS[path.suffix.lower()](paper)
+    canvas = KINDS[path.suffix.lower()](paper.sheet)
     draw(canvas, paper, labels, skip, link)
     made = canvas.files()
     paths = [path]
     if len(made) > 1:
         paths = [path.with_stem(f"{path.stem}-{number}") for number in range(1, len(made) + 1)]
     for one, data in zip(paths, made, strict=True):
-        one.write_bytes(data)
-        one.chmod(0o600)  # it has passphrases on it
+        replace(one, data)  # for its owner only: it has passphrases on it
     return paths

@@ -53,7 +53,7 @@ def show(mac: str, psk: str, say: Callable[[str], None], picture: bool) -> None:
     text = code(mac, psk)
     if picture:
         out = io.StringIO()
-        segno.make(text, error="m", micro=False).terminal(out=out, border=2, compact=True)
+        segno.make(text, error="m", micro=False).terminal(out=out, border=4, compact=True)
         say("")
         for line in out.getvalue().splitlines():
             # Light on dark, whatever the terminal's colours are.
