@@ -26,7 +26,6 @@ _SHORT_MS = const(20)  # sleep while the Wi-Fi connects or an application runs
 _PRESS_MS = const(5000)  # of BOOT, for a reset without the backend
 _GARBAGE = const(4096)  # bytes until the next collection
 _STARVED = const(3)  # jobs that may run out of memory
-_SELDOM_MS = const(86400000)  # a look for a deeplink: to provision one restarts the board
 _CRASH_MS = const(10000)  # before the restart after a start that failed
 
 
@@ -37,12 +36,6 @@ def _enroll(agent):
     from flyve.jobs import enrollment
 
     agent.told = yield from enrollment.run(agent)
-
-
-def _sync(agent):
-    from flyve.jobs import clock
-
-    yield from clock.sync(agent)
 
 
 class Pressed(BaseException):
@@ -228,8 +221,14 @@ class Agent:
         """Picks the next job, if there is one."""
         due = self.invited.left() <= 0
         state = self.rec.get("state")
-        another = state == "enrolled" and due and self._another()
-        if another or not self.online and state not in ("enrolled", "leaving"):
+        wanted = not self.online and state not in ("enrolled", "leaving")
+        if state == "enrolled" and due:
+            from flyve.jobs import invitation
+
+            wanted = invitation.another(self)
+            invitation = None
+            memory.drop("invitation")
+        if wanted:
             if due:
                 self.job, self.area = _enroll(self), "enrollment"
             return
@@ -241,28 +240,16 @@ class Agent:
             self.online = online.Online(self)
         self.job = self.online.job()
 
-    def _another(self):
-        """True when another deeplink lies on the flash; the agent is offline then, for beside a
-        connection there is no memory for another enrollment."""
-        from flyve.jobs import invitation
-
-        found = invitation.waiting()
-        invitation = None
-        memory.drop("invitation")
-        if not found:
-            self.invited.after(_SELDOM_MS)
-        elif self.online:
-            self.online.link.close()
-            self.begin_anew("online")
-        return found
-
     def _ask_time(self):
         """Asks for the time when that is due, beside whatever job; True while it is at that."""
-        if self.asking is None:
-            if self.clock.left() > 0:
-                return False
-            self.asking = _sync(self)
         try:
+            if self.asking is None:
+                if self.clock.left() > 0:
+                    return False
+                from flyve.jobs import clock
+
+                self.asking = clock.sync(self)
+                clock = None
             next(self.asking)
             return True
         except StopIteration:
@@ -288,11 +275,6 @@ class Agent:
             raise
         except BaseException as e:  # whatever it was: the loop goes on
             failure = e
-        self._ended(failure)
-        return 0
-
-    def _ended(self, failure):
-        """The job has ended, with an exception or None."""
         if isinstance(failure, MemoryError):
             self._short_of_memory()
         self.job = None
@@ -304,6 +286,7 @@ class Agent:
             self.online.ended(failure)
         elif failure:
             log.info(self.area, "next try in %d ms", self.invited.failed(failure))
+        return 0
 
     def _short_of_memory(self):
         memory.drop()

@@ -16,63 +16,49 @@ def uniform(a, b):
     return a + random.getrandbits(30) % (b - a + 1)
 
 
-class Backoff:
-    """Exponential, with jitter. spread: ms over which a fleet's first tries are spread;
-    uniform(a, b) gives a random integer of a..b. All times in ms."""
-
-    def __init__(self, spread, uniform):
-        self._spread = spread
-        self._uniform = uniform
-        self._last = 0
-
-    def first(self, broker):
-        """The delay after a connection was lost; broker: the broker closed or refused it (so it
-        did to the whole fleet), False: our own network was away."""
-        # After a fleet's first tries come its second ones: as thinly spread.
-        self._last = self._spread * 2 // 3 if broker else _BASE
-        return self._uniform(0, self._spread if broker else _OURS)
-
-    def next(self):
-        """The delay after one more failed try."""
-        last = max(_BASE, self._last)
-        self._last = min(CAP, self._uniform(min(last, CAP // 3), last * 3))
-        return self._last
-
-    def reset(self):
-        """After success: the next trouble starts from the beginning."""
-        self._last = 0
-
-
 class Retry:
-    """When something is due again: now at first, later after each failure. By the uptime, for
-    nobody may look for longer than ticks take to wrap."""
+    """When something is due again: now at first, later after each failure, exponentially and with
+    jitter. By the uptime, for nobody may look for longer than ticks take to wrap. spread: ms over
+    which a fleet's first tries are spread. All times in ms."""
 
-    def __init__(self):
-        self._at = log.uptime()
-        self._backoff = Backoff(0, uniform)
+    _last = 0
 
-    def left(self):
-        """Milliseconds until it is due; 0 or less: now."""
-        return self._at - log.uptime()
+    def __init__(self, spread=0):
+        self._spread = spread
+        self.now()
 
     def now(self):
         """It is due now, and the next failure goes on from the last: what was in its way is
         gone."""
         self._at = log.uptime()
 
+    def left(self):
+        """Milliseconds until it is due; 0 or less: now."""
+        return self._at - log.uptime()
+
     def after(self, ms):
         """It is due in ms milliseconds, whatever was before."""
         self._at = log.uptime() + ms
-        self._backoff.reset()
+        self.reset()
 
     def reset(self):
         """The next failure is the first of a new matter."""
-        self._backoff.reset()
+        self._last = 0
+
+    def lost(self, broker):
+        """A connection was lost: due later; returns the delay. broker: the broker closed or
+        refused it (so it did to the whole fleet), False: our own network was away."""
+        # After a fleet's first tries come its second ones: as thinly spread.
+        self._last = self._spread * 2 // 3 if broker else _BASE
+        delay = uniform(0, self._spread if broker else _OURS)
+        self._at = log.uptime() + delay
+        return delay
 
     def failed(self, failure=None):
-        """It failed: due later; returns the delay in ms. failure: the exception, by which the
+        """It failed once more: due later; returns the delay. failure: the exception, by which the
         server may have asked to wait longer (`after`, in ms)."""
-        delay = self._backoff.next()
+        last = max(_BASE, self._last)
+        delay = self._last = min(CAP, uniform(min(last, CAP // 3), last * 3))
         after = getattr(failure, "after", 0)
         if delay < after:
             # Not all whom it has asked shall come back in the same second.

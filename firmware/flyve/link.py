@@ -7,7 +7,7 @@ precedes a wanted disconnect, which would suppress the will.
 from micropython import const
 
 from flyve import log, memory, mqtt
-from flyve.backoff import Backoff, uniform
+from flyve.backoff import Retry
 from flyve.outbox import Outbox
 from flyve.transport import NetError
 
@@ -20,9 +20,9 @@ _RETRY_MS = const(300000)  # a refused subscription is tried again: the broker c
 class Link:
     """The connection of an enrolled agent; rec and settings as everywhere.
 
-    on_message(topic, payload, retained): see mqtt.Client; called from pump(). What was published
-    is in `outbox` until the broker has acknowledged it. up: online, as the broker has
-    acknowledged; down: not connected at all."""
+    on_message(topic, payload, retained): see mqtt.Client; called from pump(). publish: see
+    Outbox.add(); what was published is in `outbox` until the broker has acknowledged it. up:
+    online, as the broker has acknowledged; down: not connected at all."""
 
     def __init__(self, rec, settings, on_message):
         self.topic = rec.get("topic")
@@ -37,21 +37,17 @@ class Link:
         self._client = None
         self._status = self.topic + "/Status/Online"
         self._online = self._offline = None  # the payloads of the presence
-        self._backoff = Backoff(settings["reconnect_spread"] * 1000, uniform)
+        self.retry = Retry(settings["reconnect_spread"] * 1000)  # of connect()
         # All by the uptime: a link may be closed, or idle, for longer than ticks take to wrap.
-        self._next = log.uptime()
-        self.outbox = Outbox(self._send, rec.get("agent_id"))
+        self.outbox = Outbox(rec.get("agent_id"))
+        self.publish = self.outbox.add
         self._asked = {}  # packet id -> topic filter, None for the one that may be refused
         self._refused = []  # topic filters, and
         self._refused_at = 0
-        self._since = 0
+        self.since = 0  # uptime: it is up, or was opened
         self._birth = None  # its packet id, once it was sent on this connection
         self._again = False  # it is to be sent once more
         self._pinged = None
-
-    def age(self):
-        """Milliseconds since it is up, or since it was opened."""
-        return log.uptime() - self._since
 
     def ask(self, topics, gone=()):
         """Subscribes to the topic filters and takes back those that are gone. One that is both
@@ -62,17 +58,9 @@ class Link:
                     self._asked[self._client.ask(topic)] = None if topic in gone else topic
             for topic in gone:
                 if self._client:
-                    self._client.unask(topic)
+                    self._client.ask(topic, b"")
         except NetError as e:
             self.drop(e)
-
-    def due(self):
-        """Milliseconds until the next try to connect; 0 or less: now."""
-        return self._next - log.uptime()
-
-    def now(self):
-        """The next try is due now: what was in its way is gone."""
-        self._next = log.uptime()
 
     def connect(self):
         """Opens the connection; True when it is open. A failure schedules the next try."""
@@ -97,7 +85,7 @@ class Link:
         self._client, self._asked, (self._online, self._offline) = made
         self.down = False
         self._opening = True
-        self._since = log.uptime()
+        self.since = log.uptime()
         self.connects += 1
         return True
 
@@ -109,12 +97,11 @@ class Link:
         network = e.kind == "network"
         if network or up and not self._again:
             # It closes or refuses for the whole fleet at once; our own network does not.
-            delay = self._backoff.first(not network)
+            delay = self.retry.lost(not network)
         else:
-            delay = self._backoff.next()  # also when it lets us in and then throws us out
+            delay = self.retry.failed()  # also when it lets us in and then throws us out
         log.warn("link", "no connection: %s" if down else "offline: %s", e)
         log.info("link", "next try in %d ms", delay)
-        self._next = log.uptime() + delay
 
     def drop(self, e):
         """Closes the connection because of e, without a word to the broker. While the network is
@@ -126,7 +113,7 @@ class Link:
         if not self.down:
             self._lost(e)
         elif e.kind == "network":
-            self._next = log.uptime() + self._backoff.first(False)
+            self.retry.lost(False)
 
     def _message(self, topic, payload, retained):
         if topic != self._status:
@@ -142,14 +129,6 @@ class Link:
             self._refused.append(topic)
             self._refused_at = log.uptime()
             log.error("link", "subscription to %s refused: check the broker's ACL", topic)
-
-    def _send(self, topic, payload, retain, pid, dup):
-        self._client.post(topic, payload, retain, pid, dup, True)
-
-    def publish(self, topic, payload, retain=False, durable=False):
-        """Queues a QoS 1 message; returns its packet id, or 0 when the outbox is full. durable: a
-        reboot does not lose it either; else it may be dropped when it is ten minutes old."""
-        return self.outbox.add(topic, payload, retain, durable)
 
     def say(self, topic, payload):
         """Sends a QoS 0 message now, or drops it when there is no connection."""
@@ -170,15 +149,24 @@ class Link:
             client.pump()
             if self._client is client:
                 self._presence()
-                self._keepalive(client)
-                if self.outbox.pump():
+                half = self._settings["keepalive"] * 500
+                now = log.uptime()
+                if self._pinged is not None:
+                    if client.sock.received >= self._pinged:
+                        self._pinged = None
+                    elif now - self._pinged > half:
+                        raise mqtt.LinkError("the broker does not answer")
+                elif now - min(client.sent, client.sock.received) > half:
+                    client.ping()
+                    self._pinged = now
+                if self.outbox.pump(client.post):
                     client.flush()
         except NetError as e:
             if self._client is client:
                 self.drop(e)
 
     def _presence(self):
-        age = self.age()
+        age = log.uptime() - self.since
         if self.outbox.waiting() > _ANSWER_MS:
             raise mqtt.LinkError("the broker does not acknowledge messages")
         if self._opening:
@@ -192,7 +180,7 @@ class Link:
                 self.up = True
                 self._opening = False
                 self._again = True
-                self._since = log.uptime()
+                self.since = log.uptime()
                 self.reason = None
                 log.info("link", "online topic=%s", self.topic)
         elif self._again and age > _REBIRTH_MS:
@@ -202,18 +190,6 @@ class Link:
         elif self._refused and log.uptime() - self._refused_at > _RETRY_MS:
             topics, self._refused = self._refused, []
             self.ask(topics)
-
-    def _keepalive(self, client):
-        now = log.uptime()
-        half = self._settings["keepalive"] * 500
-        if self._pinged is not None:
-            if client.sock.received >= self._pinged:
-                self._pinged = None
-            elif now - self._pinged > half:
-                raise mqtt.LinkError("the broker does not answer")
-        elif now - min(client.sent, client.sock.received) > half:
-            client.ping()
-            self._pinged = now
 
     def wait(self, ms):
         """Waits at most ms milliseconds for something from the broker."""

@@ -41,20 +41,13 @@ class Client:
         self.on_suback = on_suback
         sock.setblocking(False)
         self.sock = sock
-        self._pid = 0
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
         self._big = None
-        self._start = 0
-        self._end = 0
-        self._skip = 0
+        self._pid = self._start = self._end = self._skip = 0
         self._held = []
         self.more = False
         self.sent = log.uptime()
-
-    def _next_pid(self):
-        self._pid = self._pid % 32767 + 1
-        return self._pid | 0x8000  # the lower half belongs to the outbox
 
     def flush(self):
         """Sends what post() has gathered."""
@@ -86,20 +79,16 @@ class Client:
         if not more:
             self.flush()
 
-    def ask(self, topic, qos=1):
-        """Sends a SUBSCRIBE and returns its packet id; on_suback tells the outcome."""
-        return self._request(0x82, topic.encode(), bytes((qos,)))
-
-    def unask(self, topic):
-        """Sends an UNSUBSCRIBE."""
-        return self._request(0xA2, topic.encode(), b"")
-
-    def _request(self, op, topic, rest):
-        pid = self._next_pid()
-        self._begin(op, 4 + len(topic) + len(rest), pid)
+    def ask(self, topic, qos=b"\1"):
+        """Sends a SUBSCRIBE, or an UNSUBSCRIBE when qos is empty; returns its packet id. on_suback
+        tells the outcome."""
+        self._pid = self._pid % 32767 + 1
+        pid = self._pid | 0x8000  # the lower half belongs to the outbox
+        topic = topic.encode()
+        self._begin(0x82 if qos else 0xA2, 4 + len(topic) + len(qos), pid)
         self.sock.write(pack(">H", len(topic)))
         self.sock.write(topic)
-        self.sock.write(rest)
+        self.sock.write(qos)
         self.flush()
         return pid
 

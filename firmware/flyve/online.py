@@ -142,7 +142,7 @@ class Online:
         """Milliseconds until there may be something to do."""
         link = self.link
         if not link.up:
-            return max(0, link.due()) if link.down else 20
+            return max(0, link.retry.left()) if link.down else 20
         if self.box["raw"] or self.box["commands"]:
             return 0
         # While a job is at hand nobody looks.
@@ -180,7 +180,7 @@ class Online:
         there are some."""
         link = self.link
         box = self.box
-        if link.down and link.due() <= 0 and not self.alone:
+        if link.down and link.retry.left() <= 0 and not self.alone:
             # Before the broker brings what it has kept.
             from flyve.jobs import opening
 

@@ -25,15 +25,13 @@ _BORN = const(5)  # uptime; None for a durable one
 
 
 class Outbox:
-    """send(topic, payload, retain, pid, dup) puts one PUBLISH on the wire. owner: a JSON value;
-    messages of another one that a former life has left on flash are not sent."""
+    """owner: a JSON value; messages of another one that a former life has left on flash are not
+    sent."""
 
-    def __init__(self, send, owner=None):
-        self._send = send
+    def __init__(self, owner=None):
         self._owner = owner
         self._queue = []
-        self._pid = 0
-        self._flying = 0
+        self._pid = self._flying = 0
         self._moved = 0  # when something was sent or acknowledged
         self._stale = False  # the file has messages that were acknowledged
         try:
@@ -88,8 +86,8 @@ class Outbox:
             # Better told and perhaps lost with the power than not told at all.
             log.error("outbox", "not durable: free some flash (%s)", e)
 
-    def pump(self):
-        """Sends what the window allows; returns how many that were."""
+    def pump(self, post):
+        """Sends what the window allows; returns how many that were. post: see mqtt.Client."""
         if self._stale:
             self._save()
         before = self._flying
@@ -99,7 +97,7 @@ class Outbox:
             self._moved = log.uptime()
             dup = m[_SENT]
             m[_SENT] = True
-            self._send(m[0], m[1], m[2], m[_PID], dup)
+            post(m[0], m[1], m[2], m[_PID], dup, True)
         return self._flying - before
 
     def acked(self, pid, anyway=False):

@@ -1,7 +1,7 @@
 """Delays before a reconnect."""
 
-from flyve import log
-from flyve.backoff import CAP, Backoff, Retry
+from flyve import backoff, log
+from flyve.backoff import CAP, Retry
 
 
 def highest(a, b):
@@ -12,40 +12,68 @@ def lowest(a, b):
     return a
 
 
+class Chance:
+    """Has that pick a delay instead of chance."""
+
+    def __init__(self, pick):
+        self._pick = pick
+
+    def __enter__(self):
+        self._before = backoff.uniform
+        backoff.uniform = self._pick
+
+    def __exit__(self, *exc):
+        backoff.uniform = self._before
+
+
+def lost(pick, broker, spread=40000):
+    """The delay after a connection was lost, and the delay after one failed try more."""
+    retry = Retry(spread)
+    with Chance(pick):
+        return retry.lost(broker), retry.failed()
+
+
 def test_first_try_is_spread_when_the_broker_is_at_fault():
-    assert Backoff(40000, highest).first(True) == 40000
-    assert Backoff(40000, lowest).first(True) == 0
+    assert lost(highest, True)[0] == 40000
+    assert lost(lowest, True)[0] == 0
 
 
 def test_first_try_comes_within_two_seconds_when_our_network_was_away():
-    assert Backoff(40000, highest).first(False) == 2000
+    assert lost(highest, False)[0] == 2000
 
 
 def test_second_tries_of_a_fleet_are_spread_as_widely_as_the_first():
-    for pick in (lowest, highest):
-        backoff = Backoff(45000, pick)
-        backoff.first(True)
-        assert backoff.next() == (30000 if pick is lowest else 90000)
+    assert lost(lowest, True, 45000)[1] == 30000
+    assert lost(highest, True, 45000)[1] == 90000
+
+
+def test_what_was_lost_is_due_after_the_delay_that_was_told():
+    retry = Retry(40000)
+    delay = retry.lost(True)
+    assert delay - 100 < retry.left() <= delay
 
 
 def test_delays_grow_and_stay_below_the_cap():
-    backoff = Backoff(0, highest)
-    delays = [backoff.next() for _ in range(12)]
+    retry = Retry()
+    with Chance(highest):
+        delays = [retry.failed() for _ in range(12)]
     assert delays[:3] == [3000, 9000, 27000]
     assert delays[-1] == CAP == 15 * 60 * 1000
 
 
 def test_delays_never_fall_below_a_second():
-    backoff = Backoff(0, lowest)
-    assert [backoff.next() for _ in range(5)] == [1000] * 5
+    retry = Retry()
+    with Chance(lowest):
+        assert [retry.failed() for _ in range(5)] == [1000] * 5
 
 
 def test_success_starts_from_the_beginning():
-    backoff = Backoff(0, highest)
-    for _ in range(9):
-        backoff.next()
-    backoff.reset()
-    assert backoff.next() == 3000
+    retry = Retry()
+    with Chance(highest):
+        for _ in range(9):
+            retry.failed()
+        retry.reset()
+        assert retry.failed() == 3000
 
 
 class Ticks:

@@ -11,9 +11,8 @@ STAYS = {path.stem: ast.parse(path.read_text()) for path in FLYVE.glob("[!_]*.py
 JOBS = {path.stem: ast.parse(path.read_text()) for path in FLYVE.glob("jobs/[!_]*.py")}
 # What begins a job, or is one: at its end, agent.py and online.py drop all of it.
 LATER = {
-    "agent._enroll": "agent.Agent._ended",
-    "agent._sync": "agent.Agent._ask_time",
-    "online.Online.job": "agent.Agent._ended",
+    "agent._enroll": "agent.Agent._advance",
+    "online.Online.job": "agent.Agent._advance",
     "online.Online.ended": "online.Online.job, in the next turn",
     "agent.Agent.step": "wifi.Wifi.step, but for the set-up page, with which no board is enrolled",
 }

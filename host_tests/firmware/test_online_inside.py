@@ -39,7 +39,7 @@ for name in ("lock", "wipe", "unenroll", "geolocate", "blink"):
 
 def idle():
     state = Online(Agent())
-    state.link.due = lambda: 1000
+    state.link.retry.left = lambda: 1000
     return state
 
 

@@ -16,8 +16,8 @@ def found(text, owner=None):
     with open(PATH, "w") as f:
         f.write(text)
     wire = []
-    outbox = Outbox(lambda *message: wire.append(message), owner)
-    while outbox.pump():
+    outbox = Outbox(owner)
+    while outbox.pump(lambda *message: wire.append(message)):
         for message in wire:
             outbox.acked(message[3])
     with open(PATH) as f:

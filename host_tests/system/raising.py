@@ -38,7 +38,7 @@ def fault(n, f):
     if n == 0:
         turns += 1
         if a.online and a.online.link.down:
-            a.online.link._next = 0
+            a.online.link.retry._at = 0
         for retry in (a.invited, a.clock):
             if 50 < retry.left() < 20000:
                 retry.after(50)

@@ -60,7 +60,6 @@ sys.modules["socket"] = Sockets()
 from flyve import backoff
 
 backoff.Retry.failed = lambda self, *_: self.after(50) or 50
-backoff.Backoff.next = lambda self: 50
 from flyve.agent import main
 
 main()

@@ -147,7 +147,7 @@ def _set(agent, seconds, sure, server):
         # What waited for the clock need not wait any longer.
         agent.invited.now()
         if agent.online:
-            agent.online.link.now()
+            agent.online.link.retry.now()
             agent.online.look()
     _known["sure"] = sure
     if seconds < _known["floor"]:

@@ -39,7 +39,7 @@ def _tell(agent):
     elif link is None:
         where = wifi.address()[0]
     elif link.up:
-        where = "%s, online for %d s" % (wifi.address()[0], link.age() // 1000)
+        where = "%s, online for %d s" % (wifi.address()[0], (log.uptime() - link.since) // 1000)
     else:
         where = "%s, offline: %s" % (wifi.address()[0], link.reason or "connecting")
     text = "%s; %s; up %d s; last trouble: %s"

@@ -12,6 +12,7 @@ from flyve.jobs import texts
 
 PATH = const("/deeplink")
 _ALONE_MS = const(300000)  # after the start: so long it is tried without the set-up page
+_SELDOM_MS = const(86400000)  # a look for another: to provision one restarts the board
 _HELPDESK = const(324)  # bytes of it in the record
 
 
@@ -21,6 +22,18 @@ def waiting():
         return os.stat(PATH)[6] > 0
     except OSError:
         return False
+
+
+def another(agent):
+    """True when another deeplink lies on an enrolled board's flash; the agent is offline then, for
+    beside a connection there is no memory for another enrollment."""
+    found = waiting()
+    if not found:
+        agent.invited.after(_SELDOM_MS)
+    elif agent.online:
+        agent.online.link.close()
+        agent.begin_anew("online")
+    return found
 
 
 def needs_help(agent):

@@ -73,7 +73,7 @@ def _connect(rec, settings, status, ms, *handlers):
     client = connection(rec, settings, (status, told[1]), ms, *handlers)
     try:
         asked = {client.ask(topic): topic for topic in filters(rec)}
-        asked[client.ask(status, 0)] = None
+        asked[client.ask(status, b"\0")] = None
         return client, asked, told
     except transport.NetError:
         client.close()

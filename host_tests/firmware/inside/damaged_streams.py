@@ -194,7 +194,8 @@ def broker(port, begin, end, ms):
             if connection.connect():
                 for _ in range(3):
                     connection.publish("76/agent/SN1/Status/Task/1", b'{"status":"done"}')
-                connection.outbox.pump()  # what comes in now may acknowledge it
+                # What comes in now may acknowledge it.
+                connection.outbox.pump(connection._client.post)
                 while not connection.down:
                     connection.pump()
                     if time.ticks_diff(time.ticks_ms(), before) > ms:

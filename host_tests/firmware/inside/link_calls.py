@@ -90,8 +90,8 @@ def state():
         "up": link.up,
         "down": link.down,
         "reason": str(link.reason),
-        "age": link.age(),
-        "due": link.due(),
+        "age": log.uptime() - link.since,
+        "due": link.retry.left(),
         "queued": len(link.outbox),
         "lines": [line.split(" ", 1)[1] for line in net.lines],
         "messages": list(messages),
@@ -117,7 +117,7 @@ def keepalive(seconds):
 
 def later():
     """Five minutes pass."""
-    link._since -= 300100
+    link.since -= 300100
     link._refused_at -= 300100
     link.outbox._moved -= 300100
 
@@ -176,7 +176,7 @@ def delays(times, kind=None):
             break_off(kind)
         else:
             link.connect()
-        found.append(link.due())
+        found.append(link.retry.left())
     return found
 
 

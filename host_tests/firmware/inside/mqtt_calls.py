@@ -124,7 +124,7 @@ def ask(topic):
 
 
 def unask(topic):
-    return _report(lambda: client.unask(topic))
+    return _report(lambda: client.ask(topic, b""))
 
 
 def ping():
@@ -136,7 +136,7 @@ def set_pid(pid):
 
 
 def pids(n):
-    return [client._next_pid() for _ in range(n)]
+    return [client.ask("t") for _ in range(n)]
 
 
 def close(goodbye):

@@ -7,12 +7,18 @@ sys.path[:] = ["", "/lib", ".frozen"]
 from flyve.outbox import Outbox  # noqa: E402
 
 sent = []
-outbox = Outbox(lambda topic, payload, retain, pid, dup: sent.append((pid, topic, dup)), "17")
-outbox.pump()
+outbox = Outbox("17")
+
+
+def post(topic, payload, retain, pid, dup, more):
+    sent.append((pid, topic, dup))
+
+
+outbox.pump(post)
 print("found", " ".join(topic for _, topic, dup in sent if dup))
 for pid, _, _ in sent:
     outbox.acked(pid)
-outbox.pump()
+outbox.pump(post)
 sent.clear()
 for number in range(4):
     topic = "76/agent/ESP32-240AC4000001/Status/Task/%d" % number
@@ -21,10 +27,10 @@ for number in range(4):
     print("added", topic)
     outbox.add("ram", b"x")
     if number % 2:
-        outbox.pump()
+        outbox.pump(post)
         pid, topic, _ = sent.pop(0)
         print("acknowledged", topic)
         outbox.acked(pid)
-        outbox.pump()
+        outbox.pump(post)
         print("removed", topic)
 print("over")

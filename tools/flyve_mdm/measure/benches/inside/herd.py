@@ -3,16 +3,16 @@
 import heapq
 import random
 
-from flyve.backoff import Backoff, uniform
+from flyve.backoff import Retry
 
 
 class Fixed:
     """The Android agent's way: 30 s after each failure."""
 
-    def first(self, broker):
+    def lost(self, broker):
         return 30000
 
-    def next(self):
+    def failed(self):
         return 30000
 
 
@@ -21,8 +21,8 @@ def run(agents, spread, outage, rate, seed, fixed=False):
     each second (0: all). Returns [how many tried in each second, the moment of the last success
     in ms, the most that tried within any 1,000 ms]."""
     random.seed(seed)
-    fleet = [Fixed() if fixed else Backoff(spread, uniform) for _ in range(agents)]
-    due = [(agent.first(True), i) for i, agent in enumerate(fleet)]
+    fleet = [Fixed() if fixed else Retry(spread) for _ in range(agents)]
+    due = [(agent.lost(True), i) for i, agent in enumerate(fleet)]
     heapq.heapify(due)
     seconds = []
     window = []  # a ring of the attempts of the last 1,000 ms
@@ -43,7 +43,7 @@ def run(agents, spread, outage, rate, seed, fixed=False):
             second = now // 1000
             accepted = 0
         if now < outage or rate and accepted >= rate:
-            heapq.heappush(due, (now + fleet[i].next(), i))
+            heapq.heappush(due, (now + fleet[i].failed(), i))
         else:
             accepted += 1
     return [seconds, now, most]
