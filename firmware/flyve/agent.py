@@ -106,32 +106,31 @@ class Agent:
         while True:
             try:
                 self.step()
+                continue
             except KeyboardInterrupt:
                 raise
             except BaseException as e:
-                self._outlive(e)
-
-    def _outlive(self, e):
-        """Goes on after an exception of the part at hand."""
-        try:
-            if isinstance(e, MemoryError):
-                self._short_of_memory()
-            from flyve.jobs import mending
-
-            mending.mend(self, e)
-            mending = None
-            memory.drop("mending")
-        except KeyboardInterrupt:
-            raise
-        except BaseException as failed:
-            # Not even for that is there the memory, or the flash: it begins anew as it can.
-            self.job = None
+                raised = e
+            # Goes on after an exception of the part at hand.
             try:
-                log.error("agent", "%s: %r, not mended: %r", self.part, e, failed)
-                self._short_of_memory()
-                time.sleep_ms(_IDLE_MS)
-            except Exception:
-                pass
+                if isinstance(raised, MemoryError):
+                    self._short_of_memory()
+                from flyve.jobs import mending
+
+                mending.mend(self, raised)
+                mending = None
+                memory.drop("mending")
+            except KeyboardInterrupt:
+                raise
+            except BaseException as failed:
+                # Not even for that is there the memory, or the flash: it begins anew as it can.
+                self.job = None
+                try:
+                    log.error("agent", "%s: %r, not mended: %r", self.part, raised, failed)
+                    self._short_of_memory()
+                    time.sleep_ms(_IDLE_MS)
+                except Exception:
+                    pass
 
     def begin_anew(self, part):
         """Gives up a part of the loop, or the job or command at hand: it is made anew."""

@@ -46,7 +46,7 @@ def _installed():
 
 
 class Apps:
-    """All applications. agent.online.app_failed(name, why) is told of one that was stopped: for
+    """All applications. agent.online.box["failed"] has the one that was stopped, and why: for
     raising, or because the board hung in its code."""
 
     def __init__(self, agent):
@@ -134,8 +134,10 @@ class Apps:
 
     def step(self, start=True):
         """Advances each application once; start: there is memory to start one."""
-        while self._failed and self._agent.online:
-            self._agent.online.app_failed(*self._failed.pop(0))
+        online = self._agent.online
+        while self._failed and online:
+            online.box["failed"].append(self._failed.pop(0))
+            online.look()
         if self._paused or not self._apps:
             return
         if self._careful:

@@ -6,7 +6,7 @@ precedes a wanted disconnect, which would suppress the will.
 
 from micropython import const
 
-from flyve import log, memory, mqtt
+from flyve import log, memory
 from flyve.backoff import Retry
 from flyve.outbox import Outbox
 from flyve.transport import NetError
@@ -147,49 +147,45 @@ class Link:
             return
         try:
             client.pump()
-            if self._client is client:
-                self._presence()
-                half = self._settings["keepalive"] * 500
-                now = log.uptime()
-                if self._pinged is not None:
-                    if client.sock.received >= self._pinged:
-                        self._pinged = None
-                    elif now - self._pinged > half:
-                        raise mqtt.LinkError("the broker does not answer")
-                elif now - min(client.sent, client.sock.received) > half:
-                    client.ping()
-                    self._pinged = now
-                if self.outbox.pump(client.post):
-                    client.flush()
+            if self._client is not client:
+                return
+            half = self._settings["keepalive"] * 500
+            now = log.uptime()
+            if self._pinged is not None:
+                if client.sock.received >= self._pinged:
+                    self._pinged = None
+                elif now - self._pinged > half:
+                    raise NetError("mqtt", "the broker does not answer")
+            elif now - min(client.sent, client.sock.received) > half:
+                client.ping()
+                self._pinged = now
+            if self.outbox.waiting() > _ANSWER_MS:
+                raise NetError("mqtt", "the broker does not acknowledge messages")
+            if self._opening:
+                if self._asked:
+                    if now - self.since > _ANSWER_MS:
+                        raise NetError("mqtt", "the broker does not acknowledge subscriptions")
+                elif self._birth is None:
+                    # None again while the outbox is full.
+                    self._birth = self.publish(self._status, self._online, True) or None
+                elif self._birth not in self.outbox:
+                    self.up = self._again = True
+                    self._opening = False
+                    self.since = now
+                    self.reason = None
+                    log.info("link", "online topic=%s", self.topic)
+            elif self._again and now - self.since > _REBIRTH_MS:
+                if self.publish(self._status, self._online, True):
+                    self._birth = None
+                    self._again = False
+            elif self._refused and now - self._refused_at > _RETRY_MS:
+                topics, self._refused = self._refused, []
+                self.ask(topics)
+            if self._client is client and self.outbox.pump(client.post):
+                client.flush()
         except NetError as e:
             if self._client is client:
                 self.drop(e)
-
-    def _presence(self):
-        age = log.uptime() - self.since
-        if self.outbox.waiting() > _ANSWER_MS:
-            raise mqtt.LinkError("the broker does not acknowledge messages")
-        if self._opening:
-            if self._asked:
-                if age > _ANSWER_MS:
-                    raise mqtt.LinkError("the broker does not acknowledge subscriptions")
-            elif self._birth is None:
-                # None again while the outbox is full.
-                self._birth = self.publish(self._status, self._online, True) or None
-            elif self._birth not in self.outbox:
-                self.up = True
-                self._opening = False
-                self._again = True
-                self.since = log.uptime()
-                self.reason = None
-                log.info("link", "online topic=%s", self.topic)
-        elif self._again and age > _REBIRTH_MS:
-            if self.publish(self._status, self._online, True):
-                self._birth = None
-                self._again = False
-        elif self._refused and log.uptime() - self._refused_at > _RETRY_MS:
-            topics, self._refused = self._refused, []
-            self.ask(topics)
 
     def wait(self, ms):
         """Waits at most ms milliseconds for something from the broker."""

@@ -10,21 +10,14 @@ from struct import pack
 
 from micropython import const
 
-from flyve import log, transport
+from flyve import log
+from flyve.transport import NetError
 
 LIMIT = const(4608)  # bytes of a packet: a policy of 4 KiB and its topic
 _BUFFER = const(512)
 _WRITE_MS = const(10000)
 _TURNS = const(32)  # reads and packets of one pump(): a flood must not hold up all else
 _HELD = const(64)  # messages of QoS 2 that the broker has not released
-
-
-class LinkError(transport.NetError):
-    """The MQTT connection is of no more use. code: the CONNACK's return code, or 0."""
-
-    def __init__(self, text, code=0):
-        super().__init__("mqtt", text)
-        self.code = code
 
 
 class Client:
@@ -122,28 +115,23 @@ class Client:
         for _ in range(_TURNS):
             if self._parse():
                 handled += 1
-            elif self.sock is None or not self._fill():
+                continue
+            if self.sock is None:
                 return handled
-        self.more = self.sock is not None
-        return handled
-
-    def _fill(self):
-        big = self._big
-        if big is not None:
-            n = self.sock.readinto(memoryview(big)[self._end :])
-        else:
             if self._start:
                 # Make room: what is left of the buffer is the start of a packet.
                 left = self._end - self._start
                 self._rx[:left] = self._view[self._start : self._end]
                 self._start, self._end = 0, left
-            n = self.sock.readinto(self._view[self._end :])
-        if n is None:
-            return False
-        if n == 0:
-            raise LinkError("the broker closed the connection")
-        self._end += n
-        return True
+            view = self._view if self._big is None else memoryview(self._big)
+            n = self.sock.readinto(view[self._end :])
+            if n is None:
+                return handled
+            if n == 0:
+                raise NetError("mqtt", "the broker closed the connection")
+            self._end += n
+        self.more = self.sock is not None
+        return handled
 
     def _parse(self):
         """Handles one packet if it is there whole and the client is open."""
@@ -170,7 +158,7 @@ class Client:
                 break
             shift += 7
             if shift > 21:
-                raise LinkError("malformed packet length")
+                raise NetError("mqtt", "malformed packet length")
         whole = at - self._start + size
         if whole > have:
             if self._big is None and whole > _BUFFER:
@@ -188,7 +176,7 @@ class Client:
 
     def _large(self, op, at, size, whole):
         if op & 0xF0 != 0x30:
-            raise LinkError("oversized packet of type %d" % (op >> 4))
+            raise NetError("mqtt", "oversized packet of type %d" % (op >> 4))
         have = self._end - self._start
         if whole <= LIMIT:
             big = bytearray(whole)
@@ -206,8 +194,27 @@ class Client:
 
     def _handle(self, op, body, cut=False):
         kind = op & 0xF0
+        answer = pid = 0
         if kind == 0x30:
-            self._publish(op, body, cut)
+            qos = op >> 1 & 3
+            if qos > 2:
+                raise NetError("mqtt", "unexpected PUBLISH of QoS 3")
+            at = 2 + (body[0] << 8 | body[1]) if len(body) > 2 else LIMIT
+            start = at + 2 * bool(qos)
+            if start > len(body):
+                raise NetError("mqtt", "malformed PUBLISH")
+            try:
+                topic = str(body[2:at], "utf-8")
+            except UnicodeError:
+                raise NetError("mqtt", "malformed topic") from None
+            if qos:
+                pid = body[at] << 8 | body[at + 1]
+                answer = 0x30 + 0x10 * qos
+            if qos < 2 or pid not in self._held:
+                self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
+            if qos == 2 and pid not in self._held:
+                del self._held[: len(self._held) - _HELD + 1]
+                self._held.append(pid)
         elif kind in (0x40, 0x60, 0x90) and len(body) >= 2:
             pid = body[0] << 8 | body[1]
             if kind == 0x40:
@@ -215,37 +222,14 @@ class Client:
             elif kind == 0x60:  # PUBREL
                 if pid in self._held:
                     self._held.remove(pid)
-                self._answer(0x70, pid)
+                answer = 0x70
             elif len(body) == 3:
                 self.on_suback(pid, body[2])
             else:
-                raise LinkError("malformed SUBACK")
+                raise NetError("mqtt", "malformed SUBACK")
         elif kind not in (0xB0, 0xD0):
-            raise LinkError("unexpected packet of type %d" % (op >> 4))
-
-    def _publish(self, op, body, cut):
-        qos = op >> 1 & 3
-        if qos > 2:
-            raise LinkError("unexpected PUBLISH of QoS 3")
-        at = 2 + (body[0] << 8 | body[1]) if len(body) > 2 else LIMIT
-        start = at + 2 * bool(qos)
-        if start > len(body):
-            raise LinkError("malformed PUBLISH")
-        try:
-            topic = str(body[2:at], "utf-8")
-        except UnicodeError:
-            raise LinkError("malformed topic") from None
-        pid = qos and body[at] << 8 | body[at + 1]
-        if qos < 2 or pid not in self._held:
-            self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
-        if qos == 2 and pid not in self._held:
-            del self._held[: len(self._held) - _HELD + 1]
-            self._held.append(pid)
-        if qos:
+            raise NetError("mqtt", "unexpected packet of type %d" % (op >> 4))
+        if answer and self.sock:
             # Only now: what was acknowledged has been dealt with.
-            self._answer(0x40 if qos == 1 else 0x50, pid)
-
-    def _answer(self, op, pid):
-        if self.sock:
-            self._begin(op, 2, pid)
+            self._begin(answer, 2, pid)
             self.flush()

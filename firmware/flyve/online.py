@@ -125,11 +125,6 @@ class Online:
             self.reports.append((kind,) + facts)
             self.look()
 
-    def app_failed(self, name, why):
-        """An application was stopped; why: e.g. that it raised, and what."""
-        self.box["failed"].append((name, why))
-        self.look()
-
     def look(self):
         """Something has happened: there may be a job."""
         self._at = 0

@@ -35,11 +35,12 @@ class NetError(OSError):
     (for one more TLS connection) or network (our own); of its subclasses mqtt and rest. status:
     HTTP's; code: GLPI's, or a number of MQTT's; after: milliseconds that the peer asks to wait."""
 
-    status = code = after = 0
+    status = after = 0
 
-    def __init__(self, kind, text):
+    def __init__(self, kind, text, code=0):
         super().__init__(text)
         self.kind = kind
+        self.code = code
 
     def refused(self, *_):
         """True when GLPI itself refuses, see jobs/rest_error.py."""

@@ -8,13 +8,17 @@ from host_tests.kit.packages import entry, tar
 
 APPS = """
 from flyve.apps import Apps
-failed = []
+class Names(list):
+    def append(self, one):
+        super().append(one[0])
+failed = Names()
 class Agent:
     rec = {}
+    box = {"failed": failed}
     def __str__(self):
         return "the agent"
-    def app_failed(self, name, why):
-        failed.append(name)
+    def look(self):
+        pass
 agent = Agent()
 agent.online = agent
 apps = Apps(agent)

@@ -308,6 +308,7 @@ def test_nothing_is_looked_for_until_something_happens_or_the_time_has_come():
     state = made()
     state.session.clear()
     assert state.job() is None and 500000 < state.left() <= 600000
-    state.app_failed("x", "y")
+    state.box["failed"].append(("x", "y"))
+    state.look()
     assert state.left() == 0
     assert state.job() and at_hand(state) is due.failed_app

@@ -136,6 +136,15 @@ def test_a_refused_subscription_is_told_and_tried_again(upy, link):
     assert [body[4:-1].decode() for body in broker.bodies(SUBSCRIBE)].count(refused) == 2
 
 
+def test_a_connection_that_breaks_while_a_subscription_is_tried_again_is_lost(upy, link):
+    link(granted={"FlyvemdmManifest/Status/Version": 0x80})
+    assert call(upy, "online")
+    call(upy, "later")
+    call(upy, "breaking")
+    found = call(upy, "run", 1000, "down")
+    assert found["down"] and found["reason"] == "gone"
+
+
 def test_another_refusal_makes_the_link_no_younger(upy, link):
     link(granted={"FlyvemdmManifest/Status/Version": 0x80})
     call(upy, "online")

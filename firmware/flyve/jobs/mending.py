@@ -9,7 +9,6 @@ from micropython import const
 from flyve import log, memory, transport
 from flyve.backoff import Retry
 from flyve.jobs import texts
-from flyve.mqtt import LinkError
 
 _WELL_MS = const(600000)  # without a fault: it is healed
 
@@ -46,9 +45,9 @@ def mend(agent, e):
         # The link with all that knows it; what is retained or durable comes again.
         agent.begin_anew("online")
         if online:
-            online.link.drop(LinkError(repr(e)))
+            online.link.drop(transport.NetError("mqtt", repr(e)))
     elif part == "link":
-        online.link.drop(LinkError(repr(e)))
+        online.link.drop(transport.NetError("mqtt", repr(e)))
     else:
         agent.begin_anew("job")
 

@@ -2,7 +2,7 @@
 and the subscriptions."""
 
 from flyve import log, memory, transport
-from flyve.mqtt import Client, LinkError
+from flyve.mqtt import Client
 
 _REASONS = {
     1: "protocol version refused",
@@ -105,9 +105,11 @@ def connection(rec, settings, will, ms, *handlers):
                 stream = x.detach()
             except simple.MQTTException as e:
                 code = e.args[0]
-                raise LinkError("refused: " + _REASONS.get(code, str(code)), code) from None
+                raise transport.NetError(
+                    "mqtt", "refused: " + _REASONS.get(code, str(code)), code
+                ) from None
             except (AssertionError, IndexError, TypeError):
-                raise LinkError("no MQTT broker answered there") from None
+                raise transport.NetError("mqtt", "no MQTT broker answered there") from None
     finally:
         sockets = x = simple = client = None
         memory.drop("sockets", "body")

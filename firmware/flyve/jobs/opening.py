@@ -42,7 +42,8 @@ def begin(agent):
         # known.py's:
         "keys": b"",
         "states": bytearray(),
-        # Online.app_failed() puts it here, due.py takes it: (name, why)
+        # apps.py puts it here, due.py takes it: (name, why) of an application that was
+        # stopped
         "failed": [],
         "made": log.uptime(),  # when this was
     }

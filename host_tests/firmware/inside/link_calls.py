@@ -122,6 +122,15 @@ def later():
     link.outbox._moved -= 300100
 
 
+def breaking():
+    """The connection breaks once something is asked of the broker."""
+
+    def broken(*_):
+        raise transport.NetError("closed", "gone")
+
+    link._client.ask = broken
+
+
 def pass_days(days):
     """So many days pass, in which the loop goes round as ever."""
     passed(days)

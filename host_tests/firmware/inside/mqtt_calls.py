@@ -5,7 +5,7 @@ import time
 
 import transport_calls as net
 
-from flyve import mqtt, transport
+from flyve import transport
 from flyve.jobs import mqtt_connect
 
 client = None
@@ -42,11 +42,11 @@ def _report(work):
     begin = time.ticks_ms()
     try:
         result["value"] = work()
-    except mqtt.LinkError as e:
-        result["code"] = e.code
-        result["text"] = str(e)
     except transport.NetError as e:
-        result["kind"] = e.kind
+        if e.kind == "mqtt":
+            result["code"] = e.code
+        else:
+            result["kind"] = e.kind
         result["text"] = str(e)
     result["ms"] = time.ticks_diff(time.ticks_ms(), begin)
     result["events"] = list(events)

@@ -49,7 +49,7 @@ def install(rounds):
             return
         if left:
             left -= 1
-            link.drop(sys.modules["flyve.mqtt"].LinkError("the bench wants it"))
+            link.drop(sys.modules["flyve.transport"].NetError("mqtt", "the bench wants it"))
             link.retry.now()  # so young a connection would wait
         if left % max(1, rounds // _REPORTS) == 0:
             report("between")
