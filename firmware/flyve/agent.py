@@ -45,15 +45,18 @@ class Pressed(BaseException):
 class Agent:
     """Everything that lives as long as the board is on; made of what startup.prepare() returns."""
 
+    # Here, for an object's own attributes take memory: what most boards never change.
+    position = None  # a function that returns (latitude, longitude) or None
+    apps = None  # apps.py's, once there are any
+    pressed = False  # BOOT was held for long: mending.py makes the board blank
+
     def __init__(self, settings, rec, trial, crashes, button):
         self.settings = settings
         self.rec = rec
-        self.position = None  # a function that returns (latitude, longitude) or None
         # The user's data in GLPI, as report.py wants it, until they are told.
         self.user = settings.get("user")
         self.notes = {}  # what an enrolled agent's jobs are to remember, see online.Online
         self.wifi = None
-        self.apps = None  # apps.py's, once there are any
         self.online = None  # online.py's, once enrolled
         self.clock = Retry()
         self.invited = Retry()
@@ -71,7 +74,6 @@ class Agent:
         self._keys = select.poll()
         self._keys.register(sys.stdin, select.POLLIN)
         self._held = None  # since when
-        self.pressed = False  # BOOT was held for long: mending.py makes the board blank
         transport.attend(self.pump, self.watch)
 
     def pump(self):

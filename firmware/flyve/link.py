@@ -24,12 +24,16 @@ class Link:
     Outbox.add(); what was published is in `outbox` until the broker has acknowledged it. up:
     online, as the broker has acknowledged; down: not connected at all."""
 
+    # Here, for an object's own attributes take memory: what most connections never change.
+    reason = None  # the newest NetError
+    _refused = ()  # topic filters, and
+    _refused_at = 0
+
     def __init__(self, rec, settings, on_message):
         self.topic = rec.get("topic")
         self.up = False
         self.down = True
         self._opening = False  # subscriptions and birth are not yet acknowledged
-        self.reason = None  # the newest NetError
         self.connects = 0
         self._rec = rec
         self._settings = settings
@@ -42,8 +46,6 @@ class Link:
         self.outbox = Outbox(rec.get("agent_id"))
         self.publish = self.outbox.add
         self._asked = {}  # packet id -> topic filter, None for the one that may be refused
-        self._refused = []  # topic filters, and
-        self._refused_at = 0
         self.since = 0  # uptime: it is up, or was opened
         self._birth = None  # its packet id, once it was sent on this connection
         self._again = False  # it is to be sent once more
@@ -68,7 +70,7 @@ class Link:
         self.outbox.rewind()
         self._birth = self._pinged = None
         self._again = False
-        self._refused = []
+        self._refused = ()
         try:
             from flyve.jobs import mqtt_connect
 
@@ -126,7 +128,7 @@ class Link:
         if topic is None:
             return
         if code & 0x80:
-            self._refused.append(topic)
+            self._refused += (topic,)
             self._refused_at = log.uptime()
             log.error("link", "subscription to %s refused: check the broker's ACL", topic)
 
@@ -179,7 +181,7 @@ class Link:
                     self._birth = None
                     self._again = False
             elif self._refused and now - self._refused_at > _RETRY_MS:
-                topics, self._refused = self._refused, []
+                topics, self._refused = self._refused, ()
                 self.ask(topics)
             if self._client is client and self.outbox.pump(client.post):
                 client.flush()

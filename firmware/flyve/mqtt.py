@@ -27,6 +27,11 @@ class Client:
     on_puback(pid), on_suback(pid, code) are called from pump() and must not wait; they may close
     the client. more: pump() stopped before it had handled all that is there."""
 
+    # Here, for an object's own attributes take memory: what most connections never change.
+    _big = None  # the buffer of a large packet
+    _skip = 0  # bytes of what is not taken
+    _held = ()
+
     def __init__(self, sock, on_message, on_puback, on_suback):
         """sock: a transport.Stream, after CONNACK."""
         self.on_message = on_message
@@ -36,9 +41,7 @@ class Client:
         self.sock = sock
         self._rx = bytearray(_BUFFER)
         self._view = memoryview(self._rx)
-        self._big = None
-        self._pid = self._start = self._end = self._skip = 0
-        self._held = []
+        self._pid = self._start = self._end = 0
         self.more = False
         self.sent = log.uptime()
 
@@ -213,15 +216,15 @@ class Client:
             if qos < 2 or pid not in self._held:
                 self.on_message(topic, None if cut else bytes(body[start:]), bool(op & 1))
             if qos == 2 and pid not in self._held:
-                del self._held[: len(self._held) - _HELD + 1]
-                self._held.append(pid)
+                self._held = self._held[1 - _HELD :] + (pid,)
         elif kind in (0x40, 0x60, 0x90) and len(body) >= 2:
             pid = body[0] << 8 | body[1]
             if kind == 0x40:
                 self.on_puback(pid)
             elif kind == 0x60:  # PUBREL
                 if pid in self._held:
-                    self._held.remove(pid)
+                    at = self._held.index(pid)
+                    self._held = self._held[:at] + self._held[at + 1 :]
                 answer = 0x70
             elif len(body) == 3:
                 self.on_suback(pid, body[2])
