@@ -69,13 +69,14 @@ def answer(buf, size, address):
 
 
 class Server:
-    """address: the board's own; who is not in the same /24 gets nothing. Call step() often; it
-    never waits, and raises nothing but in the constructor."""
+    """address: the board's own; who is not in the same /24 gets nothing. buf: of 512 bytes, which
+    are others' between two steps. Call step() often; it never waits, and raises nothing but in the
+    constructor."""
 
-    def __init__(self, address, port=53):
+    def __init__(self, address, buf, port=53):
         self._near = address[: address.rfind(".") + 1]
         self._address = bytes([int(part) for part in address.split(".")])
-        self._buf = bytearray(_LARGEST)
+        self._buf = buf
         self._s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._s.bind(socket.getaddrinfo(address, port)[0][-1])

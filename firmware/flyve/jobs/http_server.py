@@ -48,10 +48,10 @@ def _head(status, kind, policy, location):
 
 
 class Server:
-    """answer(method, target, host, body) returns (status, location, pieces): where a redirect
+    """answer([method, target, host, body]) returns (status, location, pieces): where a redirect
     leads (bytes) or None, and an iterator of bytes, the page's policy and the page, or None.
     address: the board's own; who is not in the same /24 gets nothing. Call step() often; it
-    raises nothing but in the constructor."""
+    raises nothing but in the constructor. buf is free between two steps."""
 
     def __init__(self, answer, address, port=80):
         self._answer = answer
@@ -59,7 +59,7 @@ class Server:
         self._serving = None
         self._client = None
         self._next = None  # one that waits, accepted already
-        self._buf = bytearray(_PIECE)
+        self.buf = bytearray(_PIECE)
         self._until = 0  # the end of the slice at hand
         self._s = socket.socket()
         try:
@@ -118,14 +118,14 @@ class Server:
         request = yield from self._take_in(client)
         memory.drop("http_request")
         if request:
-            status = request[0]
-            yield from self._say(client, *request)
+            status = request if isinstance(request, int) else 0
+            yield from self._say(client, status, request)
             if status:
                 yield from self._drain(client)
 
     def _take_in(self, client):
-        """What came: (0, method, target, host, body), or (status,) when it gets no other answer;
-        None when nothing came."""
+        """What came: [method, target, host, body], or a status when it gets no other answer; None
+        when nothing came."""
         from flyve.jobs import http_request
 
         request = http_request.Request()
@@ -133,9 +133,9 @@ class Server:
         try:
             whole = False
             while not whole:
-                n = client.readinto(self._buf)
+                n = client.readinto(self.buf)
                 if n:
-                    whole = request.take(bytes(memoryview(self._buf)[:n]))
+                    whole = request.take(bytes(memoryview(self.buf)[:n]))
                     if self._over():
                         yield
                 elif n is not None:
@@ -144,38 +144,39 @@ class Server:
                     age = log.uptime() - begun
                     if request.begun:
                         if age > _REQUEST_MS:
-                            return (408,)
+                            return 408
                     elif age > _FIRST_MS or age > _WAITED_MS and self._others():
                         return None
                     yield
         except http_request.Refused as e:
-            return (e.status,)
+            return e.status
         except MemoryError:
-            return (503,)
-        return 0, request.method, request.target, request.host, request.body
+            return 503
+        return [request.method, request.target, request.host, request.body]
 
     def _others(self):
         if self._next is None:
             self._next = self._take()
         return self._next is not None
 
-    def _say(self, client, status, method="", *request):
+    def _say(self, client, status, request):
         """Sends the answer: with a status, that this is the matter."""
         until = log.uptime() + _ANSWER_MS
         kind, policy, location, pieces = b"plain", _NOTHING, None, None
+        head = False
         if not status:
+            head = request[0] == "HEAD"
             try:
-                status, location, pieces = self._answer(method, *request)
+                status, location, pieces = self._answer(request)
                 if pieces is not None:
                     kind, policy = b"html", next(pieces)
             except Exception as e:
                 log.error("setup", "a request failed: %r", e)
                 status = 503 if isinstance(e, MemoryError) else 500
-        request = None
         if kind == b"plain":
             pieces = (("%d %s\n" % (status, reason(status))).encode(),)
         yield from self._write(client, _head(status, kind, policy, location), until)
-        if method != "HEAD":
+        if not head:
             for piece in pieces:
                 yield from self._write(client, piece, until)
                 if self._over():
@@ -196,7 +197,7 @@ class Server:
     def _drain(self, client):
         until = log.uptime() + _DRAIN_MS
         while log.uptime() < until:
-            n = client.readinto(self._buf)
+            n = client.readinto(self.buf)
             if n is None:
                 if self._others():
                     return

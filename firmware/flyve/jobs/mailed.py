@@ -4,6 +4,8 @@ import binascii
 
 from micropython import const
 
+from flyve.jobs import escapes
+
 _DEPTH = const(5)  # links inside links
 _SCHEMES = const((b"http", b"https", b"flyve"))
 _COLONS = const((b"://", b"%3a", b"%253a", b"%25253a"))
@@ -17,32 +19,16 @@ _ENDS = const(b"<>\"'`]")  # nothing of a link comes behind these
 _DIGITS = const(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
-def escapes(data, mark):
-    """The bytes without escapes of the form <mark>XX, in which X are hexadecimal digits."""
-    parts = data.split(mark)
-    for i in range(1, len(parts)):
-        part = parts[i]
-        try:
-            parts[i] = binascii.unhexlify(part[:2]) + part[2:] if len(part) > 1 else mark + part
-        except ValueError:
-            parts[i] = mark + part
-    return b"".join(parts)
-
-
-def links(data):
-    """The bytes of a link as it came, mended, and then each link that is inside the one before;
-    most have nothing to mend."""
-    data = data.strip()
-    yield data
-    before = data
-    data = _mended(data)
-    for _ in range(_DEPTH):
-        if data is None:
-            return
-        if data != before:
-            yield data
+def following(data, turn):
+    """(the link to be tried after that one, how many were looked for): that one mended, then the
+    link inside it; None when there is no more. turn: 0 for a link as it came."""
+    while turn < _DEPTH:
         before = data
-        data = _inside(data)
+        data = _inside(data) if turn else _mended(data)
+        turn += 1
+        if data is None or data != before:
+            return data, turn
+    return None, turn
 
 
 def _mended(data):
@@ -52,7 +38,7 @@ def _mended(data):
     while b"\n " in data:
         data = data.replace(b"\n ", b"\n")  # a broken line goes on below its beginning
     if b"=3D" in data or b"=3d" in data:
-        data = escapes(data.replace(b"=\n", b""), b"=")  # quoted-printable
+        data = escapes.decode(data.replace(b"=\n", b""), b"=")  # quoted-printable
     elif b"=\n" in data:
         # So are soft line ends; but the one behind the parameter's name is its own.
         data = data.replace(b"data=\n", b"data=").replace(b"=\n", b"")
@@ -111,7 +97,7 @@ def _inside(data):
         if b"/v2/" in low:
             value = _parameter(data, b"u")
             if value:
-                return escapes(value.replace(b"-", b"%").replace(b"_", b"/"), b"%")
+                return escapes.decode(value.replace(b"-", b"%").replace(b"_", b"/"), b"%")
     at, escaped = _scheme(data, 0)
     if at == 0 and not escaped:
         at, escaped = _scheme(data, 5)
@@ -119,14 +105,19 @@ def _inside(data):
             at = -1
     if at >= 0:
         data = data[at:]
-        return escapes(data.split(b"&")[0], b"%") if escaped else data
+        return escapes.decode(data.split(b"&")[0], b"%") if escaped else data
     if b"data%" in data:
-        return escapes(data.split(b"&")[0], b"%")
+        return escapes.decode(data.split(b"&")[0], b"%")
     for name in (b"u", b"url", b"q"):
         value = _parameter(data, name)
         try:
             if value:
-                value = escapes(value, b"%").replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
+                value = (
+                    escapes.decode(value, b"%")
+                    .replace(b"-", b"+")
+                    .replace(b"_", b"/")
+                    .rstrip(b"=")
+                )
                 value = binascii.a2b_base64(value + b"=" * (-len(value) % 4))
                 if _scheme(value, 0)[0] == 0:
                     return value

@@ -28,7 +28,7 @@ class PageError(Exception):
 def render(values, networks):
     """Yields the page in pieces, of which each is good until the next. values: name -> text or
     bool; networks: (ssid, bars, locked, chosen) of each. Raises PageError."""
-    values = dict(values, networks=networks)
+    values["networks"] = networks
     buf = memoryview(bytearray(_PIECE))
     try:
         with _records() as f:

@@ -91,11 +91,14 @@ class Setup:
             self._box["networks"] = setup_facts.scan(self._sta)
             setup_facts = None
             memory.drop("setup_facts", "connecting")
-            from flyve.jobs import access_point, captive_dns, http_server
+            from flyve.jobs import access_point
 
             self._ap = access_point.AccessPoint()
-            self._dns = captive_dns.Server(access_point.ADDRESS)
+            memory.drop("board_facts")
+            from flyve.jobs import captive_dns, http_server
+
             self._http = http_server.Server(self._answer, access_point.ADDRESS)
+            self._dns = captive_dns.Server(access_point.ADDRESS, self._http.buf)
             log.info("setup", "network %s is open", self._ap.name)
             self._light("setup")
         except Exception as e:
@@ -114,14 +117,8 @@ class Setup:
             led = None
             memory.drop("led")
 
-    def _answer(self, *request):
-        try:
-            from flyve.jobs import setup_page
-
-            return setup_page.answer(self._box, *request)
-        finally:
-            setup_page = None
-            memory.drop("setup_page")
+    def _answer(self, request):
+        return answer(self._box, request)
 
     def _go_on(self, now):
         self._dns.step()
@@ -208,6 +205,44 @@ class Setup:
                     pass
         self._ap = self._dns = self._http = self._box = self._join = None
         self._busy = self._read = False
+
+
+def answer(box, request):
+    """What http_server.Server asks for. What reads the request, what reads a link in it and what
+    makes the page are in memory one after the other."""
+    status, place, shown = _asked(box, request, None)
+    if status is None:
+        try:
+            from flyve.jobs import setup_link
+
+            place = setup_link.take(box, place)
+        finally:
+            setup_link = None
+            memory.drop("setup_link")
+        status, place, shown = _asked(box, request, place)
+    return status, place, shown and _page(box, *shown)
+
+
+def _asked(box, request, wrong):
+    try:
+        from flyve.jobs import setup_page
+
+        return setup_page.answer(box, request, wrong)
+    finally:
+        setup_page = None
+        memory.drop("setup_page", "setup_form", "page")  # a phone that went away has left a page
+
+
+def _page(box, values, networks):
+    """The page's policy, and the pieces of the page."""
+    from flyve.jobs import page
+
+    yield page.POLICY
+    yield from page.render(values, networks)
+    page = None
+    memory.drop("page")
+    if values.get("joined"):
+        box["told"] = True
 
 
 def _invited():

@@ -3,7 +3,7 @@
 from micropython import const
 
 from flyve import log
-from flyve.jobs import access_point, board_facts, invitation, setup_page, texts, wifi_join
+from flyve.jobs import access_point, board_facts, invitation, setup_link, texts, wifi_join
 
 _NETWORKS = const(16)
 _WEAKEST = const((-85, -75, -65, -55))  # dBm, of one bar and more
@@ -16,7 +16,7 @@ def facts(agent):
     box = {
         "network": access_point.name(),
         "serial": settings.get("serial") or board_facts.serial(),
-        "form": setup_page.token(),
+        "form": setup_link.token(),
         "shows": "new",
         "why": "",
         "todo": "",
@@ -40,7 +40,7 @@ def facts(agent):
     }
     if box["invited"]:
         try:
-            setup_page.note(box, invitation.read()[0])
+            setup_link.note(box, invitation.read()[0])
             # The helpdesk's name has the rest of its texts behind it.
             box["contact"], box["helpdesk"] = box["helpdesk"], ""
         except ValueError as e:

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from flyve.jobs import mailed, texts
+from flyve.jobs import escapes, texts
 
 _FIELDS = ("ssid", "other", "psk", "link", "email", "form")
 _ADDRESS = const(128)  # characters, as config.py has it
@@ -16,7 +16,7 @@ def fields(body):
         name, _, value = part.partition(b"=")
         for known in _FIELDS:
             if name == known.encode():
-                value = mailed.escapes(value.replace(b"+", b" "), b"%")
+                value = escapes.decode(value.replace(b"+", b" "), b"%")
                 try:
                     value = value.decode()
                 except UnicodeError:

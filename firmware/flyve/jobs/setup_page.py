@@ -1,7 +1,6 @@
 """What a request of a phone gets, from what setup.py knows: `box`, plain data."""
 
-import binascii
-import os
+from micropython import const
 
 from flyve import log, memory
 from flyve.jobs import texts
@@ -9,15 +8,17 @@ from flyve.jobs import texts
 _OWN = ("192.168.4.1", "127.0.0.1")  # the second: a virtual board's
 _HOME = b"http://192.168.4.1/"
 _SIGNS = (b"data=", b"data%3", b"/aHR0", b"/eyJ", b"deeplink")  # of an invitation's link
+_BODY = const(3)
+_MISSING = const(
+    "Paste the invitation's link, or open it on this phone while it is in this network."
+)
 
 
-def token():
-    """What a form must bring back, so that no other page can send one."""
-    return binascii.hexlify(os.urandom(8)).decode()
-
-
-def answer(box, method, target, host, body):
-    """(status, where a redirect leads or None, pieces of the page or None)."""
+def answer(box, request, wrong):
+    """(status, where a redirect leads or None, what the page shows or None), or (None, link, None)
+    when a link is to be read first. request: method, target, host and body, of which the body goes
+    once it is read; wrong: what is wrong with the link, "" when nothing is, None before."""
+    method, target, host, _ = request
     path = target.split(b"?")[0]
     own = host in _OWN
     home = b"/" if own else _HOME
@@ -26,9 +27,14 @@ def answer(box, method, target, host, body):
             return 403, None, None
         if path != b"/":
             return 404, None, None
-        return _sent(box, body)
-    if method == "GET" and _tapped(box, target):
-        return 303, home, None
+        return _sent(box, request, wrong)
+    if method == "GET" and [sign for sign in _SIGNS if sign in target]:
+        if wrong is None:
+            return None, b"http://flyve.org" + target, None
+        if not wrong or b"/deeplink" in target or b"deeplink/" in target:
+            box["asked"] = log.uptime()
+            box["errors"] = {"link_error": wrong} if wrong else {}
+            return 303, home, None
     if not own:
         return 302, home, None
     if path == b"/again":
@@ -40,85 +46,37 @@ def answer(box, method, target, host, body):
     if method == "GET":
         box["asked"] = log.uptime()
     errors, box["errors"] = box["errors"], {}
-    return 200, None, _page(box, errors)
+    return 200, None, _shown(box, errors)
 
 
-def _tapped(box, target):
-    """True when the request is an invitation's link: it is taken, or the page says what is wrong
-    with it. Nothing is written."""
-    for sign in _SIGNS:
-        if sign in target:
-            break
-    else:
-        return False
-    wrong = _take(box, b"http://flyve.org" + target)
-    if wrong and b"/deeplink" not in target and b"deeplink/" not in target:
-        return False
-    box["asked"] = log.uptime()
-    box["errors"] = {"link_error": wrong} if wrong else {}
-    return True
-
-
-def _take(box, link):
-    """Takes an invitation's link; returns what is wrong with it, "" when nothing is."""
-    if box["plan"]:
-        return ""
-    try:
-        from flyve.jobs import deeplink
-
-        invited = deeplink.parse(link)
-        note(box, invited)
-        if link != box["link"]:
-            # Whoever has the page before him has not seen this one.
-            box["form"] = token()
-        box["link"] = link
-        log.info("setup", "an invitation to %s has come", box["backend"])
-        return ""
-    except ValueError as e:
-        return "This invitation cannot be used: %s." % e
-    finally:
-        deeplink = None
-        memory.drop("deeplink")
-
-
-def note(box, invited):
-    """Keeps what the page tells of an invitation: its tokens are no part of that."""
-    box["backend"] = texts.cut(invited.url.split("/")[2], 128)
-    box["helpdesk"] = texts.cut(invited.name, 128)
-    contact = [texts.cut(part, 128) for part in invited[4:] if part]
-    box["contact"] = " ".join(contact)
-    log.secret("user", invited.user_token)
-    log.secret("invitation", invited.invitation_token)
-
-
-def _sent(box, body):
+def _sent(box, request, wrong):
     """A person has pressed the button."""
     if box["plan"]:
         return 303, b"/", None
-    box["asked"] = log.uptime()
-    from flyve.jobs import setup_form
+    if wrong is None:
+        box["asked"] = log.uptime()
+        from flyve.jobs import setup_form
 
-    found = setup_form.fields(body)
-    body = setup_form = None
-    memory.drop("setup_form")  # a link takes the memory
-    errors = {}
-    if found["form"] != box["form"]:
-        errors["ssid_error"] = (
-            "The invitation is another one, or the board has started anew since: look through "
-            "it, and send again."
-        )
-        return 403, None, _page(box, errors)
-    for name in ("ssid", "other", "email"):
-        box["typed"][name] = texts.cut(texts.plain(found[name]), 128)
-    if found["link"]:
-        wrong = _take(box, found["link"].encode())
-        if wrong:
-            errors["link_error"] = wrong
-    elif not box["link"] and not box["invited"]:
-        errors["link_error"] = (
-            "Paste the invitation's link, or open it on this phone while it is in this network."
-        )
-    found["link"] = ""
+        found = setup_form.fields(request[_BODY])
+        request[_BODY] = setup_form = None
+        if found["form"] != box["form"]:
+            why = (
+                "The invitation is another one, or the board has started anew since: look through "
+                "it, and send again."
+            )
+            return 403, None, _shown(box, {"ssid_error": why})
+        for name in ("ssid", "other", "email"):
+            box["typed"][name] = texts.cut(texts.plain(found[name]), 128)
+        link = found.pop("link")
+        box["sent"] = found
+        if link:
+            memory.drop("setup_form")
+            return None, link.encode(), None
+        wrong = ""
+        if not box["link"] and not box["invited"]:
+            wrong = _MISSING
+    found = box.pop("sent")
+    errors = {"link_error": wrong} if wrong else {}
     from flyve.jobs import setup_form
 
     network = setup_form.network(found, box["networks"], box["known"], errors)
@@ -126,14 +84,14 @@ def _sent(box, body):
     setup_form = None
     memory.drop("setup_form")
     if errors:
-        return 422, None, _page(box, errors)
+        return 422, None, _shown(box, errors)
     box["plan"] = network + (address,)
     box["shows"] = "joining"
     return 303, b"/", None
 
 
-def _page(box, errors):
-    """The page's policy, and the pieces of the page."""
+def _shown(box, errors):
+    """What page.render() takes."""
     shown = box["shows"]
     typed = box["typed"]
     values = {
@@ -149,11 +107,4 @@ def _page(box, errors):
     networks = []
     for name, bars, locked in box["networks"]:
         networks.append((name, bars, locked, name == typed["ssid"]))
-    from flyve.jobs import page
-
-    yield page.POLICY
-    yield from page.render(values, networks)
-    page = None
-    memory.drop("page")
-    if shown == "joined":
-        box["told"] = True
+    return values, networks

@@ -7,7 +7,7 @@ import sys
 import time
 
 from flyve import log, memory
-from flyve.jobs import captive_dns, http_server, nvs, setup_facts, setup_page
+from flyve.jobs import captive_dns, http_server, nvs, setup, setup_facts
 
 # What must never be seen: neither in an answer nor in the log, and not as markup.
 SECRETS = (b"user-token-0123456789", b"invitation-token-0123456789", b"correct-horse-battery")
@@ -113,7 +113,7 @@ def requests(data):
     statuses = {}
     longest = 0
     server, address = _listen(
-        lambda port: http_server.Server(lambda *r: setup_page.answer(facts, *r), "127.0.0.1", port)
+        lambda port: http_server.Server(lambda r: setup.answer(facts, r), "127.0.0.1", port)
     )
     for i, one in enumerate(data):
         one = one.replace(b"0123456789abcdef", facts["form"].encode())

@@ -1,9 +1,11 @@
 """The firmware's pure modules (deeplink, config) on CPython, for what runs on both sides."""
 
+import contextlib
 import functools
 import importlib
 import sys
 import types
+from collections.abc import Iterator
 
 from flyve_mdm import ROOT
 
@@ -14,22 +16,43 @@ _PACKAGE = "flyve"
 def load(name: str) -> types.ModuleType:
     """Returns firmware/flyve/<name>.py as a module, without leaving `flyve` importable.
 
-    What it imports from the package is loaded beside it. Raises ImportError when it needs a
-    module that only a board has.
+    What it imports from the package is loaded beside it, also what its functions import when they
+    are called. Raises ImportError when it needs a module that only a board has.
     """
     package = types.ModuleType(_PACKAGE)
     package.__path__ = [str(ROOT / "firmware" / _PACKAGE)]
-    # The one module of MicroPython's own that pure firmware modules import.
-    micropython = types.ModuleType("micropython")
+    # What pure modules import of MicroPython's own, and of what is about memory.
+    micropython, memory = types.ModuleType("micropython"), types.ModuleType("flyve.memory")
     micropython.const = lambda value: value
-    lent = {_PACKAGE: package, "micropython": micropython}
+    package.memory, memory.drop = memory, lambda *_: None
+    lent = {_PACKAGE: package, "micropython": micropython, "flyve.memory": memory}
+    with _importable(lent):
+        module = importlib.import_module(f"{_PACKAGE}.{name}")
+    for key, value in vars(module).items():
+        if isinstance(value, types.FunctionType):
+            setattr(module, key, _beside(value, lent))
+    return module
+
+
+def _beside(function: types.FunctionType, lent: dict) -> types.FunctionType:
+    @functools.wraps(function)
+    def called(*args, **named):
+        with _importable(lent):
+            return function(*args, **named)
+
+    return called
+
+
+@contextlib.contextmanager
+def _importable(lent: dict) -> Iterator[None]:
+    """The modules can be imported, and what comes with them is one of them from then on."""
     kept = {key: module for key, module in sys.modules.items() if _is_lent(key)}
     sys.modules.update(lent)
     try:
-        return importlib.import_module(f"{_PACKAGE}.{name}")
+        yield
     finally:
         for key in [key for key in sys.modules if _is_lent(key)]:
-            del sys.modules[key]
+            lent[key] = sys.modules.pop(key)
         sys.modules.update(kept)
 
 

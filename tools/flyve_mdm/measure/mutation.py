@@ -28,7 +28,7 @@ AT_LEAST = 85  # per cent
 _GRACE = 20  # seconds
 # The tests that concern a module, the fast ones first.
 TESTS = {
-    "deeplink": [
+    "link_fields": [
         "host_tests/firmware/test_deeplink_inside.py",
         "host_tests/firmware/test_deeplink_damage.py",
     ],

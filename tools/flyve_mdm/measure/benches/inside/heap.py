@@ -26,8 +26,8 @@ def watch():
 
     def phase():
         if "flyve.jobs.setup" in sys.modules:
-            at_work = any("flyve.jobs." + name in sys.modules for name in ("setup_facts",
-                          "setup_page", "setup_join", "page", "http_request"))  # fmt: skip
+            at_work = any("flyve.jobs." + name in sys.modules for name in ("setup_facts", "page",
+                          "setup_page", "setup_link", "setup_join", "http_request"))  # fmt: skip
             return "setup" if at_work else "open"
         if "flyve.jobs.applying" in sys.modules:
             return "downloading"
