@@ -198,6 +198,16 @@ def test_what_is_one_boards_is_not_given_to_all(tmp_path, options, problem):
     assert not (tmp_path / "images").exists()
 
 
+def test_of_an_image_that_is_whole_already_no_secret_is_left(make, tmp_path):
+    _, path = make(STOCK, "--deeplink", LINK)
+    with path.open("ab") as file:
+        file.write(b"of another file".ljust(4096, b"\xff"))
+    given = ["--firmware", str(path), "-o", str(tmp_path / "again.bin")]
+    assert CliRunner().invoke(image_command, given).exit_code == 0
+    again = (tmp_path / "again.bin").read_bytes()
+    assert LINK.encode() not in again and b"of another file" not in again
+
+
 def test_micropythons_image_is_not_overwritten(tmp_path):
     source = tmp_path / "micropython.bin"
     source.write_bytes(STOCK.read_bytes())

@@ -41,6 +41,8 @@ def test_what_is_written_is_read_and_the_newest_of_a_board_counts(tmp_path):
     labels.add(tmp_path / "labels.csv", [newer])
     assert labels.read(tmp_path / "labels.csv") == [newer, *LABELS[1:]]
     assert stat.S_IMODE((tmp_path / "labels.csv").stat().st_mode) == 0o600
+    labels.add(tmp_path / "labels.csv", [], [LABELS[2].mac, LABELS[1].mac])
+    assert labels.read(tmp_path / "labels.csv") == [newer, LABELS[2], LABELS[1]]
 
 
 def test_labels_that_a_spreadsheet_has_saved_are_read(tmp_path):
@@ -177,9 +179,10 @@ def test_an_invitation_needs_a_larger_label(sheet):
 @pytest.mark.parametrize(
     "text, problem",
     [
-        ("", "there is no label"),
+        ("", "no column mac"),
+        ("mac\n", "there is no label"),
         ("mac\nnonsense\n", "line 2: nonsense is no MAC"),
-        ("x\n1\n", "no MAC"),
+        ("x\n1\n", "no column mac: give the .labels.csv"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_one_line(tmp_path, text, problem):

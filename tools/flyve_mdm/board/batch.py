@@ -150,7 +150,7 @@ class Batch:
         link = (plan.files.get(provisioning.DEEPLINK) or b"").decode()
         made = labels.Label(result.mac, result.row.name, result.serial, psk, link)
         with self._lock:
-            labels.add(self._labels, [made])
+            labels.add(self._labels, [made], [one.mac for one in self._all])
 
     def _await(self, result: Result, before: str) -> None:
         """Waits until the backend sees the board, and not only as it did before; or until the

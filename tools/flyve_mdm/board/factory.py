@@ -101,7 +101,9 @@ def compose(made: Base, tree: Path, files: Mapping[str, bytes | None], entries: 
         store = espnvs.build({k: v for k, v in entries.items() if v is not None}, nvs.size)
     except ValueError as error:
         raise ValueError(f"{made.name}: {error}") from None
-    content = [*made.content, (nvs.address, store), (vfs.address, flash.image().rstrip(_BLANK))]
+    # Of an image that is a whole flash already, no setting and no secret may be left.
+    content = [(at, data) for at, data in made.content if at not in (nvs.address, vfs.address)]
+    content += [(nvs.address, store), (vfs.address, flash.image().rstrip(_BLANK))]
     whole = bytearray(_BLANK * max(at + len(data) for at, data in content))
     for at, data in content:
         whole[at : at + len(data)] = data

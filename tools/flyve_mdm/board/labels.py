@@ -3,7 +3,7 @@
 It holds passphrases, so only its owner may read it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -41,6 +41,11 @@ def read(path: Path) -> list[Label]:
     found = []
     lines = csv_file.rows(path)
     _, heading = next(lines)
+    if "mac" not in heading:
+        raise TableError(
+            f"{path}: it has no column mac: give the .labels.csv of `flyve provision --batch`, or "
+            f"a table with {', '.join(_COLUMNS)}"
+        )
     for line, values in lines:
         cells = dict(zip(heading, map(str.strip, values), strict=False))
         given = {name: cells.get(name, "") for name in _COLUMNS}
@@ -62,9 +67,12 @@ def known(path: Path) -> dict[str, Label]:
         return {}
 
 
-def add(path: Path, labels: Iterable[Label]) -> None:
-    """Adds labels to a file, or puts them in the place of those with the same MAC. Raises
-    TableError, OSError: a passphrase that is in no other place must not get lost."""
+def add(path: Path, labels: Iterable[Label], order: Sequence[str] = ()) -> None:
+    """Adds labels to a file, or puts them in the place of those with the same MAC; those of
+    `order`, MACs, come last, in that order. Raises TableError, OSError: a passphrase that is in
+    no other place must not get lost."""
     kept = known(path)
     kept.update((label.mac, label) for label in labels)
-    csv_file.write(path, _COLUMNS, map(asdict, kept.values()))
+    places = {mac: number for number, mac in enumerate(order)}
+    found = sorted(kept.values(), key=lambda label: places.get(label.mac, -1))
+    csv_file.write(path, _COLUMNS, map(asdict, found))
