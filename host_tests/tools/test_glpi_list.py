@@ -147,6 +147,14 @@ def test_csv_is_for_other_programs(backend):
     assert listed(backend, "--csv", "--failed", "--fleet", "not managed").count("\n") == 2
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+A1", "-A1", "@SUM(A1)"])
+def test_what_a_device_calls_itself_is_no_formula_of_a_spreadsheet(backend, name):
+    add(backend, name)
+    _, row = csv.reader(io.StringIO(listed(backend, "--csv")))
+    assert row[1] == f"'{name}"
+    assert json.loads(listed(backend, "--json"))[0]["serial"] == name
+
+
 def test_of_two_forms_one_is_chosen(backend):
     told = listed(backend, "--json", "--csv", code=2)
     assert "choose one" in told

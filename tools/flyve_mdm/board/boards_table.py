@@ -101,10 +101,11 @@ def _row(line, heading, values, folder, common) -> Row:
 
 
 def _mark(port, cells, common) -> str:
-    # It lies in a file of results, and a passphrase must not be guessed by it.
+    # It lies in a file of results, and a passphrase must not be guessed by it; yet a table may
+    # have a thousand rows.
     given = [f"{name}={value}" for name, value in cells if value]
     text = "\0".join([*given, repr(common)]).encode()
-    return hashlib.scrypt(text, salt=b"flyve " + port.encode(), n=1 << 14, r=8, p=1, dklen=8).hex()
+    return hashlib.scrypt(text, salt=b"flyve " + port.encode(), n=1 << 11, r=8, p=1, dklen=8).hex()
 
 
 def _fill(made, once, cells, folder) -> None:

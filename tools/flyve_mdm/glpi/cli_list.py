@@ -28,6 +28,7 @@ Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 _HEADING = ("id", "serial", "e-mail", "online", "status", "fleet", "last contact", "tasks")
 _WHY = ("id", "serial", "task", "policy", "status", "why")
 _STYLES = {"yes": "green"}
+_FORMULA = ("=", "+", "-", "@")
 
 
 @click.command("list")
@@ -116,7 +117,13 @@ def _csv(heading: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(heading)
     for row in rows:
-        writer.writerow(printable(str(cell)) for cell in row)
+        writer.writerow(map(_cell, row))
+
+
+def _cell(value: object) -> str:
+    text = printable(str(value))
+    # A spreadsheet would calculate what a device or a guest calls itself.
+    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def _watch(session: Session, wanted: listing.Filter, why: bool, seconds: float) -> None:
