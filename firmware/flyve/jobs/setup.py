@@ -177,11 +177,12 @@ class Setup:
         if self._join is None:
             from flyve.jobs import setup_join
 
+            self._wifi = Wifi(self._sta)  # without a try of its own
             self._join = setup_join.Join(self._sta, self._box)
             self._light("joining")
         if self._join.step():
             self._join = None
-            memory.drop("setup_join")
+            memory.drop("setup_join", "wifi_join")
             if self._box["shows"] == "joined":
                 self._end = now + _TELL_MS
             else:

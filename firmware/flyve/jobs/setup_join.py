@@ -3,7 +3,6 @@
 from micropython import const
 
 from flyve import log, memory
-from flyve.jobs import wifi_join
 
 _TRIES = const(2)  # one may fail by chance, but for a wrong passphrase
 _LEAVE_MS = const(3000)  # for the network before
@@ -22,6 +21,8 @@ class Join:
                 station.disconnect()
             except OSError:
                 pass
+            from flyve.jobs import wifi_join
+
             self._joining = wifi_join.Joining(station, box["plan"][:2])
 
     def _is_in(self):
@@ -42,6 +43,8 @@ class Join:
                 return False  # still in the one before
             self._since = None
         if not joining or up:
+            joining = self._joining = None
+            memory.drop("wifi_join")
             self._keep()
             return True
         joining.step()

@@ -51,16 +51,10 @@ def set_up() -> dict[str, Phase]:
         board = rig.blank(beside="heap")
         with board.start(heap=HEAP) as run:
             run.wait_log(r"^setup: page ", _WAIT)
-            page = _ask(run, "GET", "/")
-            form = re.search(r'name="?form"? value="(\w+)"', page)
-            if form is None:
-                raise RuntimeError(f"the set-up page has no form: {page[:200]}")
-            fields = {"form": form[1], "ssid": invited.SSID}
-            _ask(run, "POST", "/", urlencode({**fields, "link": "no link"}))
+            _send(run, link="no link")
             link = urlsplit(rig.backend.invite("user@example.org"))
             _ask(run, "GET", f"{link.path}?{link.query}")
-            _ask(run, "GET", "/")
-            _ask(run, "POST", "/", urlencode({**fields, "psk": invited.PSK}))
+            _send(run, psk=invited.PSK)
             run.wait_log("setup: joined", _WAIT)
             return dict(_phases(run.log))
 
@@ -69,6 +63,15 @@ def _ask(run: Run, method: str, path: str, body: str | None = None) -> str:
     with contextlib.closing(HTTPConnection("127.0.0.1", run.setup[0], timeout=_WAIT)) as at:
         at.request(method, path, body, {"Host": "192.168.4.1"})
         return at.getresponse().read().decode()
+
+
+def _send(run: Run, **fields: str) -> None:
+    """Looks at the page, fills it in and sends it."""
+    page = _ask(run, "GET", "/")
+    form = re.search(r'name="?form"? value="(\w+)"', page)
+    if form is None:
+        raise RuntimeError(f"the set-up page has no form: {page[:200]}")
+    _ask(run, "POST", "/", urlencode({"form": form[1], "ssid": invited.SSID, **fields}))
 
 
 def _phases(log: list[str]) -> Iterator[tuple[str, Phase]]:
