@@ -13,7 +13,7 @@ from flyve_mdm.patience import stretched
 
 UP, DOWN = "up", "down"  # towards the server, towards the client
 KINDS = ("cut", "reset", "freeze", "delay", "trickle", "double", "refuse")
-_PATIENCE = stretched(120)
+_PATIENCE = 120
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # SO_LINGER: on, 0 s
 
 
@@ -119,7 +119,7 @@ class Proxy:
                 client.close()
                 continue
             for sock in (client, server):
-                sock.settimeout(_PATIENCE)
+                sock.settimeout(stretched(_PATIENCE))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             passage.ends = client, server
             if self._over.is_set():

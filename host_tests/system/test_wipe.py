@@ -35,7 +35,7 @@ def make_online(make_device):
 
 
 def assert_wiped(device, keep_wifi=False):
-    device.run.wait_log("wifi: connecting" if keep_wifi else "wifi: no network is configured", 30)
+    device.run.wait_log("wifi: connecting" if keep_wifi else "setup: network .* is open", 30)
     device.run.kill()
     assert all(
         p.startswith(("/flyve/", "/lib/", "/boot", "/main")) for p, _ in device.board.files()
@@ -60,7 +60,7 @@ def test_the_backend_sees_it_offline_and_keeps_the_agent(make_online):
     device = make_online()
     device.backend.admin.wipe(17)
     assert device.backend.wait_for(lambda: not device.agent.online)
-    device.run.wait_log("wifi: no network is configured", 30)
+    device.run.wait_log("setup: network .* is open", 30)
     assert device.backend.events.of("unenrolled") == []
 
 
@@ -118,7 +118,7 @@ def test_an_updated_agent_stays(make_device):
     bundle = agent_bundle(NEW)
     device.ends(device.backend.tasks.deploy_app(17, bundle, AGENT, version_code="201"), "done")
     device.backend.admin.wipe(17)
-    device.run.wait_log("wifi: no network is configured", 30)
+    device.run.wait_log("setup: network .* is open", 30)
     device.run.kill()
     device.start().wait_log("flyve 2.0.1-esp32 starts")
 

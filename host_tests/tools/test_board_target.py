@@ -62,7 +62,7 @@ def fitted(bench, at_desk):
     """A desk with the firmware on the board."""
     board = bench.board(flash_size=512 * 1024)
     board.deploy()
-    return at_desk(board, "no network is configured")
+    return at_desk(board, "setup: network .* is open")
 
 
 def tree_of(folder):
@@ -92,7 +92,7 @@ def test_deploy_installs_the_firmware_and_starts_it(desk):
     wanted = tree_of(firmware.TREE)
     assert f"{len(wanted)} files installed, {len(wanted)} of them new" in out
     assert {path: desk.board.read(path) for path, _ in desk.board.files()} == wanted
-    desk.run.wait_log("no network is configured")
+    desk.run.wait_log("setup: network .* is open")
     assert "0 of them new" in desk.flyve(cli_target.deploy)
 
 
@@ -145,7 +145,7 @@ def test_a_cut_deployment_of_the_archive_leaves_an_agent_that_runs(bench, tmp_pa
                 serial_board.deploy(firmware.TREE)
         assert run.wait() == 75
         run = bench.start(cut)
-        run.wait_log("no network is configured")
+        run.wait_log("setup: network .* is open")
         run.kill()
 
 
@@ -230,7 +230,7 @@ def test_a_visit_counts_as_no_crash_of_the_agent(fitted):
     for _ in range(3):
         since = len(fitted.run.log)
         fitted.flyve(cli_target.reset)
-        fitted.run.wait_log("no network is configured", since=since)
+        fitted.run.wait_log("setup: network .* is open", since=since)
     assert entries(fitted.board).get("crashes", 0) <= 1
 
 
@@ -290,7 +290,7 @@ def watched(port, enough):
 def test_monitor_shows_the_newest_state_of_an_idle_board(fitted, monkeypatch):
     monkeypatch.setattr(monitor, "_SILENCE", 0.3)
     shown = watched(fitted.port, lambda text: "console:" in text)
-    assert re.search(r"INFO console: blank; no Wi-Fi; up \d+ s; last trouble: wifi: no net", shown)
+    assert re.search(r"INFO console: blank; no Wi-Fi; up \d+ s; last trouble: none", shown)
     assert fitted.run.running and not fitted.run.resets
 
 
