@@ -4,12 +4,14 @@ import contextlib
 import functools
 import importlib
 import sys
+import threading
 import types
 from collections.abc import Iterator
 
 from flyve_mdm import ROOT
 
 _PACKAGE = "flyve"
+_lock = threading.RLock()  # a module's function may call another's
 
 
 @functools.cache
@@ -46,14 +48,15 @@ def _beside(function: types.FunctionType, lent: dict) -> types.FunctionType:
 @contextlib.contextmanager
 def _importable(lent: dict) -> Iterator[None]:
     """The modules can be imported, and what comes with them is one of them from then on."""
-    kept = {key: module for key, module in sys.modules.items() if _is_lent(key)}
-    sys.modules.update(lent)
-    try:
-        yield
-    finally:
-        for key in [key for key in sys.modules if _is_lent(key)]:
-            lent[key] = sys.modules.pop(key)
-        sys.modules.update(kept)
+    with _lock:  # boards are provisioned by several threads
+        kept = {key: module for key, module in sys.modules.copy().items() if _is_lent(key)}
+        sys.modules.update(lent)
+        try:
+            yield
+        finally:
+            for key in filter(_is_lent, list(sys.modules)):
+                lent[key] = sys.modules.pop(key)
+            sys.modules.update(kept)
 
 
 def _is_lent(key: str) -> bool:
