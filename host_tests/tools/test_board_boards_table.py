@@ -52,8 +52,12 @@ def test_a_spreadsheets_semicolons_and_mark_are_read(table):
 @pytest.mark.parametrize(
     "text, problem",
     [
-        ("", "has no column port"),
-        ("name\nx\n", "has no column port"),
+        ("", "names no column port"),
+        ("name\nx\n", "names no column port"),
+        (
+            "password1,u0\n",
+            "its first line names no column port, in which each board has its own value$",
+        ),
         ("port,what\nu0,x\n", "no column is called 'what'"),
         ("port,email,email\n", "the column email is there twice"),
         ("port,wifi\n", "a column psk for each column wifi"),

@@ -68,13 +68,16 @@ def _check_mode(path: Path) -> None:
 
 def _check_heading(path, heading, key) -> None:
     known = (*_ONCE, *_MANY)
+    if key not in heading:
+        # First of all: without a heading it is a board's own line, in which there are secrets.
+        raise TableError(
+            f"{path}: its first line names no column {key}, in which each board has its own value"
+        )
     for name in heading:
         if name not in known:
             raise TableError(f"{path}: no column is called {name!r}; there are {', '.join(known)}")
         if name in _ONCE and heading.count(name) > 1:
             raise TableError(f"{path}: the column {name} is there twice")
-    if key not in heading:
-        raise TableError(f"{path}: it has no column {key}, in which each board has its own value")
     if heading.count("wifi") != heading.count("psk"):
         raise TableError(f"{path}: give a column psk for each column wifi, in the same order")
 
