@@ -5,6 +5,7 @@ import urllib.parse
 
 import pytest
 
+from flyve_mdm.board.phone import Phone
 from host_tests.kit.boards.virtual import PSK, SETUP_PSK, SSID
 from host_tests.system.setting_up import HOME, OPEN, Setting
 
@@ -134,6 +135,14 @@ def test_a_phones_question_for_the_internet_leads_to_the_page(setting, host, pat
     assert setting.phone.lookup(host) == "192.168.4.1"
     status, headers, _ = setting.phone.request(path, host=host)
     assert (status, headers["location"]) == (302, HOME)
+
+
+def test_a_passphrase_that_no_network_may_have_is_made_anew(setting):
+    setting.device.board.nvs_set("flyve", "setup_psk", b"\xff" * 10)
+    setting.device.start()
+    psk = setting.device.run.wait_log(r"setup: network Flyve-\w{4} passphrase (\w{10})$")[1]
+    setting.device.run.wait_log(OPEN)
+    assert Phone(setting.device.board, setting.device.run).join(psk) == "joined"
 
 
 def test_the_board_makes_a_passphrase_of_its_own_and_tells_it_once(setting):

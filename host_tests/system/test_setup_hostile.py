@@ -93,6 +93,16 @@ def test_connections_that_say_nothing_do_not_keep_others_waiting(setting):
         sock.close()
 
 
+def test_requests_that_take_all_the_memory_leave_the_page(setting):
+    setting.start(heap="76K")
+    token = setting.token()
+    for size in (1000, 4000, 8000):
+        link = f"http://flyve.org/deeplink/?data={'x' * size}"
+        setting.tap(link)
+        setting.send(form=token, link=link, psk="short")
+        assert "</html>" in setting.page(), size
+
+
 def test_a_slow_request_is_given_up_after_some_seconds(setting):
     setting.start()
     slow = raw(setting, b"GET / HTTP/1.1\r\n")
