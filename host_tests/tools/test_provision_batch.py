@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 import serial
 from click.testing import CliRunner
 
-from flyve_mdm.board import boards_table, labels, results, setup_network
+from flyve_mdm.board import boards_table, labels, results, setup_network, witness
 from flyve_mdm.board.batch import Batch
 from flyve_mdm.board.provision import Plan
 from flyve_mdm.board.target import open_target
@@ -236,6 +237,16 @@ def test_a_port_that_goes_away_in_the_middle_loses_nothing(lab):
     lab.rows[0]["port"] = lab._bench.start(board, port=board.path / "port").wait_port()
     _, found = lab.flyve("--deploy")
     assert found["pulled"]["state"] == "done"
+
+
+def test_a_board_that_is_unplugged_while_it_is_waited_for_is_said(lab):
+    lab.add(lab.board(), "pulled")
+    with witness.Witness(lab.rows[0]["port"]) as watched:
+        assert not watched.why()
+        lab._bench._runs[0].kill()
+        while not watched.why():
+            time.sleep(0.05)
+    assert watched.why().endswith("went away: is it plugged in?")
 
 
 @pytest.mark.parametrize(

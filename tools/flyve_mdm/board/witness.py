@@ -21,6 +21,7 @@ class Witness:
     def __init__(self, port: str | None):
         self._port, self._stop = port, threading.Event()
         self._trouble: dict[str, str] = {}
+        self._gone = False
         self.verdict = ""  # a refusal: there is nothing to wait for any more
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -36,14 +37,17 @@ class Witness:
 
     def why(self) -> str:
         """The reason as the board tells it, or ""."""
-        return self.verdict or "; ".join(self._trouble.values())
+        gone = [f"{self._port} went away: is it plugged in?"] if self._gone else []
+        return self.verdict or "; ".join([*self._trouble.values(), *gone])
 
     def _read(self) -> None:
         while not self._stop.is_set():
             try:
                 with serial.serial_for_url(self._port, _BAUD, timeout=0.2, exclusive=True) as line:
+                    self._gone = False
                     self._listen(line)
             except (serial.SerialException, OSError, termios.error):
+                self._gone = True
                 self._stop.wait(0.2)  # native USB goes away while the board restarts
 
     def _listen(self, line: serial.SerialBase) -> None:
