@@ -18,7 +18,7 @@ def test_a_form_is_read_with_its_escapes():
         b"ssid=a+b%26c&psk=+x%3d&email=u%40x.org&zzz=1&link=%zz&form=12&other="
     )
     assert found["ssid"] == "a b&c" and found["psk"] == " x=" and found["email"] == "u@x.org"
-    assert found["link"] == "%zz" and found["other"] == "" and "zzz" not in found
+    assert found["link"] == b"%zz" and found["other"] == "" and "zzz" not in found
 
 
 def test_blanks_around_a_networks_name_are_its_own_but_for_one_that_is_typed():

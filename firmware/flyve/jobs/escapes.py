@@ -5,11 +5,20 @@ import binascii
 
 def decode(data, mark):
     """The bytes without escapes of the form <mark>XX, in which X are hexadecimal digits."""
-    parts = data.split(mark)
-    for i in range(1, len(parts)):
-        part = parts[i]
-        try:
-            parts[i] = binascii.unhexlify(part[:2]) + part[2:] if len(part) > 1 else mark + part
-        except ValueError:
-            parts[i] = mark + part
-    return b"".join(parts)
+    out = bytearray(len(data))  # not of many pieces: a link may be long
+    size = start = 0
+    while start < len(data):
+        at = data.find(mark, start)
+        end = len(data) if at < 0 else at
+        out[size : size + end - start] = data[start:end]
+        size += end - start
+        start = end
+        if at >= 0:
+            try:
+                c = binascii.unhexlify(data[at + 1 : at + 3])
+            except ValueError:
+                c = b""
+            out[size] = (c or mark)[0]
+            size += 1
+            start += 3 if c else 1
+    return bytes(memoryview(out)[:size])

@@ -10,15 +10,21 @@ _HEX = "0123456789abcdefABCDEF"
 
 
 def fields(body):
-    """The fields of a form, all text, "" for those that are not there or no UTF-8."""
+    """The fields of a form, all text, "" for those that are not there or no UTF-8; but the link,
+    which may be long, as bytes."""
     found = dict.fromkeys(_FIELDS, "")
-    for part in body.split(b"&"):
-        name, _, value = part.partition(b"=")
+    end = -1
+    while end < len(body):
+        at = end + 1
+        end = body.find(b"&", at)
+        if end < 0:
+            end = len(body)
         for known in _FIELDS:
-            if name == known.encode():
-                value = escapes.decode(value.replace(b"+", b" "), b"%")
+            start = at + len(known) + 1
+            if start <= end and body[at:start] == known.encode() + b"=":
+                value = escapes.decode(body[start:end].replace(b"+", b" "), b"%")
                 try:
-                    value = value.decode()
+                    value = value if known == "link" else value.decode()
                 except UnicodeError:
                     value = ""
                 # A network's name and its passphrase may begin or end with blanks.

@@ -71,7 +71,7 @@ def _sent(box, request, wrong):
         box["sent"] = found
         if link:
             memory.drop("setup_form")
-            return None, link.encode(), None
+            return None, link, None
         wrong = ""
         if not box["link"] and not box["invited"]:
             wrong = _MISSING
