@@ -111,7 +111,7 @@ def test_an_update_whose_archive_is_cut_off_falls_back(bench):
     main = MAIN.replace("time.sleep(10)", "time.sleep(0)").encode()
     made.change({**slot, "/main.py": main}, {("flyve", "update"): 1 << 2})  # slot a is on trial
     run = bench.start(made)
-    run.wait_log("flyve 2.0.0-esp32 starts after reset", 20)
+    run.wait_log("flyve 2.0.0-esp32, release .*, starts after reset", 20)
     run.kill()
     assert "main: the agent is damaged: `flyve deploy` renews it" in run.log
     assert entry(made, "update") & 0x3F == 0, "the base, no trial"

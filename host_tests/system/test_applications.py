@@ -152,7 +152,7 @@ def test_an_agent_that_resets_the_board_falls_back_at_once(online):
         17, agent_bundle(agent=source), AGENT, version_code="201"
     )
     online.ends(task, "failed")
-    online.run.wait_log("flyve 2.0.0-esp32 starts after reset")
+    online.run.wait_log("flyve 2.0.0-esp32, release .*, starts after reset")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_agent_that_ends_falls_back_after_three_starts(online, source):
         online.run.kill()
         online.start()
     online.ends(task, "failed")
-    online.run.wait_log("flyve 2.0.0-esp32 starts after power-on")
+    online.run.wait_log("flyve 2.0.0-esp32, release .*, starts after power-on")
 
 
 @pytest.mark.soak
@@ -179,7 +179,7 @@ def test_an_agent_that_ends_falls_back_by_the_watchdog(online):
         17, agent_bundle(agent=source), AGENT, version_code="201"
     )
     online.ends(task, "failed", timeout=90)
-    online.run.wait_log("flyve 2.0.0-esp32 starts after watchdog")
+    online.run.wait_log("flyve 2.0.0-esp32, release .*, starts after watchdog")
 
 
 DEAF = """

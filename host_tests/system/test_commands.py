@@ -6,6 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from flyve_mdm import VERSION
+
 
 @pytest.fixture(params=["A", "B", "C"])
 def online(request, make_device):
@@ -149,6 +151,7 @@ def test_the_inventory_tells_the_board_its_applications_and_its_health(c):
     assert content.findtext("NETWORKS/IPADDRESS")
     software = {s.findtext("NAME"): s.findtext("VERSION") for s in content.iterfind("SOFTWARES")}
     assert set(software) == {"flyve-mdm-esp32", "org.example"}
+    assert software["flyve-mdm-esp32"] == VERSION
     health = content.findtext("HARDWARE/DESCRIPTION")
     for fact in (r"^up \d+ s, reset power-on, heap used", "crashes 0", "reconnects 0"):
         assert re.search(fact, health), health

@@ -302,3 +302,9 @@ def test_the_notice_names_the_libraries_that_are_compiled_in():
     text = (ROOT / "NOTICE").read_text()
     for library in libraries.PINNED:
         assert f"\n{library.project} {library.version}\n" in text
+
+
+def test_the_agent_tells_the_projects_version():
+    for name in ("startup", "inventory"):
+        source = (ROOT / "firmware" / "flyve" / "jobs" / f"{name}.py").read_text()
+        assert f'_RELEASE = const("{VERSION}")' in source

@@ -6,8 +6,12 @@ Values go without & < > " since the backend decodes entities twice at enrollment
 import os
 import time
 
+from micropython import const
+
 from flyve import VERSION, log, memory
 from flyve.jobs import board_facts
+
+_RELEASE = const("1.0.0")  # of the project; VERSION is what the backend is told
 
 
 def _clean(value):
@@ -89,7 +93,7 @@ def sections(settings, online=None, tag=None):
             "DRIVES TYPE FILESYSTEM TOTAL FREE", "/", "littlefs",
             size * blocks // 1048576, size * count // 1048576,
         ),
-        _section("SOFTWARES NAME VERSION", "flyve-mdm-esp32", VERSION),
+        _section("SOFTWARES NAME VERSION", "flyve-mdm-esp32", _RELEASE),
     ]  # fmt: skip
     if tag:
         made.append(_section("ACCOUNTINFO KEYNAME KEYVALUE", "TAG", tag))

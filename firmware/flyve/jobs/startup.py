@@ -7,6 +7,8 @@ one cannot use is named and passed over, or removed.
 import os
 import sys
 
+from micropython import const
+
 from flyve import BUILD, VERSION, board, log, transport
 from flyve.jobs import board_facts, nvs, paths
 from flyve.record import Record
@@ -17,6 +19,7 @@ _FILES = ("config.json", "deeplink", "ca.der", "ca.pem", "tasks.json", "tasks.ne
           "wiping", "keep.json")  # fmt: skip
 _FOLDERS = ("apps",)
 _SLOTS = ("flyve.a", "flyve.b")
+_RELEASE = const("1.0.0")  # of the project; VERSION is what the backend is told
 _LEFT = "/deploy.part"  # may hold a deeplink
 _LIBRARIES = ("urequests", "umqtt")
 # MicroPython looks for these on the flash first. In /lib they may be extensions by intent.
@@ -104,7 +107,8 @@ def prepare():
 
     settings, problems = config.load()
     log.set_level(settings["log_level"])
-    log.info("agent", "flyve %s starts after %s", VERSION, board_facts.reset_cause())
+    cause = board_facts.reset_cause()
+    log.info("agent", "flyve %s, release %s, starts after %s", VERSION, _RELEASE, cause)
     for problem in problems:
         log.warn("config", "%s", problem)
     strays()
