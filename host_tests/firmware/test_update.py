@@ -75,7 +75,7 @@ from flyve import log
 
 class Agent:
     trial = False
-    online = None
+    online = wifi = None
 
 print(update.safe_mode())
 log._uptime = 200000
