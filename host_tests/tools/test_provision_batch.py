@@ -235,7 +235,9 @@ def test_a_port_that_goes_away_in_the_middle_loses_nothing(lab):
     pulled.join()
     board = lab._bench.boards[0]
     lab.rows[0]["port"] = lab._bench.start(board, port=board.path / "port").wait_port()
-    lab._bench._runs[-1].wait_log(r"^board: |^\d+ INFO |MicroPython|>>>")  # it has come to something
+    lab._bench._runs[-1].wait_log(
+        r"^board: |^\d+ INFO |MicroPython|>>>"
+    )  # it has come to something
     _, found = lab.flyve("--deploy")
     assert found["pulled"]["state"] == "done"
 
