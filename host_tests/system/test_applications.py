@@ -128,9 +128,9 @@ def test_firmware_that_does_not_come_online_is_rolled_back(with_slots, project):
 def test_an_agent_that_comes_online_is_kept(online):
     task = online.backend.tasks.deploy_app(17, agent_bundle(NEW), AGENT, version_code="201")
     online.ends(task, "done")
-    online.run.wait_log("flyve 2.0.1-esp32 starts")
+    online.run.wait_log("flyve 2.0.1-esp32, release")
     online.run.kill()
-    online.start().wait_log("flyve 2.0.1-esp32 starts")
+    online.start().wait_log("flyve 2.0.1-esp32, release")
 
 
 def test_the_agent_alternates_between_its_slots(online):
@@ -140,7 +140,7 @@ def test_the_agent_alternates_between_its_slots(online):
         online.ends(task, "done")
     online.run.kill()
     assert entry(online.board, "crashes") == 0, "a restart for an update is no crash"
-    online.start().wait_log("flyve 2.0.3-esp32 starts")
+    online.start().wait_log("flyve 2.0.3-esp32, release")
     assert {path.split("/")[1] for path, _ in online.board.files() if "agent.mpy" in path} == {
         "flyve", "flyve.a", "flyve.b",
     }  # fmt: skip

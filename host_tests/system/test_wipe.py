@@ -120,7 +120,7 @@ def test_an_updated_agent_stays(make_device):
     device.backend.admin.wipe(17)
     device.run.wait_log("setup: network .* is open", 30)
     device.run.kill()
-    device.start().wait_log("flyve 2.0.1-esp32 starts")
+    device.start().wait_log("flyve 2.0.1-esp32, release")
 
 
 @pytest.mark.soak
