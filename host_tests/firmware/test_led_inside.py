@@ -1,5 +1,7 @@
 # What the LED shows: by PWM, and a lock goes before all of it.
 
+import sys
+
 import machine
 
 from flyve import log
@@ -109,3 +111,53 @@ def test_an_interpreter_without_pwm_leaves_the_led_alone():
         machine.PWM = kept
     led.show("trouble")
     assert wave() == (1, 90)
+
+
+class Starved:
+    """Stands for the module when there is no memory for it."""
+
+    def show(self, what):
+        raise MemoryError
+
+    def show_alone(self, what):
+        raise MemoryError
+
+
+class Part:
+    """As much of the agent, of Online and of the link as mending.py asks of them."""
+
+    part = "link"
+    pressed = up = False
+    settings = {"led": PIN}
+
+    def __init__(self):
+        self.ill = {}
+        self.online = self.link = self
+        self.dropped = False
+
+    def drop(self, e):
+        self.dropped = True
+
+
+def test_a_fault_is_mended_without_the_memory_for_the_led():
+    from flyve import jobs
+    from flyve.jobs import mending
+
+    sys.modules["flyve.jobs.led"] = jobs.led = Starved()
+    try:
+        agent = Part()
+        mending.mend(agent, OSError(5))
+        assert agent.dropped
+    finally:
+        sys.modules["flyve.jobs.led"] = jobs.led = led
+
+
+def test_an_enrollment_goes_on_without_the_memory_for_the_led():
+    from flyve import jobs
+    from flyve.jobs import enrollment
+
+    sys.modules["flyve.jobs.led"] = jobs.led = Starved()
+    try:
+        enrollment._light(Part(), "trouble")
+    finally:
+        sys.modules["flyve.jobs.led"] = jobs.led = led

@@ -50,10 +50,15 @@ def run(agent):
 
 
 def _light(agent, what):
-    if agent.settings.get("led") is not None:
+    if agent.settings.get("led") is None:
+        return
+    try:
         from flyve.jobs import led
 
         led.show_alone(what)
+    except MemoryError:
+        pass  # only the LED is wrong
+    finally:
         led = None
         memory.drop("led")
 

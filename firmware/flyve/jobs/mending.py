@@ -34,11 +34,15 @@ def mend(agent, e):
         return
     online = agent.online
     if agent.settings.get("led") is not None and not (online and online.link.up):
-        from flyve.jobs import led
+        try:
+            from flyve.jobs import led
 
-        led.show("trouble")
-        led = None
-        memory.drop("led")
+            led.show("trouble")
+        except MemoryError:
+            pass  # only the LED is wrong
+        finally:
+            led = None
+            memory.drop("led")
     if part in ["apps", "wifi", "clock", "job"]:
         agent.begin_anew(part)
     elif again:

@@ -110,10 +110,15 @@ class Setup:
             memory.drop("setup_facts", "board_facts")
 
     def _light(self, what):
-        if self._agent.settings.get("led") is not None:
+        if self._agent.settings.get("led") is None:
+            return
+        try:
             from flyve.jobs import led
 
             led.show(what)
+        except MemoryError:
+            pass  # only the LED is wrong
+        finally:
             led = None
             memory.drop("led")
 
@@ -247,7 +252,7 @@ def _page(box, values, networks):
 
 
 def _invited():
-    """True when a deeplink lies on the flash."""
+    """As invitation.waiting(), whose module would come and go each second."""
     try:
         return os.stat("/deeplink")[6] > 0
     except OSError:
