@@ -133,6 +133,7 @@ class Agent:
                     time.sleep_ms(_IDLE_MS)
                 except Exception:
                     pass
+            raised = None  # its class may hold a job's module
 
     def begin_anew(self, part):
         """Gives up a part of the loop, or the job or command at hand: it is made anew."""
@@ -347,10 +348,10 @@ class Agent:
         """Says goodbye to the broker and restarts the board; wanted: see board.reset()."""
         log.warn("agent", "%s: restarting", why)
         try:
-            if self.online.link.up:
+            if self.online and self.online.link.up:
                 self.online.link.close()
         except Exception:
-            pass  # there is none, or the broker will notice
+            pass  # the broker will notice
         board.reset(wanted)
 
 

@@ -26,7 +26,7 @@ def facts(agent):
         "invited": invitation.waiting(),  # there is an invitation on the flash
         "link": None,  # one that has come
         "plan": None,  # what was sent: network, passphrase, e-mail address
-        "known": wifi_join.known(),  # networks that were set: name and passphrase
+        "known": known,  # networks that were set: name and passphrase
         "networks": [],  # in the air: name, bars, whether it has a passphrase
         "typed": {
             "ssid": known[0][0] if known else "",
