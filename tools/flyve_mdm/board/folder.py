@@ -1,16 +1,14 @@
 """The folder of a virtual board: its files, its settings and what the host does to it."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from flyve_mdm import text
+from flyve_mdm import lock, text
 from flyve_mdm.board import appimage, image
 
 INPUTS_SIZE = 2048
@@ -96,22 +94,12 @@ class Folder:
         """
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            self._take(descriptor)
+            # A process that another thread starts has our descriptors until its exec().
+            if not lock.take(descriptor, _SOON):
+                raise BoardError(f"the board {self.path} is running: stop it first")
             yield descriptor
         finally:
             os.close(descriptor)
-
-    def _take(self, descriptor: int) -> None:
-        # A process that another thread starts has our descriptors until its exec().
-        deadline = time.monotonic() + _SOON
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise BoardError(f"the board {self.path} is running: stop it first") from None
-                time.sleep(_SOON / 10)
 
 
 def create(

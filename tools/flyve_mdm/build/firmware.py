@@ -13,20 +13,18 @@ boards/virtual/ goes to build/virtual/.
 import ast
 import contextlib
 import dataclasses
-import fcntl
 import functools
 import hashlib
 import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from flyve_mdm import BUILD, CHECKOUT, ROOT
+from flyve_mdm import BUILD, CHECKOUT, ROOT, lock
 from flyve_mdm.build import archive, libraries, probes, shorten, template, toolchain
 
 TREE = BUILD / "firmware"
@@ -313,16 +311,9 @@ def _diagnosis(source: Path, output: str) -> str:
 
 @contextlib.contextmanager
 def _lock(path: Path):
-    deadline = time.monotonic() + _LOCK_WAIT
     with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise BuildError(f"another build has held {path} for {_LOCK_WAIT} s") from None
-                time.sleep(0.05)  # flock has no timeout of its own
+        if not lock.take(file, _LOCK_WAIT):
+            raise BuildError(f"another build has held {path} for {_LOCK_WAIT} s")
         yield
 
 

@@ -136,17 +136,24 @@ def _download(library: Library, archive: Path) -> None:
 
 
 def _extract(library: Library, archive: Path) -> bytes:
-    # One member by its exact name, written by us to a path of our own: nothing in the
-    # archive decides where a file goes.
     name = f"{library.project}-{library.version}/{library.wanted}"
     try:
+        return member(archive, name, _LARGEST)
+    except ValueError as error:
+        raise LibraryError(str(error)) from None
+
+
+def member(archive: Path, name: str, largest: int) -> bytes:
+    """A file in a tar archive, by its exact name: nothing in there decides where a file goes.
+    Raises ValueError when there is none such, or it has more than `largest` bytes."""
+    try:
         with tarfile.open(archive) as tar:
-            member = tar.getmember(name)
-            if not member.isreg() or member.size > _LARGEST:
-                raise LibraryError(f"{library.archive}: {name} is not a small regular file")
-            return tar.extractfile(member).read()
+            found = tar.getmember(name)
+            if not found.isreg() or found.size > largest:
+                raise ValueError(f"{archive.name}: {name} is not a small regular file")
+            return tar.extractfile(found).read()
     except (KeyError, tarfile.TarError) as error:
-        raise LibraryError(f"{library.archive}: cannot read {name} ({error})") from None
+        raise ValueError(f"{archive.name}: cannot read {name} ({error})") from None
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ import base64
 import hashlib
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +91,7 @@ def _download(package: Package, archive: Path) -> None:
 
 
 def _extract(package: Package, archive: Path, name: str) -> bytes:
-    # By its exact name, written by us: nothing in the archive decides where a file goes.
     try:
-        with tarfile.open(archive) as tar:
-            member = tar.getmember(f"package/{name}")
-            if not member.isreg() or member.size > package.largest:
-                raise NpmError(f"{package.archive}: {name} is not a small regular file")
-            return tar.extractfile(member).read()
-    except (KeyError, tarfile.TarError) as error:
-        raise NpmError(f"{package.archive}: cannot read {name} ({error})") from None
+        return libraries.member(archive, f"package/{name}", package.largest)
+    except ValueError as error:
+        raise NpmError(str(error)) from None
