@@ -257,6 +257,7 @@ def test_a_board_that_is_unplugged_while_it_is_waited_for_is_said(lab):
     [
         ([], "give a TARGET, or --batch"),
         (["u0", "--deploy", "--email", "a@b.org"], "belong to --batch"),
+        (["u0", "--keep-going", "--email", "a@b.org"], "belong to --batch"),
     ],
 )
 def test_wrong_usage_is_said(options, problem):

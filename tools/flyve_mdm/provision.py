@@ -78,8 +78,9 @@ def provision(target, plan, table, jobs, deploy, wait, url, result, keep_going):
             how = {"deploy": deploy, "wait": wait, "online": online}
             _batch(table, result, plan, jobs, keep_going, how)
         return
-    if deploy or wait:
-        raise click.UsageError("--deploy and --wait-online belong to --batch")
+    if deploy or wait or result or keep_going:
+        text = "--deploy, --wait-online, --result and --keep-going belong to --batch"
+        raise click.UsageError(text)
     if not plan:
         raise click.UsageError("nothing to do: give --deeplink, --wifi, --ca or --set")
     with open_target(target) as board:

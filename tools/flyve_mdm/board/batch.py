@@ -9,7 +9,6 @@ from pathlib import Path
 
 from flyve_mdm.board import labels, results, setup_network
 from flyve_mdm.board import provision as provisioning
-from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.boards_table import Row
 from flyve_mdm.board.folder import BoardError, check_mac
 from flyve_mdm.board.image import ImageError
@@ -19,17 +18,6 @@ from flyve_mdm.board.witness import Witness
 from flyve_mdm.build.firmware import BuildError
 
 _EXPECTED = (BoardError, ImageError, BuildError, ValueError, OSError, termios.error)
-# The MAC, and the number of the chip that the running application is for.
-_WHO = """
-import esp32, machine
-b = bytearray(32)
-try:
-    esp32.Partition(esp32.Partition.RUNNING).readblocks(0, b)
-except (OSError, KeyError):
-    pass
-print(machine.unique_id().hex(), b[12] | b[13] << 8 if b[0] == 0xE9 else -1)
-"""
-_CHIPS = {"0": "ESP32", "5": "ESP32-C3", "9": "ESP32-S3"}
 _PAUSE = 0.5  # seconds between two looks
 
 
@@ -176,13 +164,11 @@ class Batch:
 
 def _identify(board: Target, row: Row) -> str:
     """The MAC of the board, which must be the one that the row is for. Raises BoardError."""
-    if isinstance(board, VirtualBoard):
-        mac, chip = board.mac, board.chip
-    else:
-        mac, number = (board.run(_WHO).split() + ["", ""])[:2]
-        mac, chip = check_mac(mac), _CHIPS.get(number, "unknown chip")
-    if row.chip and row.chip != chip:
-        raise BoardError(f"wrong chip: {row.port} is an {chip}, the row is for an {row.chip}")
+    mac = check_mac(board.mac)
+    if row.chip and row.chip != board.chip:
+        raise BoardError(
+            f"wrong chip: {row.port} is an {board.chip}, the row is for an {row.chip}"
+        )
     if row.mac and row.mac != mac:
         raise BoardError(f"wrong board: {row.port} has the MAC {mac}, the row is for {row.mac}")
     return mac

@@ -16,6 +16,7 @@ _PATIENCE = 30
 _SILENCE = 3  # seconds after which the board is asked
 _ANSWER = 15  # seconds that it has for it: it may be in the middle of a connection
 _PROMPT = b">>> "
+_LONGEST = 4096  # bytes without a line end, which are shown as a line
 
 
 class Stamps:
@@ -28,6 +29,9 @@ class Stamps:
     def feed(self, data: bytes) -> None:
         """Bytes of the console; whole lines are written."""
         *lines, self._partial = (self._partial + data).split(b"\n")
+        if len(self._partial) > _LONGEST:
+            lines.append(self._partial)
+            self._partial = b""
         for line in lines:
             self._write(f"{self._now()} {printable(line.decode(errors='replace').rstrip())}")
 

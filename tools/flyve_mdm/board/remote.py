@@ -88,6 +88,17 @@ except OSError:
     print("-")
 """
 _BLOB = 512  # bytes of one that is asked for
+# What stands in the head of the application that runs.
+_CHIP = """
+import esp32
+b = bytearray(32)
+try:
+    esp32.Partition(esp32.Partition.RUNNING).readblocks(0, b)
+except (OSError, KeyError):
+    pass
+print(b[12] | b[13] << 8 if b[0] == 0xE9 else -1)
+"""
+_CHIPS = {"0": "ESP32", "5": "ESP32-C3", "9": "ESP32-S3"}
 _MAC = "import binascii, machine\nprint(binascii.hexlify(machine.unique_id()).decode())"
 _FREE = "import os\ns = os.statvfs('/')\nprint(s[0] * s[3])"
 
@@ -208,6 +219,11 @@ class SerialBoard:
     def mac(self) -> str:
         """Its MAC address, 12 hex digits."""
         return self.run(_MAC).strip()
+
+    @property
+    def chip(self) -> str:
+        """The chip that its application is for, as esptool calls it, or "unknown chip"."""
+        return _CHIPS.get(self.run(_CHIP).strip(), "unknown chip")
 
     def entry(self, namespace: str, key: str) -> bytes | None:
         """A blob that NVS holds, or None; one of at most 512 bytes."""

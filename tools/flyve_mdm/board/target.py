@@ -25,6 +25,10 @@ class Target(Protocol):
     def mac(self) -> str:
         """Its MAC address, 12 hex digits."""
 
+    @property
+    def chip(self) -> str:
+        """Its chip, as esptool calls it, or "unknown chip"."""
+
     def tree(self) -> Path:
         """The compiled firmware that fits it."""
 

@@ -9,6 +9,7 @@ import serial
 from flyve_mdm.text import printable
 
 _BAUD = 115200
+_LINE = 4096  # bytes of a line that are kept
 # What no patience mends.
 _FINAL = re.compile(r" ERROR enrollment: (refused .*)")
 # The last of these is why; what the console tells of the state says it once more.
@@ -54,6 +55,7 @@ class Witness:
         partial = b""
         while not self._stop.is_set():
             *lines, partial = (partial + line.read(max(1, line.in_waiting))).split(b"\n")
+            partial = partial[-_LINE:]  # one that never ends is none of the agent's
             for said in lines:
                 self._hear(printable(said.decode(errors="replace").strip()))
 
