@@ -37,6 +37,7 @@ URL = "http://127.0.0.1:9/apirest.php"
         (["admin", "deploy-file", "--url", URL, "--name", "a/b", "17", __file__], "no name of a"),
         (["admin", "deploy-app", "--url", URL, "17", "", __file__], "it is empty"),
         (["admin", "fleet", "--url", URL, "17", " "], "it is empty"),
+        (["admin", "ping", "--url", URL, ""], "it is empty"),
         (["backend", "--full-session-size", "-5"], "--full-session-size"),
         (["backend", "--broker", "mqtt://host"], "without a scheme"),
         (["backend", "--host", "http://host"], "without a scheme"),

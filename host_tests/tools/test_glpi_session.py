@@ -1,17 +1,23 @@
 """The administrator's way to GLPI: logging in, errors by name, and an end on every way out."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import certifi
 import pytest
 
 from flyve_mdm.backend.glpi import Answer
+from flyve_mdm.glpi import transport
 from flyve_mdm.glpi.account import Account, AccountError, load
 from flyve_mdm.glpi.errors import GlpiError, NoAnswer, Refused
 from flyve_mdm.glpi.session import Session
+from flyve_mdm.glpi.transport import Transport
 from host_tests.kit.administrator import flyve
 
 FLYVE = [sys.executable, "-c", "from flyve_mdm.cli import main; main()"]
@@ -58,7 +64,7 @@ WRONG = [
     ({"rights": {"flyvemdm:agent": 0}}, {}, "ERROR_RIGHT_MISSING", "FLYVE_PROFILE"),
     ({}, {"profile": "Observer"}, "none of yours", "4 (Super-Admin), 1 (Self-Service)"),
     ({}, {"profile": "1"}, "ERROR_RIGHT_MISSING", "FLYVE_PROFILE"),
-    ({}, {"entity": "5"}, "GLPI refuses entity 5", ""),
+    ({}, {"entity": "5"}, "GLPI refuses entity 5", "FLYVE_ENTITY"),
 ]  # fmt: skip
 
 
@@ -73,6 +79,11 @@ def test_what_glpi_refuses_has_a_next_step_and_no_session_stays(
     assert told in text and step in text and "view documentation" not in text
     assert "\n" not in text and backend.admin_token not in text
     assert not backend.state.sessions
+
+
+def test_a_url_beside_the_api_is_said_to_be_one(backend):
+    with pytest.raises(GlpiError, match="the login: .*: is FLYVE_URL the whole url of its REST"):
+        Session(Account(backend.url + "/elsewhere", user_token="x")).__enter__()
 
 
 def test_a_profile_and_an_entity_are_chosen(backend):
@@ -128,6 +139,44 @@ def test_an_answer_that_does_not_come_is_another_error_than_none(backend):
     backend.fault("PluginFlyvemdmFleet", "delay", seconds=5)
     with session(backend) as one, pytest.raises(NoAnswer, match="does not answer GET Plugin"):
         one.call("GET", "PluginFlyvemdmFleet", timeout=0.1)
+
+
+# Each byte comes in time, and all of them never would.
+@pytest.mark.parametrize("kind", ["trickle", "trickle-all", "stall"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_answer_that_does_not_end_has_a_deadline_as_a_whole(start, kind, tls):
+    backend = start(tls=tls)
+    with session(backend, ca=str(backend.ca_pem or "")) as one:
+        backend.fault("PluginFlyvemdmFleet", kind, seconds=3 if kind == "stall" else 0.3)
+        with pytest.raises(NoAnswer, match="does not answer GET Plugin"):
+            one.call("GET", "PluginFlyvemdmFleet", timeout=1)
+        backend.options.faults.clear()
+        assert one.count("PluginFlyvemdmFleet") == 1, "the next exchange is another one"
+
+
+def test_a_handshake_that_trickles_has_that_deadline_too():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle():
+            line, _ = server.accept()
+            with line, contextlib.suppress(OSError):
+                line.sendall(b"\x16\x03\x03\x3f\xff")  # a record of TLS, 16 KiB long
+                while True:
+                    time.sleep(0.1)
+                    line.sendall(b"\0")
+
+        threading.Thread(target=trickle, daemon=True).start()
+        account = Account(f"https://127.0.0.1:{server.getsockname()[1]}", user_token="x")
+        with Transport(account) as way, pytest.raises(NoAnswer, match="does not answer the login"):
+            way.send("GET", "initSession", "the login", timeout=0.3)
+
+
+def test_an_answer_without_an_end_is_not_kept_in_memory(start, monkeypatch):
+    monkeypatch.setattr(transport, "_LARGEST", 1 << 20)
+    with session(start(full_session_size=2_000_000)) as one:
+        with pytest.raises(GlpiError, match="more than 1 MiB: that is no answer"):
+            one.full()
+        assert one.count("PluginFlyvemdmFleet") == 1
 
 
 def test_a_session_that_ended_is_opened_again_where_it_was(backend):

@@ -12,7 +12,7 @@ from flyve_mdm import inventory as inventories
 from flyve_mdm import options, tables
 from flyve_mdm.glpi import agents, cli_tasks, invitations
 from flyve_mdm.glpi.cli_list import list_
-from flyve_mdm.glpi.connection import connected, url_option, wait_option
+from flyve_mdm.glpi.connection import agent_argument, connected, url_option, wait_option
 from flyve_mdm.text import lines, printable
 
 _LINE = options.parsed(options.line)
@@ -75,7 +75,7 @@ def invitations_(url: str | None, as_json: bool) -> None:
 @admin.command()
 @url_option
 @wait_option(10)
-@click.argument("agent")
+@agent_argument
 def ping(url: str | None, agent: str, wait: float) -> None:
     """Ask a device whether it is there."""
     with connected(url) as session:
@@ -88,7 +88,7 @@ def ping(url: str | None, agent: str, wait: float) -> None:
 @admin.command()
 @url_option
 @wait_option(10)
-@click.argument("agent")
+@agent_argument
 def geolocate(url: str | None, agent: str, wait: float) -> None:
     """Ask a device where it is."""
     with connected(url) as session:
@@ -103,7 +103,7 @@ def geolocate(url: str | None, agent: str, wait: float) -> None:
 @wait_option(10)
 @click.option("--xml", is_flag=True, help="Print its XML as it came.")
 @click.option("--last", is_flag=True, help="Show the one that is there; do not ask the device.")
-@click.argument("agent")
+@agent_argument
 def inventory(url: str | None, agent: str, wait: float, xml: bool, last: bool) -> None:
     """Ask a device for its inventory, and show it."""
     with connected(url) as session:
@@ -124,7 +124,7 @@ def inventory(url: str | None, agent: str, wait: float, xml: bool, last: bool) -
 @admin.command()
 @url_option
 @click.option("--unlock", is_flag=True, help="Unlock it.")
-@click.argument("agent")
+@agent_argument
 def lock(url: str | None, agent: str, unlock: bool) -> None:
     """Lock a device."""
     name = "unlock" if unlock else "lock"
@@ -140,7 +140,7 @@ def lock(url: str | None, agent: str, unlock: bool) -> None:
 
 @admin.command()
 @url_option
-@click.argument("agent")
+@agent_argument
 def wipe(url: str | None, agent: str) -> None:
     """Wipe a device; it does not answer."""
     with connected(url) as session:
@@ -154,7 +154,7 @@ def wipe(url: str | None, agent: str) -> None:
 @admin.command()
 @url_option
 @wait_option(10)
-@click.argument("agent")
+@agent_argument
 def unenroll(url: str | None, agent: str, wait: float) -> None:
     """Unenroll a device; it is deleted when it has acknowledged."""
     with connected(url) as session:
@@ -173,7 +173,7 @@ def unenroll(url: str | None, agent: str, wait: float) -> None:
 
 @admin.command()
 @url_option
-@click.argument("agent")
+@agent_argument
 def delete(url: str | None, agent: str) -> None:
     """Delete a device without its consent."""
     with connected(url) as session:
@@ -183,7 +183,7 @@ def delete(url: str | None, agent: str) -> None:
 
 @admin.command()
 @url_option
-@click.argument("agent")
+@agent_argument
 @click.argument("name", required=False, callback=_NAMED)
 def fleet(url: str | None, agent: str, name: str | None) -> None:
     """Move a device to the fleet NAME, made when missing; without NAME: out of all fleets."""

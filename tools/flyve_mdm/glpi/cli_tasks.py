@@ -10,7 +10,7 @@ import click
 from flyve_mdm import options
 from flyve_mdm.build import application
 from flyve_mdm.glpi import agents, reasons, tasks
-from flyve_mdm.glpi.connection import connected, url_option, wait_option
+from flyve_mdm.glpi.connection import agent_argument, connected, url_option, wait_option
 from flyve_mdm.glpi.session import Session
 from flyve_mdm.text import printable
 
@@ -39,7 +39,7 @@ def _finish(session: Session, agent: agents.Agent, done: tasks.Outcome, wait: fl
     callback=options.parsed(options.file_name),
     help="Its name on the device (default: the file's).",
 )
-@click.argument("agent")
+@agent_argument
 @click.argument("file", type=_PATH)
 def deploy_file(
     url: str | None, agent: str, file: str, destination: str, name: str | None, wait: float
@@ -56,7 +56,7 @@ def deploy_file(
 @click.command("remove-file")
 @url_option
 @wait_option(60)
-@click.argument("agent")
+@agent_argument
 @click.argument("path", callback=_NAMED)
 def remove_file(url: str | None, agent: str, path: str, wait: float) -> None:
     """Remove a file, by its full PATH such as %SDCARD%/name, from a device."""
@@ -69,7 +69,7 @@ def remove_file(url: str | None, agent: str, path: str, wait: float) -> None:
 @url_option
 @wait_option(60)
 @click.option("--version-code", default="1", show_default=True, callback=_NAMED)
-@click.argument("agent")
+@agent_argument
 @click.argument("package", callback=_NAMED)
 @click.argument("file", type=_PATH)
 def deploy_app(
@@ -90,7 +90,7 @@ def deploy_app(
 @click.command("remove-app")
 @url_option
 @wait_option(60)
-@click.argument("agent")
+@agent_argument
 @click.argument("package", callback=_NAMED)
 def remove_app(url: str | None, agent: str, package: str, wait: float) -> None:
     """Remove an application from a device."""

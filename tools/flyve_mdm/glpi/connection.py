@@ -20,6 +20,8 @@ url_option = click.option(
     "or FLYVE_URL. Credentials: FLYVE_USER_TOKEN, or a file named by FLYVE_CREDENTIALS.",
 )  # fmt: skip
 
+agent_argument = click.argument("agent", callback=options.parsed(options.named))
+
 
 @contextlib.contextmanager
 def connected(url: str | None) -> Iterator[Session]:

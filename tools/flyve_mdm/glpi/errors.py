@@ -8,6 +8,8 @@ _HINTS = {
     "preferences in GLPI, or the admin_token of a `flyve backend` that still runs",
     "ERROR_LOGIN_WITH_CREDENTIALS_DISABLED": "use FLYVE_USER_TOKEN, or enable login with "
     "credentials in GLPI's setup of its API",
+    "ERROR_SESSION_TOKEN_MISSING": "is FLYVE_URL the whole url of its REST API, which ends in "
+    "apirest.php?",
     "ERROR_APP_TOKEN_PARAMETERS_MISSING": "set FLYVE_APP_TOKEN to that of GLPI's API client",
     "ERROR_WRONG_APP_TOKEN_PARAMETER": "check FLYVE_APP_TOKEN",
     "ERROR_NOT_ALLOWED_IP": "allow this machine's address in GLPI's API client",

@@ -77,7 +77,10 @@ class Session:
             send("POST", "changeActiveProfile", f"profile {account.profile}", json=profile)
         if self._entity:
             doing = f"entity {self._entity['entities_id']}"
-            send("POST", "changeActiveEntities", doing, json=self._entity)
+            try:
+                send("POST", "changeActiveEntities", doing, json=self._entity)
+            except Refused as refused:
+                raise GlpiError(f"{refused}: FLYVE_ENTITY must be one that you may see") from None
 
     def enter(self, entity: int) -> None:
         """Make an entity the active one: new items get it, and files always."""

@@ -9,16 +9,19 @@ import urllib.parse
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from flyve_mdm.glpi.account import Account
+from flyve_mdm.glpi.deadline import Adapter, Deadline
 from flyve_mdm.glpi.errors import Failed, GlpiError, NoAnswer, Refused
 from flyve_mdm.patience import stretched
 
 READ = 30  # seconds: GLPI itself waits 10 s for a device
 _CONNECT = 10
+_WHOLE = 4  # times that: for which an answer may keep coming
+_LARGEST = 64 << 20  # bytes of an answer: a page of agents has some hundred KB
 # PHP may tell of a trifle in front of its JSON.
 _NOTICE = re.compile(rb"\s*(<br />\s*<b>(Notice|Warning|Deprecated)</b>:.*?<br />\s*)+", re.DOTALL)
 
@@ -52,13 +55,16 @@ class Transport:
             allowed_methods=("GET",), backoff_factor=0.5, raise_on_status=False,
             respect_retry_after_header=False,
         )  # fmt: skip
-        self._session.mount(self._where.scheme + "://", HTTPAdapter(max_retries=again))
+        self._deadline = Deadline()
+        adapter = Adapter(self._deadline, max_retries=again)
+        self._session.mount(self._where.scheme + "://", adapter)
 
     def __enter__(self) -> Transport:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._session.close()
+        self._deadline.close()
 
     def send(
         self,
@@ -71,40 +77,64 @@ class Transport:
         files: Any = None,
     ) -> tuple[Any, Any]:
         """The JSON and the headers of an answer; raises GlpiError. doing: what for."""
+        asked = {"params": params, "json": json, "files": files}
+        wait = stretched(timeout)
         try:
-            answer = self._session.request(
-                method, f"{self._base}/{path}", params=params, json=json, files=files,
+            with self._deadline.within(_WHOLE * wait), self._session.request(
+                method, f"{self._base}/{path}", **asked, stream=True,
                 headers={} if files else {"Content-Type": "application/json"},
                 auth=_Tokens(self.tokens), allow_redirects=False, verify=self._verify,
-                timeout=(stretched(_CONNECT), stretched(timeout)),
-            )  # fmt: skip
-            return self._judged(answer, doing), answer.headers
-        except requests.exceptions.SSLError as error:
-            raise GlpiError(
+                timeout=(stretched(_CONNECT), wait),
+            ) as answer:  # fmt: skip
+                body = self._body(answer)
+        except requests.RequestException as error:
+            raise self._told(error, doing) from None
+        if self._deadline.passed:  # to an answer without a length that looks like its end
+            raise self._late(doing)
+        return self._judged(answer, body, doing), answer.headers
+
+    def _body(self, answer: requests.Response) -> bytes:
+        body = bytearray()
+        for piece in answer.iter_content(65536):
+            body += piece
+            if len(body) > _LARGEST:
+                raise GlpiError(
+                    f"{self._where.netloc} sends more than {_LARGEST >> 20} MiB: that is no answer"
+                )
+        return bytes(body)
+
+    def _late(self, doing: str) -> NoAnswer:
+        return NoAnswer(f"{self._where.netloc} does not answer {doing} in time")
+
+    def _told(self, error: requests.RequestException, doing: str) -> GlpiError:
+        """The error of an exchange that did not come to its end."""
+        wrong = requests.exceptions
+        # In the middle of a body it is a ConnectionError that holds urllib3's own.
+        kinds = {type(error), *map(type, error.args)}
+        if self._deadline.passed or kinds & {wrong.ReadTimeout, ReadTimeoutError}:
+            return self._late(doing)
+        if isinstance(error, wrong.SSLError):
+            return GlpiError(
                 f"{self._where.netloc} cannot be trusted ({_reason(error)}): set FLYVE_CA to the "
                 "file of the CA that signed its certificate (of `flyve backend`: its ca)"
-            ) from None
-        except requests.exceptions.ReadTimeout:
-            raise NoAnswer(f"{self._where.netloc} does not answer {doing} in time") from None
-        except requests.exceptions.ProxyError:
-            raise GlpiError(
+            )
+        if isinstance(error, wrong.ProxyError):
+            return GlpiError(
                 f"the proxy that {self._where.scheme.upper()}_PROXY names does not lead to "
                 f"{self._where.netloc}: name that in NO_PROXY, or mend the proxy"
-            ) from None
-        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
-            raise GlpiError(
+            )
+        if isinstance(error, wrong.ConnectionError | wrong.Timeout):
+            return GlpiError(
                 f"no backend answers at {self._where.netloc}: is the url right, and the network "
                 "there? (`flyve backend` starts a simulated one)"
-            ) from None
-        except requests.RequestException:
-            raise GlpiError(
-                f"the answer of {self._where.netloc} to {doing} broke off: GLPI may have done it"
-            ) from None
+            )
+        return GlpiError(
+            f"the answer of {self._where.netloc} to {doing} broke off: GLPI may have done it"
+        )
 
-    def _judged(self, answer: requests.Response, doing: str) -> Any:
+    def _judged(self, answer: requests.Response, body: bytes, doing: str) -> Any:
         if answer.is_redirect:
             raise GlpiError(f"{self._base} leads to {answer.headers['Location']}: use that as url")
-        body = answer.content
         if body.lstrip()[:1] == b"<":
             body = _NOTICE.sub(b"", body, count=1)
         if answer.ok and not body.strip():
