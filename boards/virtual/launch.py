@@ -97,7 +97,13 @@ def _forget():
 def _ballast(heap):
     # Takes what is free beyond `heap`, holes first: the firmware gets that much in one piece.
     gc.collect()
-    top = addressof(bytearray(gc.mem_free() // 2))
+    size = gc.mem_free() // 2
+    while True:
+        try:
+            top = addressof(bytearray(size))
+            break
+        except MemoryError:  # of a small heap no piece is that long
+            size //= 2
     gc.collect()
     # A chain, for a list would leave holes of its own when it grows.
     chain = None

@@ -7,6 +7,7 @@ import serial
 from click.testing import CliRunner
 
 from flyve_mdm.board import cli_target
+from flyve_mdm.board.board import VirtualBoard
 from host_tests.tools.chip_images import C3, ESP32, NVS, OFFSETS, ROWS, S3, table, whole
 from host_tests.tools.rom import Rom
 
@@ -123,3 +124,12 @@ def test_a_port_that_is_not_there_is_said(tmp_path):
     result = CliRunner().invoke(cli_target.flash, arguments)
     assert result.exit_code == 1
     assert "no such serial port" in result.output and result.output.count("\n") == 1
+
+
+def test_a_virtual_board_has_no_port_and_what_there_is_for_it_is_said(tmp_path):
+    (tmp_path / "firmware.bin").write_bytes(whole(ESP32))
+    board = VirtualBoard.create(tmp_path / "b")
+    arguments = [str(board.path), "--image", str(tmp_path / "firmware.bin")]
+    result = CliRunner().invoke(cli_target.flash, arguments)
+    assert result.exit_code == 1 and result.output.count("\n") == 1
+    assert "is a virtual board, which has no port: `flyve board create --image`" in result.output

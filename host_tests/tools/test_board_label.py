@@ -52,6 +52,12 @@ def test_labels_that_a_spreadsheet_has_saved_are_read(tmp_path):
     assert labels.read(path) == [Label("02aabbccdd01", "Zürich", "", "abcdefghjk")]
 
 
+def test_codes_of_invitations_need_one(sheet):
+    said, files = sheet("x.pdf", "--invitation", code=1, given=LABELS[2:])
+    assert "no board in it has an invitation" in said and not files
+    assert "1 label on" in sheet("x.pdf", given=LABELS[2:])[0]
+
+
 def test_a_file_that_cannot_be_read_keeps_its_passphrases(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_bytes("mac,name,passphrase\n02aabbccdd09,Zürich,abcdefghjk\n".encode("latin-1"))

@@ -1,9 +1,14 @@
 """A board behind a port of the network: RFC 2217, or a plain socket."""
 
+import socket
+import threading
+
 import pytest
 from click.testing import CliRunner
 
 from flyve_mdm.board import cli_target, monitor
+from flyve_mdm.board.folder import BoardError
+from flyve_mdm.board.remote import SerialBoard
 from flyve_mdm.provision import provision as provision_command
 from host_tests.kit.boards.bridge import SCHEMES, Bridge
 
@@ -23,6 +28,23 @@ def test_an_address_where_nobody_listens_is_said_in_one_line(scheme):
         assert result.exit_code == 1
         assert "does a server listen there?" in result.output
         assert result.output.count("\n") == 1
+
+
+def test_a_server_that_is_no_board_is_said_once_in_a_while():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up():
+            while True:
+                try:
+                    server.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        told, url = [], f"socket://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(BoardError, match="no MicroPython answers"):
+            SerialBoard(url, answer=1, tell=told.append).run("pass")
+    assert len(told) == 1
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pyserial's own

@@ -22,7 +22,7 @@ def flyve(*args):
 
 
 @pytest.mark.exact
-@pytest.mark.parametrize("heap", ["56K", "80K", "112K", "1M"])
+@pytest.mark.parametrize("heap", ["16K", "40K", "56K", "80K", "112K", "1M"])
 def test_the_heap_is_what_the_firmware_has(bench, heap):
     board = bench.board("pass")
     board.write("/boot.py", "import micropython\nmicropython.mem_info()")
@@ -179,6 +179,31 @@ def test_bad_settings_of_a_new_board(tmp_path):
     VirtualBoard.create(tmp_path / "b", mac="02:00:00:00:00:0A")
     with pytest.raises(folder.BoardError, match="already"):
         VirtualBoard.create(tmp_path / "b")
+
+
+def limited(*args):
+    # A file can grow to 1 MiB only: as on a full disk, a write fails in the middle.
+    limit = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (1 << 20, 1 << 20)); "
+    command = [sys.executable, "-c", limit + FLYVE[-1], *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_board_that_cannot_be_made_leaves_nothing_behind(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine").write_text("kept")
+    for name in ("b", "there"):
+        small = flyve("board", "create", tmp_path / name, "--flash", "64K")
+        assert small.returncode == 1 and b"choose a larger --flash" in small.stderr
+        full = limited("board", "create", tmp_path / name)
+        where = tmp_path / name / "flash.img"
+        assert (full.returncode, full.stderr) == (1, f"Error: File too large: {where}\n")
+    assert [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")] == [
+        "there",
+        "there/mine",
+    ]
+    assert flyve("board", "create", tmp_path / "b").returncode == 0
+    assert flyve("board", "create", tmp_path / "b").returncode == 1
+    assert flyve("board", "ls", tmp_path / "b").returncode == 0
 
 
 def test_an_interpreter_of_the_users_own(bench, monkeypatch, tmp_path):

@@ -335,6 +335,7 @@ def test_a_port_that_another_board_has_is_not_taken_from_it(desk, bench):
         ("id:12345", "no USB port has this serial number"),
         (__file__, "neither a serial port nor"),
         ("u3", "no such serial port"),
+        ("auto", "there is no USB port: plug the board in"),
     ],
 )
 def test_a_port_that_is_not_there_is_said_in_one_line(name, message, monkeypatch):

@@ -21,7 +21,7 @@ from flyve_mdm.board.csv_file import TableError
 from flyve_mdm.board.target import open_target
 from flyve_mdm.glpi.connection import connected, url_option
 from flyve_mdm.glpi.presence import Presence
-from flyve_mdm.text import printable
+from flyve_mdm.text import counted, printable
 
 _MOST = 64  # boards at a time
 _COLOURS = {results.ONLINE: "green", results.DONE: "green", results.FAILED: "red"}
@@ -169,4 +169,4 @@ def _summary(found, path) -> None:
     tables.show(heading, rows, styles=_COLOURS)
     count = Counter(one.state for one in found)
     text = ", ".join(f"{number} {state}" for state, number in count.items())
-    click.echo(f"{len(found)} boards: {text}; see {path}")
+    click.echo(f"{counted(len(found), 'board')}: {text}; see {path}")

@@ -23,6 +23,11 @@ def _seen(c: str) -> str:
     return "\N{REPLACEMENT CHARACTER}"
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something: "1 board", "2 boards"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def lines(text: str) -> str:
     """printable() for a text of several lines."""
     return "\n".join(map(printable, text.splitlines()))

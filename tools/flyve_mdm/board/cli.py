@@ -107,17 +107,21 @@ def create(directory, mac, flash, ota, chip, ap, whole):
     """Makes a virtual board in DIR, with the firmware installed."""
     if whole:
         try:
-            made = VirtualBoard.from_flash(directory, whole, mac, ap)
+            with folder.whole(Path(directory)):
+                made = VirtualBoard.from_flash(directory, whole, mac, ap)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         click.echo(f"{directory}: board {_pretty(made.mac)}, with the flash of {whole.name}")
         return
     tree = firmware.build()
     try:
-        made = VirtualBoard.create(directory, mac, flash, ota, ap, chip)
+        with folder.whole(Path(directory)):
+            made = VirtualBoard.create(directory, mac, flash, ota, ap, chip)
+            count = made.deploy(tree)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    count = made.deploy(tree)
+    except ImageError as error:
+        raise click.ClickException(f"{error}: choose a larger --flash") from None
     click.echo(f"{directory}: board {_pretty(made.mac)}, {count} files installed")
 
 

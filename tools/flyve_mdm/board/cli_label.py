@@ -7,7 +7,7 @@ import click
 from flyve_mdm import options
 from flyve_mdm.board import label_canvas, label_sheet, labels
 from flyve_mdm.board.cli import reported
-from flyve_mdm.text import printable
+from flyve_mdm.text import counted, printable
 
 
 @click.command()
@@ -41,6 +41,8 @@ def label(table, output, paper, skip, invitation):
         raise click.UsageError(f"--skip: a sheet of {paper} has {size.grid[0] * size.grid[1]}")
     try:
         found = labels.read(table)
+        if invitation and not any(one.deeplink for one in found):
+            raise ValueError(f"{table}: no board in it has an invitation: leave out --invitation")
         made = label_sheet.write(output, size, found, skip, invitation)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -51,4 +53,4 @@ def label(table, output, paper, skip, invitation):
             "with the fonts of whatever shows it",
             err=True,
         )
-    click.echo(f"{len(found)} labels on {paper}: {', '.join(map(str, made))}")
+    click.echo(f"{counted(len(found), 'label')} on {paper}: {', '.join(map(str, made))}")

@@ -31,8 +31,10 @@ def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield lines.line_num, [name.strip().lower() for name in next(filled, [])]
             for values in filled:
                 yield lines.line_num, values
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: it is no table in CSV and UTF-8 ({error})") from None
+    except UnicodeDecodeError:
+        raise TableError(f"{path}: it is no table in CSV and UTF-8: save it as that") from None
+    except csv.Error as error:
+        raise TableError(f"{path}: it is no table in CSV ({error})") from None
 
 
 def _dialect(heading: str) -> type[csv.Dialect]:

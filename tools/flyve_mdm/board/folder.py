@@ -145,6 +145,22 @@ def create(
     return folder
 
 
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Makes a new board inside the `with`: when that fails, nothing of it stays."""
+    there = path.exists()
+    before = set(path.iterdir()) if path.is_dir() else set()
+    try:
+        yield
+    except BaseException:
+        if path.is_dir():
+            for made in set(path.iterdir()) - before:
+                made.unlink()
+            if not there:
+                path.rmdir()
+        raise
+
+
 def check_mac(mac: str) -> str:
     """A MAC address as 12 hex digits. Raises ValueError."""
     digits = mac.replace(":", "").replace("-", "").lower()

@@ -29,6 +29,7 @@ _PATIENCE = 3  # times that: what a board that is just starting may take to come
 # Shares of it: a Ctrl-C that comes while the board starts is lost, and the next one is soon
 # heard.
 _TRIES = (0.1, 0.2, 0.5)
+_SILENCE = 5  # seconds between two words on that
 _CHUNK = 1024
 _GONE = (errno.EIO, errno.ENXIO, errno.EBADF)
 # A file comes under this name, in its own folder: littlefs lost a folder when the power failed
@@ -264,7 +265,7 @@ class SerialBoard:
 
     def _connect(self) -> SerialTransport:
         seconds = stretched(self._answer * _PATIENCE)
-        deadline, seen = time.monotonic() + seconds, False
+        deadline, seen, told = time.monotonic() + seconds, False, None
         while True:
             try:
                 transport = _Transport(self.port)
@@ -290,10 +291,13 @@ class SerialBoard:
                     f"{self.port}: no MicroPython answers, for {seconds:.0f} s. Is it the right "
                     "port? `flyve flash` puts MicroPython on a board"
                 )
-            self._tell(
-                f"{self.port}: no prompt yet. The board may be starting: "
-                f"trying for another {left:.0f} s"
-            )
+            if told is None or told - left > stretched(_SILENCE):
+                told = left
+                self._tell(
+                    f"{self.port}: no prompt yet. The board may be starting: "
+                    f"trying for another {left:.0f} s"
+                )
+            time.sleep(0.2)  # what ends each connection at once is not to be pressed
 
     def _check_space(self, needed: int) -> None:
         free = int(self.run(_FREE))

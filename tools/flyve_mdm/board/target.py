@@ -62,6 +62,8 @@ def find_port(name: str) -> str:
     if name == "auto":
         if len(usb) == 1:
             return usb[0].device
+        if not usb:
+            raise BoardError("auto: there is no USB port: plug the board in, or name its port")
         raise BoardError(f"auto: there are {len(usb)} USB ports{_listed(usb)}: name one of them")
     if name.startswith("id:"):
         for port in usb:
@@ -77,6 +79,11 @@ def find_port(name: str) -> str:
     known = [port.device for port in list_ports.comports()]
     if device in known or Path(device).is_char_device():
         return device
+    if (Path(device) / "board.json").exists():
+        raise BoardError(
+            f"{name} is a virtual board, which has no port: `flyve board create --image` makes "
+            "one with an image of yours, `flyve board run --pty` gives one a port"
+        )
     if Path(device).exists():
         raise BoardError(f"{name} is neither a serial port nor the folder of a virtual board")
     raise BoardError(f"{name}: no such serial port{_listed(usb)}, and no virtual board's folder")
