@@ -10,7 +10,7 @@ FLYVE = ROOT / "firmware" / "flyve"
 MODULES = {path.stem: path for path in FLYVE.rglob("[!_]*.py")}
 BOARD = {"esp32", "machine", "network"}
 # Who takes them from board.py: apps.py wants to know why the board was reset.
-THROUGH = {"access_point", "apps", "board_facts", "led", "wifi_join"}
+THROUGH = {"access_point", "apps", "board_facts", "led", "wifi_join", "wifi_try"}
 
 
 def _imported(tree):

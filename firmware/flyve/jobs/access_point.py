@@ -1,4 +1,4 @@
-"""The board's own network: its name, its passphrase, who has joined it."""
+"""The board's own network: its name, its passphrase, how it is opened."""
 
 import os
 
@@ -40,31 +40,19 @@ def passphrase():
     return made
 
 
-class AccessPoint:
-    """Open from the start; raises OSError, RuntimeError and ValueError where that fails."""
-
-    def __init__(self):
-        self.name = name()
-        key = passphrase()
-        network = board.network
-        self._wlan = wlan = network.WLAN(network.AP_IF)
-        # A driver that has not begun takes no settings: for some ms a network without a key is
-        # in the air, in which nobody listens.
-        wlan.active(True)
-        try:
-            wlan.config(ssid=self.name, security=_WPA2, key=key, max_clients=_PHONES)
-        except BaseException:
-            wlan.active(False)
-            raise
-        log.secret("setup", key)
-
-    def phones(self):
-        """How many have joined."""
-        try:
-            return len(self._wlan.status("stations"))
-        except (OSError, ValueError):
-            return 0
-
-    def close(self):
-        """Closes the network; may be repeated."""
-        self._wlan.active(False)
+def begin():
+    """Opens the network; returns its interface, which active(False) closes. Raises OSError,
+    RuntimeError and ValueError."""
+    key = passphrase()
+    network = board.network
+    wlan = network.WLAN(network.AP_IF)
+    # A driver that has not begun takes no settings: for some ms a network without a key is in the
+    # air, in which nobody listens.
+    wlan.active(True)
+    try:
+        wlan.config(ssid=name(), security=_WPA2, key=key, max_clients=_PHONES)
+    except BaseException:
+        wlan.active(False)
+        raise
+    log.secret("setup", key)
+    return wlan

@@ -12,6 +12,7 @@ from flyve import memory
 LIMIT = const(16384)  # bytes of a deeplink, all that is around it included
 # The backend's fields have 255 characters of up to 4 bytes, and base64 makes 4 of 3: 9.5 KiB, in
 # the JSON of 2017 with its escapes 11 KiB; a mail's own escapes and a gateway's link come on top.
+_DEPTH = const(5)  # links inside links
 _NONE = const(
     "no invitation in it; copy the whole link, or, if a mail gateway has replaced it, open it and "
     "copy the address that it leads to"
@@ -43,13 +44,33 @@ def _read(link):
 
 
 def _following(link, turn):
+    """(the link to be tried after that one, how many were looked for): that one mended, then the
+    link inside it; None when there is no more. turn: 0 for a link as it came."""
+    before = link
+    while turn < _DEPTH and link == before:
+        link = _inside(link) if turn else _mended(link)
+        turn += 1
+    return None if link == before else link, turn
+
+
+def _mended(link):
     try:
         from flyve.jobs import mailed
 
-        return mailed.following(link, turn)
+        return mailed.mended(link)
     finally:
         mailed = None
         memory.drop("mailed")
+
+
+def _inside(link):
+    try:
+        from flyve.jobs import mail_gateway
+
+        return mail_gateway.inside(link)
+    finally:
+        mail_gateway = None
+        memory.drop("mail_gateway")
 
 
 def parse(text):

@@ -2,12 +2,47 @@
 
 from micropython import const
 
+from flyve import log
+
+_FIRST_MS = const(3000)  # until the first byte,
+_WAITED_MS = const(300)  # or so long while others wait
+_REQUEST_MS = const(5000)  # until the request is whole
 _LINE = const(12288)  # bytes of the request line: the longest link of an invitation has 10 KiB
 _KEPT = const(256)  # bytes that are looked at of a header line
 _HEADERS = const(16384)  # bytes of all header lines
 _LINES = const(64)
 BODY = const(14336)
 _BLANKS = const(4)  # bytes of line ends before a request
+
+
+def read(server, client):
+    """What came: [method, target, host, body], or a status when it gets no other answer; None
+    when nothing came. Yields when it waits."""
+    request = Request()
+    begun = log.uptime()
+    try:
+        whole = False
+        while not whole:
+            n = client.readinto(server.buf)
+            if n:
+                whole = request.take(bytes(memoryview(server.buf)[:n]))
+                if server.over():
+                    yield
+            elif n is not None:
+                return None  # it is closed
+            else:
+                age = log.uptime() - begun
+                if request.begun:
+                    if age > _REQUEST_MS:
+                        return 408
+                elif age > _FIRST_MS or age > _WAITED_MS and server.others():
+                    return None
+                yield
+    except Refused as e:
+        return e.status
+    except MemoryError:
+        return 503
+    return [request.method, request.target, request.host, request.body]
 
 
 class Refused(Exception):

@@ -6,7 +6,6 @@ import io
 from micropython import const
 
 import flyve
-from flyve.jobs import texts
 
 # What a browser is to obey: nothing from elsewhere, no script but the page's own.
 POLICY = (
@@ -15,9 +14,9 @@ POLICY = (
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-_PIECE = const(512)  # bytes at most of what render() gives, and of a text in the page
+_PIECE = const(256)  # bytes at most of what render() gives, and of a text in the page
 _BLOCK = const(1024)  # bytes at most of what is repeated
-_SLICE = const(64)  # characters of a value at once: escaped, they are no longer than a piece
+_SLICE = const(40)  # characters of a value at once: escaped, they are no longer than a piece
 _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;"))
 
 
@@ -26,8 +25,8 @@ class PageError(Exception):
 
 
 def render(values, networks):
-    """Yields the page in pieces, of which each is good until the next. values: name -> text or
-    bool; networks: (ssid, bars, locked, chosen) of each. Raises PageError."""
+    """Yields the page in pieces, of which each is good until the next. values: name -> bool, or
+    text without control characters; networks: (ssid, bars, locked) of each. Raises PageError."""
     values["networks"] = networks
     buf = memoryview(bytearray(_PIECE))
     try:
@@ -69,7 +68,8 @@ def _shown(f, values, buf):
                     size -= len(_read(f, buf[: min(size, _PIECE)]))
         elif kind == "e" and size <= _BLOCK:
             body = f.read(size)
-            for ssid, bars, locked, chosen in values[names[0]]:
+            for ssid, bars, locked in values[names[0]]:
+                chosen = ssid == values.get("chosen")
                 one = {"ssid": ssid, "bars": str(bars), "locked": locked, "chosen": chosen}
                 yield from _shown(io.BytesIO(body), one, buf)
         elif kind == "z":
@@ -85,7 +85,6 @@ def _read(f, buf):
 
 
 def _escaped(text):
-    text = texts.plain(text)
     for at in range(0, len(text), _SLICE):
         piece = text[at : at + _SLICE]
         for c, escape in _ESCAPES:

@@ -37,7 +37,7 @@ class Setup:
         self._looked = self._opened = 0
         self._busy = self._read = self._late = False
         self._end = None  # when the board is to restart
-        self._ap = self._dns = self._http = self._box = self._join = None
+        self._ap = self._dns = self._http = self._box = None
         self._open()
 
     def address(self):
@@ -85,29 +85,17 @@ class Setup:
         self._opened = log.uptime()
         self._due = None
         try:
-            from flyve.jobs import setup_facts
+            from flyve.jobs import setup_open
 
-            self._box = setup_facts.facts(self._agent)
-            self._box["networks"] = setup_facts.scan(self._sta)
-            setup_facts = None
-            memory.drop("setup_facts", "connecting")
-            from flyve.jobs import access_point
-
-            self._ap = access_point.AccessPoint()
-            memory.drop("board_facts")
-            from flyve.jobs import captive_dns, http_server
-
-            self._http = http_server.Server(self._answer, access_point.ADDRESS)
-            self._dns = captive_dns.Server(access_point.ADDRESS, self._http.buf)
-            log.info("setup", "network %s is open", self._ap.name)
+            found = setup_open.begin(self._agent, self._sta, self._answer)
+            self._box, self._ap, self._dns, self._http = found
             self._light("setup")
         except Exception as e:
             self._due = log.uptime() + _AGAIN_MS
             log.error("setup", "no network of our own: %s", e)
-            self._close()
         finally:
-            setup_facts = None
-            memory.drop("setup_facts", "board_facts")
+            setup_open = None
+            memory.drop("setup_open", "setup_facts", "access_point", "board_facts")
 
     def _light(self, what):
         if self._agent.settings.get("led") is None:
@@ -123,6 +111,11 @@ class Setup:
             memory.drop("led")
 
     def _answer(self, request):
+        # What else is at work makes room, and begins anew: a page takes the most.
+        if not self.up:
+            self._wifi = Wifi(self._sta)
+        self._agent.begin_anew("clock")
+        memory.drop("setup_join", "wifi_join", "clock")
         return answer(self._box, request)
 
     def _go_on(self, now):
@@ -132,7 +125,8 @@ class Setup:
         if self._end is not None:
             self._finish(now)
         elif box["plan"]:
-            self._advance(now)
+            if not self._http.answering:
+                self._advance(now)
         elif self.up or box["known"] and not self._read:
             # A try of the station takes the radio away from who reads the page.
             self.up = self._wifi.step()
@@ -155,7 +149,7 @@ class Setup:
     def _look(self, now):
         """Whether somebody is there, and whether the page is to go on."""
         box, agent = self._box, self._agent
-        phones = self._ap.phones()
+        phones = self._phones()
         asked = box["asked"]
         self._read = asked is not None and now - asked < _READ_MS
         self._busy = self._read or phones > 0
@@ -177,18 +171,26 @@ class Setup:
         elif over or self._late and self.up and not self._busy:
             agent.restart("the backend is tried again", True)
 
+    def _phones(self):
+        """How many have joined."""
+        try:
+            return len(self._ap.status("stations"))
+        except (OSError, ValueError):
+            return 0
+
     def _advance(self, now):
         """Goes on with what was sent."""
-        if self._join is None:
-            from flyve.jobs import setup_join
-
+        box = self._box
+        if not box["join"]:
             self._wifi = Wifi(self._sta)  # without a try of its own
-            self._join = setup_join.Join(self._sta, self._box)
+            memory.drop("wifi_join")
             self._light("joining")
-        if self._join.step():
-            self._join = None
-            memory.drop("setup_join", "wifi_join")
-            if self._box["shows"] == "joined":
+        from flyve.jobs import setup_join
+
+        if setup_join.step(self._sta, box):
+            setup_join = None
+            memory.drop("setup_join")
+            if box["shows"] == "joined":
                 self._end = now + _TELL_MS
             else:
                 self.up = False
@@ -203,30 +205,28 @@ class Setup:
             self._agent.restart("set up", True)
 
     def _close(self):
-        for part in (self._http, self._dns, self._ap):
-            if part:
-                try:
-                    part.close()
-                except OSError:
-                    pass
-        self._ap = self._dns = self._http = self._box = self._join = None
+        try:
+            self._http.close()
+            self._dns.close()
+        except OSError:
+            pass
+        self._ap.active(False)
+        self._ap = self._dns = self._http = self._box = None
         self._busy = self._read = False
 
 
 def answer(box, request):
-    """What http_server.Server asks for. What reads the request, what reads a link in it and what
-    makes the page are in memory one after the other."""
-    status, place, shown = _asked(box, request, None)
-    if status is None:
-        try:
-            from flyve.jobs import setup_link
-
-            place = setup_link.take(box, place)
-        finally:
-            setup_link = None
-            memory.drop("setup_link")
-        status, place, shown = _asked(box, request, place)
-    return status, place, shown and _page(box, *shown)
+    """What http_server.Server asks for. What reads the request, a form, a link, and what makes the
+    page are in memory one after the other."""
+    asks = _asked
+    answered = _asked(box, request, None)
+    if answered == (None, None, None):
+        asks = _sent
+        answered = _sent(box, request, None)
+    if answered[0] is None:
+        answered = asks(box, request, _taken(box, answered[1]))
+    status, place, errors = answered
+    return status, place, None if errors is None else _page(box, errors)
 
 
 def _asked(box, request, wrong):
@@ -236,19 +236,46 @@ def _asked(box, request, wrong):
         return setup_page.answer(box, request, wrong)
     finally:
         setup_page = None
-        memory.drop("setup_page", "setup_form", "page")  # a phone that went away has left a page
+        memory.drop("setup_page")
 
 
-def _page(box, values, networks):
+def _sent(box, request, wrong):
+    try:
+        from flyve.jobs import setup_sent
+
+        return setup_sent.answer(box, request, wrong)
+    finally:
+        setup_sent = None
+        memory.drop("setup_sent")
+
+
+def _taken(box, link):
+    try:
+        from flyve.jobs import setup_link
+
+        return setup_link.take(box, link)
+    finally:
+        setup_link = None
+        memory.drop("setup_link")
+
+
+def _page(box, errors):
     """The page's policy, and the pieces of the page."""
-    from flyve.jobs import page
+    try:
+        from flyve.jobs import setup_page
 
-    yield page.POLICY
-    yield from page.render(values, networks)
-    page = None
-    memory.drop("page")
-    if values.get("joined"):
-        box["told"] = True
+        values = setup_page.shown(box, errors)
+        setup_page = None
+        memory.drop("setup_page")
+        from flyve.jobs import page
+
+        yield page.POLICY
+        yield from page.render(values, box["networks"])
+        if values.get("joined"):
+            box["told"] = True
+    finally:  # a phone may go away
+        setup_page = page = None
+        memory.drop("setup_page", "page")
 
 
 def _invited():

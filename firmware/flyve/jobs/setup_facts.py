@@ -15,7 +15,7 @@ def facts(agent):
     known = wifi_join.known()
     box = {
         "network": access_point.name(),
-        "serial": settings.get("serial") or board_facts.serial(),
+        "serial": log.plain(settings.get("serial") or board_facts.serial()),
         "form": setup_link.token(),
         "shows": "new",
         "why": "",
@@ -26,12 +26,13 @@ def facts(agent):
         "invited": invitation.waiting(),  # there is an invitation on the flash
         "link": None,  # one that has come
         "plan": None,  # what was sent: network, passphrase, e-mail address
+        "join": None,  # setup_join.py's, once it is at that
         "known": known,  # networks that were set: name and passphrase
         "networks": [],  # in the air: name, bars, whether it has a passphrase
         "typed": {
-            "ssid": known[0][0] if known else "",
+            "ssid": log.plain(known[0][0]) if known else "",
             "other": "",
-            "email": settings.get("email") or "",
+            "email": log.plain(settings.get("email") or ""),
         },
         "errors": {},  # of a link that was tapped
         "asked": None,  # when somebody has looked at the page
@@ -47,14 +48,14 @@ def facts(agent):
             # As enrollment.py would, if there was a network to enroll in.
             invitation.refuse(rec, "DEEPLINK " + str(e))
             box["invited"] = False
-    why = log.redact(rec.get("error") or "")
+    why = log.plain(log.redact(rec.get("error") or ""))
     if box["invited"]:
         box["shows"] = "unreachable"
         box["why"] = why or "The board has not come to its backend."
         box["todo"] = "Check the network, or choose another. The board tries again by itself."
     elif rec.get("state") in ["refused", "orphaned"]:
         box["shows"] = "refused"
-        box["contact"] = rec.get("helpdesk") or ""
+        box["contact"] = log.plain(rec.get("helpdesk") or "")
         box["why"] = why or "The backend does not know this board any more."
         box["todo"] = "Ask the helpdesk for a new invitation."
     return box

@@ -2,7 +2,8 @@
 
 from micropython import const
 
-from flyve.jobs import escapes, texts
+from flyve import log
+from flyve.jobs import escapes
 
 _FIELDS = ("ssid", "other", "psk", "link", "email", "form")
 _ADDRESS = const(128)  # characters, as config.py has it
@@ -48,7 +49,7 @@ def network(found, heard, known, errors):
         errors["ssid_error"] = "Choose a network, or type its name."
     elif len(ssid.encode()) > 32:
         errors["ssid_error"] = "A network's name has at most 32 bytes: correct it."
-    elif texts.plain(ssid) != ssid:
+    elif log.plain(ssid) != ssid:
         errors["ssid_error"] = "No control characters, please: type the name anew."
     if locked is False:
         if psk:
@@ -66,7 +67,7 @@ def network(found, heard, known, errors):
         errors["psk_error"] = "A passphrase has 8 to 63 characters: type it anew."
     elif size == 64 and [c for c in psk if c not in _HEX]:
         errors["psk_error"] = "A passphrase has at most 63 characters: type it anew."
-    elif texts.plain(psk) != psk:
+    elif log.plain(psk) != psk:
         errors["psk_error"] = "No control characters, please: type the passphrase anew."
     return ssid, psk
 
@@ -76,6 +77,6 @@ def email(found, errors):
     value = found["email"]
     name, at, host = value.partition("@")
     good = name and at and host and len(value) <= _ADDRESS and " " not in value
-    if value and (not good or texts.plain(value) != value):
+    if value and (not good or log.plain(value) != value):
         errors["email_error"] = "An address looks like name@example.org: correct it."
     return value

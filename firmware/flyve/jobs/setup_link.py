@@ -3,7 +3,11 @@
 import binascii
 import os
 
+from micropython import const
+
 from flyve import log, memory
+
+_SHOWN = const(128)  # characters of each
 
 
 def token():
@@ -34,14 +38,8 @@ def take(box, link):
 
 def note(box, invited):
     """Keeps what the page tells of an invitation: its tokens are no part of that."""
-    try:
-        from flyve.jobs import texts
-
-        box["backend"] = texts.cut(invited.url.split("/")[2], 128)
-        box["helpdesk"] = texts.cut(invited.name, 128)
-        box["contact"] = " ".join([texts.cut(part, 128) for part in invited[4:] if part])
-    finally:
-        texts = None
-        memory.drop("texts")
+    box["backend"] = invited.url.split("/")[2][:_SHOWN]
+    box["helpdesk"] = log.plain(invited.name[:_SHOWN])
+    box["contact"] = log.plain(" ".join([part[:_SHOWN] for part in invited[4:] if part]))
     log.secret("user", invited.user_token)
     log.secret("invitation", invited.invitation_token)

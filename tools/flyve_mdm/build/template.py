@@ -18,9 +18,9 @@ import zlib
 from collections.abc import Iterator
 
 TEXT, VALUE, IF, UNLESS, EACH, END = b"tviuez"
-PIECE = 512  # bytes of a text: page.py has a buffer of that size
+PIECE = 256  # bytes of a text: page.py has a buffer of that size
 BLOCK = 1024  # and takes as much of an <!--each-->
-_WINDOW = 10  # bits
+_WINDOW = 9  # bits
 _TOKEN = re.compile(r"\$([a-z_]+)\$|<!--(if|each) (!?)([a-z_ ]+)-->|<!--end-->")
 _COMMENT = re.compile(r"<!--(?!if |each |end-->).*?-->|^\s*//.*?$", re.S | re.M)
 _ALONE = re.compile(r"(?m)^(<!--[^>]*-->)\n")
