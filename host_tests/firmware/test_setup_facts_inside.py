@@ -1,42 +1,20 @@
-"""What is in the air, as the set-up page lists it."""
+"""What the set-up page is to tell of the board."""
 
-from flyve.jobs import setup_facts
+from flyve.jobs import nvs, setup_facts
 
 BOARD = True
 
 
-class Station:
-    def __init__(self, *heard):
-        self._heard = heard
-        self.calls = []
+def test_nothing_that_moves_a_cursor_or_turns_the_writing_round_is_told():
+    class Agent:
+        settings = {"serial": "1\x1b[2J", "email": "a\r\n@b"}
+        rec = {"state": "refused", "error": "a\u202eb\x00c", "helpdesk": "IT\u2066"}
 
-    def scan(self):
-        self.calls.append("scan")
-        return [(name, b"", 1, dbm, mode, False) for name, dbm, mode in self._heard]
-
-    def isconnected(self):
-        return False
-
-    def disconnect(self):
-        self.calls.append("disconnect")
-
-
-def test_the_strongest_come_first_and_each_name_once():
-    heard = Station((b"yard", -90, 0), (b"attic", -70, 3), (b"attic", -50, 3), (b"", -40, 3))
-    assert setup_facts.scan(heard) == [("attic", 4, True), ("yard", 0, False)]
-
-
-def test_a_network_is_locked_when_any_by_its_name_is():
-    heard = Station((b"attic", -40, 0), (b"attic", -70, 3), (b"yard", -50, 0))
-    assert setup_facts.scan(heard) == [("attic", 4, True), ("yard", 4, False)]
-
-
-def test_no_more_than_sixteen_are_listed():
-    heard = Station(*[(b"%d" % i, -50 - i, 3) for i in range(40)])
-    assert [one[0] for one in setup_facts.scan(heard)] == [str(i) for i in range(16)]
-
-
-def test_a_station_that_hears_nothing_is_asked_again_at_rest():
-    station = Station()
-    assert setup_facts.scan(station) == []
-    assert station.calls == ["scan", "disconnect", "scan"]
+    nvs.put("wifi", b'[["at\\u0007tic", ""]]')
+    told = setup_facts.facts(Agent)
+    assert (told["serial"], told["why"], told["contact"]) == (
+        "1\ufffd[2J",
+        "a\ufffdb\ufffdc",
+        "IT\ufffd",
+    )
+    assert told["typed"] == {"ssid": "at\ufffdtic", "other": "", "email": "a  @b"}

@@ -95,7 +95,7 @@ class Setup:
             log.error("setup", "no network of our own: %s", e)
         finally:
             setup_open = None
-            memory.drop("setup_open", "setup_facts", "access_point", "board_facts")
+            memory.drop("setup_open", "setup_facts", "wifi_scan", "access_point", "board_facts")
 
     def _light(self, what):
         if self._agent.settings.get("led") is None:
@@ -139,12 +139,12 @@ class Setup:
 
     def _scan(self):
         try:
-            from flyve.jobs import setup_facts
+            from flyve.jobs import wifi_scan
 
-            self._box["networks"] = setup_facts.scan(self._sta)
+            self._box["networks"] = wifi_scan.scan(self._sta)
         finally:
-            setup_facts = None
-            memory.drop("setup_facts")
+            wifi_scan = None
+            memory.drop("wifi_scan")
 
     def _look(self, now):
         """Whether somebody is there, and whether the page is to go on."""

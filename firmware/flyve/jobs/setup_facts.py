@@ -1,12 +1,7 @@
-"""What the set-up page is to tell: of the board, of what has happened to it, and of the air."""
-
-from micropython import const
+"""What the set-up page is to tell: of the board, and of what has happened to it."""
 
 from flyve import log
-from flyve.jobs import access_point, board_facts, invitation, setup_link, texts, wifi_join
-
-_NETWORKS = const(16)
-_WEAKEST = const((-85, -75, -65, -55))  # dBm, of one bar and more
+from flyve.jobs import access_point, board_facts, invitation, setup_link, wifi_join
 
 
 def facts(agent):
@@ -28,7 +23,7 @@ def facts(agent):
         "plan": None,  # what was sent: network, passphrase, e-mail address
         "join": None,  # setup_join.py's, once it is at that
         "known": known,  # networks that were set: name and passphrase
-        "networks": [],  # in the air: name, bars, whether it has a passphrase
+        "networks": [],  # wifi_scan.py's
         "typed": {
             "ssid": log.plain(known[0][0]) if known else "",
             "other": "",
@@ -59,34 +54,3 @@ def facts(agent):
         box["why"] = why or "The backend does not know this board any more."
         box["todo"] = "Ask the helpdesk for a new invitation."
     return box
-
-
-def _heard(station):
-    try:
-        return station.scan()
-    except OSError as e:
-        log.warn("setup", "the air cannot be scanned: %s", e)
-        return ()
-
-
-def scan(station):
-    """The networks in the air, the strongest first; those alone whose names can be shown."""
-    heard = _heard(station)
-    if not heard and not station.isconnected():
-        # It was perhaps at a try to join, which it will make again.
-        try:
-            station.disconnect()
-        except OSError:
-            pass
-        heard = _heard(station)
-    networks = []
-    for one in sorted(heard, key=lambda one: -one[3]):
-        try:
-            name = one[0].decode()
-        except UnicodeError:
-            continue
-        if name and texts.plain(name) == name and name not in [n[0] for n in networks]:
-            # Somebody may have one without a lock by the same name.
-            locked = any(other[4] != 0 for other in heard if other[0] == one[0])
-            networks.append((name, sum([one[3] >= dbm for dbm in _WEAKEST]), locked))
-    return networks[:_NETWORKS]

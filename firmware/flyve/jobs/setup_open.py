@@ -9,9 +9,13 @@ def begin(agent, station, answer):
     from flyve.jobs import setup_facts
 
     box = setup_facts.facts(agent)
-    box["networks"] = setup_facts.scan(station)
     setup_facts = None
     memory.drop("setup_facts", "connecting")
+    from flyve.jobs import wifi_scan
+
+    box["networks"] = wifi_scan.scan(station)
+    wifi_scan = None
+    memory.drop("wifi_scan")
     from flyve.jobs import access_point
 
     wlan = access_point.begin()

@@ -7,7 +7,7 @@ import sys
 import time
 
 from flyve import log, memory
-from flyve.jobs import captive_dns, http_server, nvs, setup, setup_facts
+from flyve.jobs import captive_dns, http_server, nvs, setup, setup_facts, wifi_scan
 
 # What must never be seen: neither in an answer nor in the log, and not as markup.
 SECRETS = (b"user-token-0123456789", b"invitation-token-0123456789", b"correct-horse-battery")
@@ -76,7 +76,7 @@ def _listen(make):
 def box():
     nvs.put("wifi", b'[["cellar", "correct-horse-battery"]]')
     made = setup_facts.facts(_Agent)
-    made["networks"] = setup_facts.scan(_Station())
+    made["networks"] = wifi_scan.scan(_Station())
     return made
 
 

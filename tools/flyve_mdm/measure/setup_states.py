@@ -1,10 +1,10 @@
 """What the set-up page shows in each of its states: for tests, and for the picture of it."""
 
 NETWORKS = (
-    ("Home", 4, True, False),
-    ("Guest café", 3, False, False),
-    ("Conference room on the 2nd floor", 2, True, False),
-    ("Neighbour", 1, True, False),
+    ("Home", 4, True),
+    ("Guest café", 3, False),
+    ("Conference room on the 2nd floor", 2, True),
+    ("Neighbour", 1, True),
 )
 BASE = {
     "network": "Flyve-1A2B",
@@ -41,4 +41,4 @@ STATES = {
     "unreachable": _trouble("unreachable", "No answer for 5 minutes.", "Has it a way out?"),
 }
 # As many and as long names as there can be.
-WORST = ({**INVITED, "new": True}, [(f"{n:032}", 4, True, False) for n in range(16)])
+WORST = ({**INVITED, "new": True}, [(f"{n:032}", 4, True) for n in range(16)])

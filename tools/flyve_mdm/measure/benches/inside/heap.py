@@ -4,6 +4,10 @@
 import gc
 import sys
 
+# While the set-up page is open: one of these is there when something is done about it.
+AT_WORK = ("setup_open", "setup_page", "setup_sent", "setup_link", "setup_join", "http_request",
+           "page", "wifi_scan")  # fmt: skip
+
 
 def names():
     return " ".join(name for name in sorted(sys.modules) if name != "heap")
@@ -26,8 +30,7 @@ def watch():
 
     def phase():
         if "flyve.jobs.setup" in sys.modules:
-            at_work = any("flyve.jobs." + name in sys.modules for name in ("setup_facts", "page",
-                          "setup_page", "setup_link", "setup_join", "http_request"))  # fmt: skip
+            at_work = any("flyve.jobs." + name in sys.modules for name in AT_WORK)
             return "setup" if at_work else "open"
         if "flyve.jobs.applying" in sys.modules:
             return "downloading"
