@@ -54,11 +54,11 @@ def test_a_life_tells_what_each_phase_holds():
 
 def test_the_set_up_page_tells_what_it_holds():
     phases = footprint.set_up()
-    assert 0 < phases["open"].heap < size.SETUP
+    assert 0 < phases["open"].heap < phases["setup"].heap < size.SETUP
     for modules in phases["open"].modules:
         assert "flyve/jobs/http_server" in modules or "flyve/jobs/setup" in modules
         assert "flyve/jobs/page" not in modules
-    for job in ("setup_form", "page", "deeplink"):
+    for job in ("setup_form", "page", "deeplink", "wifi_try"):
         assert any(f"flyve/jobs/{job}" in modules for modules in phases["setup"].modules)
 
 

@@ -32,7 +32,7 @@ _FOOTPRINT, _WEAR = ROOT / "docs" / "footprint.md", ROOT / "docs" / "flash-wear.
 _PHASES = {
     "imported": ("just imported", None),
     "open": ("set-up page open", SETUP),
-    "setup": ("set-up page at work, highest moment", None),
+    "setup": ("set-up page at work, highest moment", SETUP),
     "enrolling": ("enrolling, highest moment", LIFE),
     "idle": ("online and idle", IDLE),
     "downloading": ("online and downloading, highest moment", HIGHEST),
