@@ -37,10 +37,23 @@ def _read(link):
     try:
         from flyve.jobs import link_fields
 
-        return link_fields.read(link)
+        fields = link_fields.read(link)
     finally:
         link_fields = None
         memory.drop("link_fields", "texts")
+    if fields:
+        _check(fields)
+    return fields
+
+
+def _check(fields):
+    try:
+        from flyve.jobs import link_checks
+
+        link_checks.check(fields)
+    finally:
+        link_checks = None
+        memory.drop("link_checks")
 
 
 def _following(link, turn):

@@ -124,37 +124,9 @@ def _fields(data, at, size):
     return parts + [""] * (7 - len(parts))
 
 
-def _address(url):
-    """The API's URL as the agent uses it: its scheme in lower case, without a slash at its end."""
-    scheme, colon, rest = url.partition("://")
-    scheme = scheme.lower()
-    if not colon or scheme not in ("http", "https"):
-        raise ValueError("its URL is not http(s)" + _NEW)
-    place = rest.split("/")[0]
-    host, colon, port = place.partition(":")
-    what = ""
-    if "@" in rest:
-        what = "a user or password in it: take them out"
-    elif "[" in place or ":" in port:
-        what = "an IPv6 address: give the server a name"
-    elif not host:
-        what = "no host"
-    elif colon and not (port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
-        what = "a port that is no number of 1 to 65535"
-    for c in rest:
-        if not " " < c < "\x7f" or c in '\\?#<>"':
-            what = what or "a character that does not belong there"
-    for c in host:
-        if not (c.isalpha() or c.isdigit() or c in ".-_"):
-            what = what or "a character that no host name has"
-    if what:
-        raise ValueError("its URL has " + what + _NEW)
-    return scheme + "://" + rest.rstrip("/")
-
-
 def read(link):
-    """The texts of deeplink.Invitation in a link (bytes), None when there is no invitation in it.
-    Raises ValueError: the text says what is wrong, without its tokens."""
+    """The texts of deeplink.Invitation in a link (bytes), as they came; None when there is no
+    invitation in it. Raises ValueError: the text says what is wrong, without its tokens."""
     failure = None
     decoded = None
     for at, end, sure in _payload(link):
@@ -175,9 +147,4 @@ def read(link):
         if failure:
             raise failure
         return None
-    fields = _fields(*decoded)
-    fields[0] = _address(fields[0])
-    for name, value in zip(_FIELDS[1:3], fields[1:]):
-        if not value or [c for c in value if not " " < c < "\x7f" or c == "\\"]:
-            raise ValueError("no whole %s in it" % name + _CUT)
-    return fields
+    return _fields(*decoded)

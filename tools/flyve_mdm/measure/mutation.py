@@ -28,6 +28,7 @@ AT_LEAST = 85  # per cent
 _GRACE = 20  # seconds
 # The tests that concern a module, the fast ones first.
 TESTS = {
+    "link_checks": ["host_tests/firmware/test_deeplink_inside.py"],
     "link_fields": [
         "host_tests/firmware/test_deeplink_inside.py",
         "host_tests/firmware/test_deeplink_damage.py",
