@@ -16,7 +16,7 @@ from host_tests.kit import checkers
 
 LONG = (
     {**STATES["failed"][0], "why": "W" * 200, "contact": "W" * 200, "backend": "w" * 200},
-    [("W" * 32, 4, True, False)],
+    [("W" * 32, 4, True)],
 )
 PAGES = {**STATES, "worst": WORST, "long": LONG}
 

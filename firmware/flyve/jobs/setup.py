@@ -165,7 +165,7 @@ class Setup:
             if _invited():
                 agent.restart("a deeplink has come", True)
             elif over:
-                log.info("setup", "network %s is closed: BOOT opens it", self._ap.name)
+                log.info("setup", "network %s is closed: BOOT opens it", box["network"])
                 self._close()
                 self._light("off")
         elif over or self._late and self.up and not self._busy:
