@@ -5,7 +5,7 @@ enrollment."""
 import gc
 import sys
 
-high = 0  # the most bytes that were in use after a collection
+high = 0  # the most bytes that were in use after a collection for a job that came
 
 
 def collect():
@@ -28,7 +28,7 @@ def drop(*names):
     if "flyve.jobs.sockets" not in sys.modules:
         for key in ("urequests", "umqtt.simple", "umqtt", "usocket", "ussl"):
             sys.modules.pop(key, None)
-    collect()
+    gc.collect()
 
 
 def _next(module=None):

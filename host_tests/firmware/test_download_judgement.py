@@ -531,6 +531,28 @@ def test_an_old_file_of_the_same_size_is_not_taken_for_the_new_one(offered):
     assert offered.fetch() == DATA
 
 
+def test_the_journal_has_no_byte_for_the_eye_and_one_of_an_older_agent_is_read(offered):
+    """Of 64 KiB 1.02 bytes may be programmed a byte: some are the journal's, which is written
+    twice."""
+
+    def change(request, answer):
+        answer.limit = 0
+        if not request.begin:
+            answer.cut_body(20_000)
+
+    offered.edit_parts(change)
+    offered.fetch()
+    text = offered.board.read("/part.json").decode()
+    journal = json.loads(text)
+    assert text == json.dumps(journal, separators=(",", ":"))
+    assert None not in journal.values() and journal["total"] == len(DATA)
+    offered.board.write("/part.json", json.dumps({**journal, "name": None}).encode())
+    offered.front.edit = None
+    begun = len(offered.front.parts)
+    assert offered.fetch() == DATA
+    assert offered.front.parts[begun].begin > 16_000
+
+
 # A41
 def test_an_old_file_is_not_taken_for_the_new_one_that_a_cut_left_without_its_part(offered):
     def change(request, answer):
