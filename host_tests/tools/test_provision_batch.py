@@ -1,6 +1,8 @@
 """`flyve provision --batch`: many boards on ports at a time, each with its result."""
 
+import ast
 import csv
+import gc
 import signal
 import subprocess
 import sys
@@ -278,3 +280,34 @@ def test_waiting_needs_a_backend_and_an_invitation_serves_one_board(lab, monkeyp
         result = CliRunner().invoke(provision, ["--batch", str(lab.table), *options])
         assert result.exit_code == 2
         assert problem in result.output
+
+
+def test_boards_whose_answers_are_parsed_at_a_time_do_not_fail(tmp_path):
+    class Interrupting:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            time.sleep(0.0001)  # lets another thread parse, in the middle of ours
+
+    def parse():
+        for _ in range(30):
+            Interrupting()
+            try:
+                ast.literal_eval("[" + "(1, 2), " * 400 + "]")
+            except SystemError as error:
+                errors.append(error)
+
+    errors = []
+    Batch(tmp_path / "results.csv", [], tmp_path / "labels.csv").run(1)
+    threads = [threading.Thread(target=parse) for _ in range(4)]
+    before = gc.get_threshold()
+    gc.set_threshold(50, 1000, 1000)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        gc.set_threshold(*before)
+    assert not errors

@@ -1,6 +1,9 @@
 """Many boards at a time: each is provisioned from its row of a table, and waited for."""
 
+import ast
+import functools
 import queue
+import sys
 import termios
 import threading
 import time
@@ -19,6 +22,7 @@ from flyve_mdm.build.firmware import BuildError
 
 _EXPECTED = (BoardError, ImageError, BuildError, ValueError, OSError, termios.error)
 _PAUSE = 0.5  # seconds between two looks
+_parsing = threading.RLock()
 
 
 class Batch:
@@ -57,6 +61,7 @@ class Batch:
         once. The file of results is as new as the boards are, always; OSError when it cannot be
         written any more, which ends the run, too.
         """
+        _parse_one_at_a_time()
         final = (ONLINE,) if self._wait is not None else (ONLINE, DONE)
         for result in self._all:
             if not result.row.fault and (result.state not in final or self._bare(result)):
@@ -160,6 +165,21 @@ class Batch:
     def _save(self) -> None:
         with self._lock:
             results.write(self._path, self._all)
+
+
+def _parse_one_at_a_time() -> None:
+    """CPython 3.11 before 3.11.8 counts the depth of what it parses for all threads together: one
+    whose parsing another thread interrupts would raise SystemError (gh-106905)."""
+    if not (3, 11) <= sys.version_info < (3, 11, 8) or hasattr(ast.parse, "__wrapped__"):
+        return
+    parse = ast.parse  # mpremote calls it, too, through literal_eval()
+
+    @functools.wraps(parse)
+    def alone(*args, **named):
+        with _parsing:
+            return parse(*args, **named)
+
+    ast.parse = alone
 
 
 def _identify(board: Target, row: Row) -> str:
