@@ -61,7 +61,7 @@ size: $(READY) ## Flash, RAM and wear of the agent, against the budgets
 coverage: $(READY_TEST) ## The tests with the firmware's lines counted: 95 % must have run
 	@$(BIN)/python -m flyve_mdm.measure.coverage $(PARALLEL) $(PYTEST_ARGS)
 
-mutation: $(READY_TEST) ## Faults put into five modules: 85 % must be found (MODULE= SAMPLE= SEED=)
+mutation: $(READY_TEST) ## Faults put into critical modules: 85 % must be found (MODULE= SAMPLE= SEED=)
 	@$(BIN)/python -m flyve_mdm.measure.mutation $(if $(value MODULE),$(call quoted,MODULE)) \
 	    $(if $(value SAMPLE),--sample=$(call quoted,SAMPLE)) $(if $(value SEED),--seed=$(call quoted,SEED))
 

@@ -314,6 +314,17 @@ def test_a_link_inside_a_gateway_s_is_found():
 
 
 # Texts
+def test_what_looks_like_the_link_of_a_gateway_and_holds_none_is_refused():
+    for link in (
+        "https://urldefense.us/v3/__" + LINK.replace("=", "*") + "__;*!!Abc!xyz$",
+        "https://urldefense.proofpoint.com/v2/url?d=DwMFaQ&c=a",
+        "https://eu.protection.sophos.com?d=flyve.org&u=*&h=def",
+        "https://eu.protection.sophos.com?d=flyve.org&u=" + b64("no link at all"),
+    ):
+        refused(link, "")
+
+
+# Texts
 def test_what_a_mail_makes_of_a_link_is_undone():
     soft = LINK.replace("=", "=3D")
     soft = "=\r\n".join([soft[i : i + 70] for i in range(0, len(soft), 70)])
@@ -334,6 +345,9 @@ def test_what_a_mail_makes_of_a_link_is_undone():
         '<a href="' + more.replace("&", "&amp;") + '">Enroll</a>',
         more.replace("&", "&amp;amp;"),
         more.replace("=", "&#61;").replace("/", "&#x2F;"),
+        LINK.replace("data=", "data&#X3d;"),
+        LINK.replace("://", "&#58;//").replace("data=", "data&equals;"),
+        "\x7f" + LINK + "\x7f",
         soft,
         soft.replace("\r\n", "\n") + "=\n",
         LINK[:50] + "=\n" + LINK[50:90] + "=\r\n" + LINK[90:],

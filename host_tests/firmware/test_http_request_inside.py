@@ -33,7 +33,23 @@ def test_a_request_is_the_same_in_whatever_pieces_it_comes():
         request = taken(POST, size)
         assert (request.method, request.target, request.host) == ("POST", b"/", "192.168.4.1")
         assert request.body == b"ssid=ab"
-        assert taken(POST[:-1], size) is None
+
+
+def test_no_part_of_a_request_is_whole():
+    for size in range(1, len(POST)):
+        assert taken(POST[:size]) is None, size
+
+
+def test_a_request_has_begun_with_its_first_byte():
+    request = http_request.Request()
+    assert not request.begun
+    assert not request.take(b"G") and request.begun
+
+
+def test_a_head_is_whole_without_a_body():
+    for method in (b"GET", b"HEAD"):
+        request = taken(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert request.method.encode() == method and request.body == b""
 
 
 def test_line_ends_may_be_short_and_stand_before_it():
@@ -47,6 +63,13 @@ def test_a_host_in_the_request_line_counts():
     assert (request.target, request.host) == (b"/a?b", "flyve.org")
 
 
+def test_a_host_has_the_characters_of_one():
+    host = "abcdefghijklmnopqrstuvwxyz-0123456789._"
+    assert taken(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode()).host == host
+    for c in b"/;@[`{\x00\x80":
+        assert refused(b"GET / HTTP/1.1\r\nHost: a%c\r\n\r\n" % c) == 400, c
+
+
 def test_a_long_header_is_looked_at_no_further():
     assert taken(get(b"/", b"Cookie: " + b"c" * 9000)).target == b"/"
 
@@ -57,6 +80,7 @@ def test_what_is_no_request_is_refused():
         b"GET  / HTTP/1.1\r\n",
         b"GET x HTTP/1.1\r\n",
         b"GET /\x01 HTTP/1.1\r\n",
+        b"GET /\x7f HTTP/1.1\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: <b>\r\n\r\n",
@@ -68,6 +92,7 @@ def test_what_is_no_request_is_refused():
         get(b"/", b"Content-Length: 1", b"Content-Length: 1"),
     ):
         assert refused(data) == 400, data
+    assert refused(b"GET / SMTP/1.1\r\n") == 400
     assert refused(b"GET / HTTP/3\r\n") == 505
     assert refused(b"DELETE / HTTP/1.1\r\n") == 405
     assert refused(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n") == 411
@@ -78,9 +103,14 @@ def test_each_part_has_its_bound():
     assert refused(b"GET /" + b"a" * 12300) == 414
     assert refused(get(b"/", b"X: " + b"y" * 16400)) == 431
     assert refused(get(b"/", *[b"a: b"] * 64)) == 431
-    assert refused(get(b"/", b"Content-Length: %d" % (http_request.BODY + 1))) == 413
+    assert refused(get(b"/", b"Content-Length: 14337")) == 413
     assert refused(get(b"/", b"Content-Length: 9999999999999")) == 413
-    assert not refused(get(b"/", b"Content-Length: %d" % http_request.BODY))
+
+
+def test_what_is_within_its_bounds_is_taken():
+    assert taken(b"GET /" + b"a" * (12288 - 15) + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert taken(get(b"/", *[b"a: b"] * 63))
+    assert not refused(get(b"/", b"Content-Length: 14336"))
 
 
 def test_what_comes_behind_the_body_is_left_out():

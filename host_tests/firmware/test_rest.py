@@ -219,6 +219,18 @@ def test_what_php_puts_before_an_answer_is_passed_over_and_named(upy, api):
     assert any("before the JSON: Notice: Undefined index: x" in x for x in found["lines"])
 
 
+@pytest.mark.parametrize(("brackets", "code"), [(7, "ERROR_GLPI_ADD"), (8, "NOT_JSON")])
+def test_the_json_may_begin_with_the_eighth_bracket(upy, api, brackets, code):
+    api(answer(b"[x " * brackets + b'["ERROR_GLPI_ADD", "no"]', "400 Bad Request"))
+    assert _refusal(upy)["code"] == ("BAD_JSON" if code == "NOT_JSON" else code)
+
+
+@pytest.mark.parametrize("head", [b"<?xml version='1.0'?>", b"<!DOCTYPE html>", b"\n<HTML>"])
+def test_json_inside_a_page_is_not_glpi_s(upy, api, head):
+    api(answer(head + b'["ERROR_GLPI_ADD", "no"]', "400 Bad Request"))
+    assert _refusal(upy)["code"] == "NOT_JSON"
+
+
 # A15
 @pytest.mark.parametrize("token", [b"", b"a\xff\xfe", b"\xc3\xa4", b"a b", b"a\r\nX: y", b"a\0"])
 def test_a_session_token_that_fits_no_header_is_none(upy, api, token):
@@ -340,11 +352,13 @@ def test_cookies_are_bounded_in_number_and_size(upy, serve):
 
 # A13
 @pytest.mark.parametrize(
-    ("port", "host"), [(None, HOST), (80, HOST), (8080, HOST + ":8080"), (443, HOST + ":443")]
-)
-def test_the_host_is_told_with_its_port_unless_that_is_the_default(upy, port, host):
-    url = f"http://{HOST}" + (f":{port}" if port else "")
-    assert upy.call("rest_calls", "place", url) == (host if ":" in host else None)
+    ("url", "told"),
+    [("http://x", None), ("http://x/a/b", None), ("http://x:80/a", None), ("https://x/a", None),
+     ("https://x:443/a", None), ("http://x:8080/a", "x:8080"), ("http://x:443", "x:443"),
+     ("https://x:80", "x:80")],
+)  # fmt: skip
+def test_the_host_is_told_with_its_port_unless_that_is_the_default(upy, url, told):
+    assert upy.call("rest_calls", "place", url) == told
 
 
 @pytest.mark.parametrize(
@@ -397,7 +411,7 @@ def test_what_is_not_http_is_named(upy, api, data, method):
     assert found.get("code") == "NO_HTTP" or found["status"] == 0 or found["code"] == "NOT_JSON"
 
 
-@pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content", "299 X"])
 def test_an_empty_answer_is_fine_where_no_value_is_wanted(upy, api, status):
     api(answer(b"", status))
     assert upy.call("rest_calls", "call", "POST", "changeActiveProfile")["value"] is None
@@ -476,8 +490,9 @@ def test_a_redirect_from_https_to_http_is_not_followed(upy, serve, identity):
     assert target.accepted == 0
 
 
-def test_a_redirect_without_a_place_is_named(upy, api):
-    api(answer(b"", "302 Found"))
+@pytest.mark.parametrize("status", ["302 Found", "300 X", "399 X"])
+def test_a_redirect_without_a_place_is_named(upy, api, status):
+    api(answer(b"", status))
     assert _refusal(upy)["kind"] == "moved"
 
 
@@ -522,6 +537,22 @@ def test_a_stream_outlives_its_exchange(upy, api):
     wanted = {"Accept": "application/octet-stream"}
     assert upy.call("rest_calls", "get", "PluginFlyvemdmFile/1", "", wanted)["value"][2] == data
     assert _sent(peer)[1]["Accept"] == "application/octet-stream"
+
+
+def test_a_session_that_is_refused_right_after_it_was_opened_is_an_error(upy, serve):
+    seen = []
+
+    def script(connection):
+        seen.append(connection.request().split(b" ")[1].split(b"?")[0])
+        if seen[-1] == b"/initSession":
+            connection.send(answer(b'{"session_token": "new"}'))
+        else:
+            connection.send(_error("ERROR_SESSION_TOKEN_INVALID", "x", "401 Unauthorized"))
+
+    peer = serve(script)
+    upy.call("rest_calls", "start", f"http://{HOST}:{peer.port}", "both", None, "old", USER)
+    assert upy.call("rest_calls", "get", "f")["code"] == "ERROR_SESSION_TOKEN_INVALID"
+    assert seen == [b"/f", b"/initSession", b"/f"]
 
 
 def test_a_stream_renews_an_expired_session_once(upy, serve):

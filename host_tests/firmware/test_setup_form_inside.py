@@ -21,6 +21,10 @@ def test_a_form_is_read_with_its_escapes():
     assert found["link"] == b"%zz" and found["other"] == "" and "zzz" not in found
 
 
+def test_fields_may_be_empty_or_have_no_value():
+    assert setup_form.fields(b"&ssid=attic&&psk&email")["ssid"] == "attic"
+
+
 def test_blanks_around_a_networks_name_are_its_own_but_for_one_that_is_typed():
     found = setup_form.fields(b"ssid=+attic+&psk=+x+&email=+u%40x.org+")
     assert (found["ssid"], found["psk"], found["email"]) == (" attic ", " x ", "u@x.org")
@@ -39,6 +43,7 @@ def test_a_network_is_chosen_or_typed():
     assert network(other="hidden", psk="password") == (("hidden", "password"), {})
     assert network(ssid="attic", other="hidden", psk="password")[0][0] == "attic"
     assert "ssid_error" in network(psk="password")[1]
+    assert network(other="x" * 32, psk="password") == (("x" * 32, "password"), {})
     assert "ssid_error" in network(other="x" * 33, psk="password")[1]
     assert "ssid_error" in network(other="\xe4" * 17)[1]
     assert "ssid_error" in network(other="a\nb")[1]
@@ -72,7 +77,9 @@ def test_an_address_looks_like_one_or_is_left_out():
         ("@x", False),
         ("u@", False),
         ("a b@x.org", False),
-        ("u@" + "x" * 130, False),
+        ("u@" + "x" * 126, True),
+        ("u@" + "x" * 127, False),
+        ("u@x\n.org", False),
     ):
         errors = {}
         assert setup_form.email({"email": text}, errors) == text

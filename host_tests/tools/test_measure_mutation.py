@@ -40,6 +40,18 @@ def test_the_faults_are_those_that_a_slip_of_the_hand_makes(tree):
     }
 
 
+def test_a_handler_misses_what_it_is_for_whatever_names_it(tree):
+    clauses = "a.Error", "(a.Error)", "(Error, a.b.Error) as e"
+    handlers = "".join(f"except {clause}:\n    pass\n" for clause in clauses)
+    source = f"try:\n    pass\n{handlers}except:\n    pass\n"
+    (tree / mutants.source_of("clamp")).write_text(source)
+    found = [one.after for one in mutants.mutants("clamp") if "GeneratorExit" in one.after]
+    assert found == [
+        "except GeneratorExit:", "except (GeneratorExit):",
+        "except (Error, GeneratorExit) as e:", "except (GeneratorExit, a.b.Error) as e:",
+    ]  # fmt: skip
+
+
 def test_a_sample_is_the_same_for_the_same_seed(tree):
     first, again, other = (mutants.sample("clamp", 4, seed) for seed in (1, 1, 2))
     assert first == again != other

@@ -5,7 +5,7 @@ older than the agent, reads and changes it, too. Its fields, from the lowest bit
 slot: the one in use (0 /flyve, 1 /flyve.a, 2 /flyve.b)
 trial: the slot on trial, or 0
 tries: how often that was started
-ended: how the last trial ended (0: there was none, or it has been told)
+ended: how the last trial ended (0: there was none, or it has been told; 1: confirmed, 2: failed)
 partition: the subtype of the OTA partition on trial, or 0
 previous: one more than the slot to fall back to when the one in use goes on crashing (0: none)
 other: 1 when the other OTA partition is to be fallen back to
@@ -24,7 +24,6 @@ _FIELDS = const((
     ("other", 1), ("fallen", 1),
 ))  # fmt: skip
 _CONFIRMED = const(1)  # of ended
-_FAILED = const(2)
 _SAFE = const(5)  # crashes in a row, after which applications are not started
 _STABLE_MS = const(300000)  # a crash later than that has another cause than the start
 _LOOK_MS = const(1000)  # while an update is on trial

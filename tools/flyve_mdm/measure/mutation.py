@@ -28,26 +28,28 @@ AT_LEAST = 85  # per cent
 _GRACE = 20  # seconds
 # The tests that concern a module, the fast ones first.
 TESTS = {
-    "link_checks": ["host_tests/firmware/test_deeplink_inside.py"],
-    "link_fields": [
-        "host_tests/firmware/test_deeplink_inside.py",
-        "host_tests/firmware/test_deeplink_damage.py",
-    ],
-    "jsonpick": [
-        "host_tests/firmware/test_jsonpick_inside.py",
-        "host_tests/firmware/test_jsonpick_property.py",
-    ],
-    "record": ["host_tests/firmware/test_record_inside.py"],
-    "record_slots": [
-        "host_tests/firmware/test_record_inside.py",
-        "host_tests/firmware/test_record_slots_damage.py",
-    ],
-    "download": [
-        *(f"host_tests/firmware/test_download_{n}.py" for n in ("judgement", "sizes")),
-        "host_tests/firmware/test_delivery_form.py",
-        "host_tests/firmware/test_slot.py",
-        "host_tests/firmware/test_download_cuts.py",
-    ],
+    module: [f"host_tests/firmware/test_{name}.py" for name in names.split()]
+    for module, names in {
+        "link_checks": "deeplink_inside",
+        "link_fields": "deeplink_inside deeplink_damage",
+        "jsonpick": "jsonpick_inside jsonpick_property",
+        "record": "record_inside",
+        "record_slots": "record_inside record_slots_damage",
+        "download": "download_judgement download_sizes delivery_form slot download_cuts",
+        "delivery_steps": "download_judgement download_sizes delivery_form slot",
+        "rest_client": "rest",
+        "verdict": "rest",
+        "mailed": "deeplink_inside",
+        "outbox": "outbox_inside outbox_cuts",
+        "update": "update boot startup_strays slot",
+        "slot": "slot slot_cuts",
+        "http_request": "http_request_inside",
+        "captive_dns": "captive_dns_inside",
+        "setup_form": "setup_form_inside",
+        "setup_store": "setup_store_inside",
+        "paths": "paths_inside",
+        "nvs": "nvs_inside",
+    }.items()
 }
 
 
