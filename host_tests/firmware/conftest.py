@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from flyve_mdm.board.board import VirtualBoard
+from flyve_mdm.build import probes
 from host_tests.firmware.depot import Depot, blank_board
 from host_tests.firmware.recording import record
 from host_tests.firmware.scripted import Scripted
@@ -14,7 +15,8 @@ from host_tests.kit.peers import Datagrams, Full, Peer
 from host_tests.kit.peers.identities import issue
 
 FLASH = 1 << 20
-SMALL = 256 << 10  # bytes of a filesystem that has room for the firmware, and little more
+# Bytes of a filesystem that has room for the firmware, and little more.
+SMALL = probes.flash(256 << 10)
 
 
 @pytest.fixture

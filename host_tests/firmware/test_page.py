@@ -178,6 +178,7 @@ def test_what_is_damaged_or_not_there_is_told_by_name(bench, damage):
     assert bench.lines(made)[-1] == RENEW
 
 
+@pytest.mark.exact  # with probes it needs a board
 def test_a_frozen_agent_has_it_as_a_module(tmp_path, render):
     firmware.build()
     tree = tmp_path / "tree"

@@ -140,7 +140,7 @@ def test_two_phones_see_the_same_and_one_of_them_sends(person, setting):
 def test_a_phone_that_leaves_after_it_has_sent_is_not_needed(person, setting):
     person.open(setting.invite())
     person.choose(SSID).type(psk=PSK).press()
-    person.sees("Joining")
+    person.sees("Join")  # a slow phone may see nothing but the end of it
     person.go_away()
     setting.phone.leave()
     setting.device.run.wait_log(f"setup: joined {SSID}")

@@ -8,6 +8,7 @@ from flyve_mdm.backend import agents
 from flyve_mdm.backend.model import Agent
 from flyve_mdm.backend.page.orders import QUESTIONS
 from flyve_mdm.build import npm
+from flyve_mdm.patience import stretched
 from host_tests.kit import checkers
 from host_tests.tools.enrollee import fields_of
 from host_tests.tools.pilot import Pilot, words
@@ -163,7 +164,7 @@ def test_a_wrong_address_is_told_beside_its_field_and_kept(backend, pilot):
 def test_a_device_that_does_not_answer_is_told(backend, pilot, order):
     answer = pilot.order(order)
     assert answer.url.path == "/page/device/17"
-    assert "ESP32-0001 did not answer within 0.1 s" in words(answer)
+    assert f"ESP32-0001 did not answer within {stretched(0.1):g} s" in words(answer)
     assert published(backend, f"Command/{order.title()}")
 
 

@@ -5,6 +5,7 @@ import re
 from click.testing import CliRunner
 
 from flyve_mdm import demo, story
+from flyve_mdm.patience import stretched
 
 
 def test_a_phone_brings_a_board_online_and_the_timeline_tells_how():
@@ -27,4 +28,5 @@ def test_a_step_that_the_backend_has_not_seen_ends_it(monkeypatch):
     monkeypatch.setattr(story, "WAIT", 0.1)
     result = CliRunner().invoke(demo.demo, ["--phone", "--plain"])
     assert result.exit_code == 1
-    assert "Error: the backend has not seen `session opened` within 0.1 s" in result.output
+    why = f"the backend has not seen `session opened` within {stretched(0.1):g} s"
+    assert f"Error: {why}" in result.output

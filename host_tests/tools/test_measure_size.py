@@ -52,6 +52,7 @@ def test_a_life_tells_what_each_phase_holds():
     assert any("flyve/jobs/download" in modules for modules in phases["downloading"].modules)
 
 
+@pytest.mark.exact
 def test_the_set_up_page_tells_what_it_holds():
     phases = footprint.set_up()
     assert 0 < phases["open"].heap < phases["setup"].heap < size.SETUP

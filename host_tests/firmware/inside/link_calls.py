@@ -80,6 +80,32 @@ def run(ms, want="time"):
     return state()
 
 
+def settled(ms=2000):
+    """online(), and run() until nothing is due: the birth has been repeated."""
+    up = online(ms)
+    later()
+    link.pump()
+    return up and run(ms, "sent")["queued"] == 0
+
+
+def quiet(seconds, late=0, patience=2000):
+    """So many seconds pass without waiting for them, until the link is down: when it has pinged,
+    and how it stands after how many ms. late: ms that pass before what answers a ping is looked
+    at; patience: ms for it of the host's time."""
+    begin = log.uptime()
+    pings = []
+    pinged = None
+    while log.uptime() - begin < seconds * 1000 and not link.down:
+        log._uptime += 250
+        link.pump()
+        if link._pinged not in (None, pinged):
+            pinged = link._pinged
+            pings.append(pinged - begin)
+            log._uptime += late
+            link.wait(patience)
+    return dict(state(), pings=pings, after=log.uptime() - begin)
+
+
 def online(ms=2000):
     """connect(), and run() until it is up."""
     return connect() and run(ms, "up")["up"]
@@ -110,11 +136,6 @@ def say(topic, payload):
     return link.say(topic, payload)
 
 
-def keepalive(seconds):
-    """From now on pings go after half of these seconds."""
-    link._settings["keepalive"] = seconds
-
-
 def later():
     """Five minutes pass."""
     link.since -= 300100
@@ -134,6 +155,11 @@ def breaking():
 def pass_days(days):
     """So many days pass, in which the loop goes round as ever."""
     passed(days)
+
+
+def pass_on(ms):
+    """So many ms pass without waiting for them."""
+    log._uptime += ms
 
 
 def aged(ms):

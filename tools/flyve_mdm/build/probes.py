@@ -19,6 +19,11 @@ def heap(size: int) -> int:
     return 2 * size if wanted() else size
 
 
+def flash(size: int) -> int:
+    """The same for a filesystem in which there is little more than the firmware."""
+    return 3 * size // 2 if wanted() else size
+
+
 def bases(folder: Path) -> dict[Path, int]:
     """Each source's number of line 0; no two lines of the firmware have the same number."""
     found, base = {}, 0
