@@ -93,6 +93,18 @@ def test_boards_are_provisioned_and_seen_online_by_the_backend(lab):
         assert label.passphrase not in said
 
 
+def test_virtual_boards_that_are_off_are_switched_on_while_they_are_waited_for(lab):
+    for name, psk, wait, code in (("good", PSK, "60", 0), ("bad", "wrong-one", "20", 1)):
+        board = lab._bench.board(flash_size=1 << 20, aps={"flyve": PSK})
+        board.deploy()
+        lab.add(str(board.path), name, deeplink=lab.invite(), psk=psk)
+        _, found = lab.flyve("--wait-online", wait, code=code)
+    assert found["good"]["state"] == "online"
+    assert found["bad"]["state"] == "failed" and "wrong passphrase" in found["bad"]["reason"]
+    for board in lab._bench.boards:
+        board.write("/off", "")  # one that runs would refuse it
+
+
 def test_a_board_that_came_too_late_is_done_without_being_written_again(lab):
     lab.add(lab.board(), "late", deeplink=lab.invite())
     lab.flyve("--wait-online", "1", code=1)

@@ -1,6 +1,7 @@
 """Many boards at a time: each is provisioned from its row of a table, and waited for."""
 
 import ast
+import contextlib
 import functools
 import queue
 import sys
@@ -16,7 +17,7 @@ from flyve_mdm.board.boards_table import Row
 from flyve_mdm.board.folder import BoardError, check_mac
 from flyve_mdm.board.image import ImageError
 from flyve_mdm.board.results import DONE, FAILED, ONLINE, Result
-from flyve_mdm.board.target import Target, find_port, open_target
+from flyve_mdm.board.target import Target, open_target, switched_on
 from flyve_mdm.board.witness import Witness
 from flyve_mdm.build.firmware import BuildError
 
@@ -148,8 +149,8 @@ class Batch:
     def _await(self, result: Result, before: str) -> None:
         """Waits until the backend sees the board, and not only as it did before; or until the
         board says why that will not be."""
-        port = None if Path(result.row.port).is_dir() else find_port(result.row.port)
-        with Witness(port) as witness:
+        with contextlib.ExitStack() as stack:
+            witness = stack.enter_context(Witness(switched_on(result.row.port, stack)))
             deadline = time.monotonic() + self._wait
             while self._online(result.serial) in ("", before):
                 if self._stop.is_set():

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import click
 
-from flyve_mdm import keeper
 from flyve_mdm.board import doctor as examination
 from flyve_mdm.board import flash as flashing
 from flyve_mdm.board import monitor as monitoring
 from flyve_mdm.board import provision as provisioning
 from flyve_mdm.board import setup_network
-from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.cli import on_signals, reported
 from flyve_mdm.board.folder import Folder
 from flyve_mdm.board.progress import bar
 from flyve_mdm.board.remote import SerialBoard
 from flyve_mdm.board.supervisor import Supervisor
-from flyve_mdm.board.target import find_port, open_target
+from flyve_mdm.board.target import find_port, open_target, switched_on
 from flyve_mdm.text import printable
 
 _TARGET = click.argument("target")
@@ -111,7 +109,7 @@ def doctor(target):
     """
     levels = set()
     with contextlib.ExitStack() as stack:
-        board = stack.enter_context(_at_its_prompt(target, stack))
+        board = stack.enter_context(SerialBoard(switched_on(target, stack)))
         for finding in examination.examine(board, board.tree()):
             levels.add(finding.level)
             mark = click.style(f"{finding.level:<8}", fg=_COLOURS[finding.level])
@@ -121,12 +119,3 @@ def doctor(target):
 
 def _interrupt():
     raise KeyboardInterrupt
-
-
-def _at_its_prompt(target, stack):
-    if not Path(target).is_dir():
-        return SerialBoard(find_port(target))
-    port = stack.enter_context(keeper.folder("flyve-port-")) / "port"
-    run = stack.enter_context(VirtualBoard(target).start(port=port))
-    run.wait_port()
-    return SerialBoard(str(port))

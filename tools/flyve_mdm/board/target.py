@@ -1,11 +1,13 @@
 """TARGET: what names a board, whatever kind it is, and what can be done to all of them."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 from serial.tools import list_ports
 
+from flyve_mdm import keeper
 from flyve_mdm.board import ports
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.board.folder import BoardError
@@ -50,6 +52,15 @@ def open_target(name: str) -> Target:
     if Path(name).is_dir():
         return VirtualBoard(name)
     return SerialBoard(find_port(name))
+
+
+def switched_on(name: str, stack: ExitStack) -> str:
+    """The port of the board that a TARGET names; a virtual one is switched on until the stack
+    ends. Raises BoardError."""
+    if not Path(name).is_dir():
+        return find_port(name)
+    port = stack.enter_context(keeper.folder("flyve-port-")) / "port"
+    return stack.enter_context(VirtualBoard(name).start(port=port)).wait_port()
 
 
 def find_port(name: str) -> str:

@@ -19,7 +19,7 @@ _TROUBLE = re.compile(r"\d+ (?:WARN|ERROR) ((?:wifi|enrollment|link|clock|agent|
 class Witness:
     """Reads the console of a board in the background, until the end of the `with`."""
 
-    def __init__(self, port: str | None):
+    def __init__(self, port: str):
         self._port, self._stop = port, threading.Event()
         self._trouble: dict[str, str] = {}
         self._gone = False
@@ -27,14 +27,12 @@ class Witness:
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> "Witness":
-        if self._port:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_) -> None:
         self._stop.set()
-        if self._port:
-            self._thread.join()
+        self._thread.join()
 
     def why(self) -> str:
         """The reason as the board tells it, or ""."""
