@@ -35,11 +35,11 @@ def test_a_table_in_a_pipe_has_whole_columns():
     ]
 
 
-# B3
-def test_a_table_on_a_terminal_loses_nothing_either():
+def on_terminal(code, columns):
+    """What a program prints on a terminal."""
     master, slave = pty.openpty()
-    environ = {**os.environ, "COLUMNS": "40", "TERM": "xterm"}
-    with subprocess.Popen([sys.executable, "-c", SHOW], stdout=slave, env=environ) as process:
+    environ = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=slave, env=environ) as process:
         os.close(slave)
         out = b""
         try:
@@ -49,9 +49,31 @@ def test_a_table_on_a_terminal_loses_nothing_either():
             pass  # the other end is closed
     os.close(master)
     assert process.returncode == 0
-    text = out.decode()
+    return out.decode()
+
+
+# B3
+def test_a_table_on_a_terminal_loses_nothing_either():
+    text = on_terminal(SHOW, 40)
     assert text.count("very") == 40 and "\u2502" in text
     assert "\x1b[31m[31m" not in text and "2\ufffd[31m" in text
+
+
+DEVICES = """
+from flyve_mdm import tables
+row = ("17", "ESP32-022FDB08B543", "ada@example.org", "yes", "2026-11-27 19:51:11")
+tables.show(("id", "serial", "e-mail", "online", "last contact", "tasks"),
+            [(*row, "deployFile failed, " * 4)], "Devices", styles={"yes": "green"})
+"""
+
+
+@pytest.mark.parametrize(("columns", "framed"), [(110, True), (80, False), (40, False)])
+def test_on_a_narrow_terminal_names_and_dates_stay_whole(columns, framed):
+    text = on_terminal(DEVICES, columns)
+    for word in ("ESP32-022FDB08B543", "ada@example.org", "2026-11-27 19:51:11", "\x1b[32myes"):
+        assert word in text
+    assert ("\u2502" in text) == framed and text.count("deployFile") == 4
+    assert framed or text.count("\n") == 3, "the terminal breaks the lines"
 
 
 # B3
