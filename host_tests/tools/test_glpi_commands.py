@@ -122,6 +122,15 @@ def test_locks_are_sent_when_they_change_something(site):
     assert sent == [b'{"lock":"now"}', b'{"lock":"unlock"}', b'{"wipe":"now"}']
 
 
+def test_a_wipe_is_taken_back_as_long_as_the_device_has_not_heard_of_it(site):
+    assert site.admin("wipe", "--cancel", "17") == "no wipe is ordered\n"
+    assert site.admin("wipe", "17") == "wipe sent\n"
+    assert "GLPI drops locks" in site.admin("lock", "17", code=1)
+    assert site.admin("wipe", "--cancel", "17").startswith("wipe taken back: ")
+    assert site.backend.agents[0].wipe == 0
+    assert site.admin("lock", "17") == "lock sent\n"
+
+
 def test_unenroll_waits_until_glpi_has_deleted_the_agent(each):
     assert "no answer in time" in each.admin("unenroll", "--wait", "0", "17", code=1)
     assert each.bodies == [b'{"input": {"_unenroll_request": "", "_unenroll": ""}}']

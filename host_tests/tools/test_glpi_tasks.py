@@ -113,6 +113,7 @@ def test_an_application_is_named_by_hand(start, device, tmp_path, generation):
         "app.py",
     )
     assert (stored.data, stored.parse_status, stored.entity) == (APP, "parsed", 76)
+    assert "deployApp  org.example" in flyve(backend, "admin", "tasks", "17")
     (task,) = backend.state.tasks.values()
     assert task.value == {"deployApp": "org.example", "id": "1", "versionCode": "3"}
     (change,) = [one.body for one in backend.requests if one.method == "PUT"]
@@ -150,3 +151,114 @@ def test_the_first_generation_gets_a_fleet_for_each_agent(start, device, file):
     flyve(backend, "admin", "fleet", "B2", fleet.name)
     told = flyve(backend, "admin", "remove-file", "17", "%SDCARD%/y", code=1)
     assert "tasks of fleets only, and 1 other devices are in fleet of ESP32-0001" in told
+
+
+@pytest.fixture
+def lab(backend, device):
+    """Runs commands beside two devices of the fleet lab, and one that is in none."""
+    for number in (1, 2, 3):
+        device(backend, email=f"u{number}@example.org", serial=f"S{number}").enroll()
+    for number in (17, 18):
+        flyve(backend, "admin", "fleet", number, "lab")
+    return lambda *args, code=0: flyve(backend, "admin", *args, code=code)
+
+
+def ends(backend, **by_serial):
+    """Each new task ends so on these devices."""
+
+    def told(event):
+        if event.kind == "task created":
+            task = backend.state.tasks[event.detail["task"]]
+            for one in backend.state.targets(task):
+                backend.state.status_of(task, one).status = by_serial.get(one.serial, "done")
+
+    backend.events.subscribe(told)
+
+
+def test_a_fleet_gets_what_a_device_gets_and_is_waited_for_as_a_whole(backend, lab, file):
+    ends(backend, S2="failed")
+    told = lab("deploy-file", "fleet:lab", file, code=1)
+    assert "task 1: 1 done, 1 failed\n" in told
+    assert "`flyve admin list --why --fleet lab` tells of which" in told
+    assert f"%SDCARD%/{file.name}" in lab("tasks", "fleet:lab")
+    assert "only tasks are for a whole fleet" in lab("ping", "fleet:lab", code=1)
+    ends(backend)
+    assert lab("remove-file", "fleet:lab", "%SDCARD%/x") == "task 2: 2 done\n"
+    assert all(task.fleet_id == 103 for task in backend.state.tasks.values())
+    flyve(backend, "admin", "fleet", "17")
+    flyve(backend, "admin", "fleet", "18")
+    assert "no device is in it yet" in lab("remove-file", "fleet:lab", "%SDCARD%/y")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("fleet:den", "`flyve admin fleet AGENT den` makes it"),
+     ("fleet:not managed", "GLPI gives it no tasks")],
+)  # fmt: skip
+def test_a_fleet_that_gets_no_tasks_is_told(backend, lab, name, told):
+    assert told in lab("policy", name, "periodicGeolocation", "60", code=1)
+    assert not backend.state.tasks
+
+
+@pytest.mark.parametrize("generation", "ABC")
+def test_a_policy_gets_a_value_then_another_and_is_taken_back(start, device, generation):
+    backend = start(generation)
+    device(backend).enroll()
+    ends(backend)
+
+    def admin(*args, code=0):
+        return flyve(backend, "admin", *args, code=code)
+
+    assert admin("policy", "17", "periodicGeolocation", "60") == "task 1: done\n"
+    assert admin("policy", "--wait", "0", "17", "periodicGeolocation", "90") == "task 1: pending\n"
+    (task,) = backend.state.tasks.values()
+    assert task.value == {"periodicGeolocation": "90"}
+    shown = admin("tasks", "17").splitlines()
+    assert shown[0].split() == ["task", "policy", "value", "of", "status"]
+    of = "fleet" if generation == "A" else "device"
+    assert shown[1].split() == ["1", "periodicGeolocation", "90", of, "pending"]
+    assert admin("remove-task", "1") == "task 1: removed\n"
+    assert not backend.state.tasks
+    assert "there is no task 1" in admin("remove-task", "1", code=1)
+
+
+def test_tasks_of_a_fleet_are_listed_by_it_and_by_its_devices(backend, lab):
+    ends(backend, S2="failed")
+    lab("policy", "--wait", "0", "fleet:lab", "disableBluetooth", "1")
+    lab("policy", "--wait", "0", "17", "periodicGeolocation", "60")
+    assert lab("tasks", "fleet:lab").splitlines()[1:] == [
+        "1     disableBluetooth  1      fleet  1 done, 1 failed"
+    ]
+    assert [line.split()[:2] for line in lab("tasks", "17").splitlines()[1:]] == [
+        ["1", "disableBluetooth"], ["2", "periodicGeolocation"]
+    ]  # fmt: skip
+    assert "done" in lab("tasks", "17") and "failed" not in lab("tasks", "17")
+    assert len(lab("tasks", "19").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "value", "told"),
+    [
+        ("disableWifi", "yes", "disableWifi is 0 or 1, not yes"),
+        ("periodicGeolocation", "1h", "is a whole number, not 1h"),
+        ("passwordEnabled", "maybe", "GLPI refuses maybe for passwordEnabled"),
+        ("deployFile", "x", "use `flyve admin deploy-file`"),
+        ("reboot", "1", "GLPI has no policy reboot"),
+    ],
+)
+def test_a_policy_that_is_not_possible_is_told(backend, boss, symbol, value, told):
+    assert told in boss("policy", "17", symbol, value, code=1)
+    assert not backend.state.tasks
+
+
+def test_a_task_is_removed_also_where_the_plugin_fails_afterwards(backend, boss, file):
+    ends(backend)
+    boss("deploy-file", "17", file)
+    backend.state.tasks[1].remove_on_delete = 0
+    assert boss("remove-task", "1") == "task 1: removed\n"
+    boss("deploy-file", "17", file)
+    assert boss("remove-task", "2") == "task 2: removed\n"
+    (left,) = backend.state.tasks.values()
+    assert left.value == {"removeFile": f"%SDCARD%/{file.name}"}
+    backend.fault("DELETE PluginFlyvemdmTask", "error", status=500)
+    assert "failed with HTTP 500" in boss("remove-task", "3", code=1)

@@ -28,6 +28,10 @@ class Agent:
         return self.row["id"]
 
     @property
+    def entity(self) -> int:
+        return self.row["entities_id"]
+
+    @property
     def generation(self) -> str:
         """The plugin's generation, by the columns that came with it."""
         if "has_system_permission" not in self.row:
@@ -43,6 +47,8 @@ class Agent:
 def find(session: Session, key: str) -> Agent:
     """The agent with this id, serial, topic, or e-mail address that has one; raises GlpiError."""
     rows = _rows(session, key)
+    if not rows and key.startswith("fleet:"):
+        raise GlpiError(f"{key}: only tasks are for a whole fleet: name a device")
     if not rows:
         raise GlpiError(f"no agent {key}: list them with `flyve admin list`")
     if len(rows) > 1:
@@ -167,11 +173,11 @@ def lock(session: Session, agent: Agent, locked: bool) -> bool:
     return True
 
 
-def wipe(session: Session, agent: Agent) -> bool:
-    """Wipe; False: it was ordered before, and GLPI sends nothing."""
-    if agent.row["wipe"]:
+def wipe(session: Session, agent: Agent, ordered: bool = True) -> bool:
+    """Wipe, or take that order back; False: it was so before, and GLPI does nothing."""
+    if bool(agent.row["wipe"]) == ordered:
         return False
-    _set(session, agent, "wipe", 1)
+    _set(session, agent, "wipe", int(ordered))
     return True
 
 

@@ -50,7 +50,8 @@ def _given(fields: dict[str, Any]) -> dict[str, str]:
 def admin() -> None:
     """What an administrator does with enrolled devices, over GLPI's REST API.
 
-    AGENT is an id, a serial, a topic, or an e-mail address that has one device.
+    AGENT is an id, a serial, a topic, or an e-mail address that has one device; fleet:NAME is
+    all devices of a fleet.
     """
 
 
@@ -140,12 +141,19 @@ def lock(url: str | None, agent: str, unlock: bool) -> None:
 
 @admin.command()
 @url_option
+@click.option("--cancel", is_flag=True, help="Take the order back, for a device that was away.")
 @agent_argument
-def wipe(url: str | None, agent: str) -> None:
+def wipe(url: str | None, agent: str, cancel: bool) -> None:
     """Wipe a device; it does not answer."""
     with connected(url) as session:
-        changed = agents.wipe(session, agents.find(session, agent))
-    if changed:
+        changed = agents.wipe(session, agents.find(session, agent), not cancel)
+    if cancel:
+        click.echo(
+            "wipe taken back: a device that has not heard of it asks GLPI, and lets it be"
+            if changed
+            else "no wipe is ordered"
+        )
+    elif changed:
         click.echo("wipe sent")
     else:
         click.echo("wipe not sent: it was ordered before, and the broker keeps that order")

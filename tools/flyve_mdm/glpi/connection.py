@@ -21,6 +21,9 @@ url_option = click.option(
 )  # fmt: skip
 
 agent_argument = click.argument("agent", callback=options.parsed(options.named))
+target_argument = click.argument(
+    "agent", metavar="AGENT|fleet:NAME", callback=options.parsed(options.named)
+)
 
 
 @contextlib.contextmanager
