@@ -145,7 +145,8 @@ def firmware_steps() -> list[Step]:
     steps = []
     for source, base in probes.bases(ROOT / "firmware").items():
         path = source.relative_to(ROOT / "firmware")
-        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, base)
+        probed = base if probes.wanted() else None
+        edit = functools.partial(_edited, names if len(path.parts) > 1 else None, probed)
         if len(path.parts) > 1:
             target = path.with_suffix(".mpy").as_posix()
             steps.append(Step(source, target, path.stem, level, edit))
@@ -173,8 +174,9 @@ def shorten_too(source: str) -> str:
     return source if names is None else shorten.shorten(source, names)
 
 
-def _edited(names: shorten.Names | None, base: int, source: str) -> str:
-    source = probes.instrument(source, base) if probes.wanted() else source
+@functools.lru_cache(512)  # a process that builds often, as for many boards, changes little
+def _edited(names: shorten.Names | None, base: int | None, source: str) -> str:
+    source = source if base is None else probes.instrument(source, base)
     return source if names is None else shorten.shorten(source, names)
 
 

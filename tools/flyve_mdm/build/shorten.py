@@ -23,9 +23,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Names:
-    """What may be renamed: `short`, name -> short name; and no parameter in `keywords`."""
+    """What may be renamed: `short`, name -> short name; and no parameter in `keywords`. Each plan
+    is another one, for who keeps what was made by it."""
 
     short: dict[str, str]
     keywords: frozenset[str]
