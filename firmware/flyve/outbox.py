@@ -32,6 +32,7 @@ class Outbox:
         self._owner = owner
         self._queue = []
         self._pid = self._flying = 0
+        # mutants: nobody asks before something was sent
         self._moved = 0  # when something was sent or acknowledged
         self._stale = False  # the file has messages that were acknowledged
         try:
@@ -56,7 +57,7 @@ class Outbox:
         for m in self._queue:
             if what in (m[0], m[_PID]):
                 return True
-        return False
+        return False  # mutants: None is as good
 
     def _put(self, topic, payload, retain, sent, born):
         self._pid = self._pid % 32767 + 1  # SUBSCRIBEs use the upper half

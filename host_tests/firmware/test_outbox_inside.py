@@ -1,6 +1,7 @@
 """QoS 1 messages: order, bounds, acknowledgements, DUP, and what a reboot leaves of them."""
 
 import os
+import sys
 
 from flyve import outbox as module
 from flyve.outbox import LIMIT, PATH, Outbox
@@ -30,6 +31,14 @@ def test_messages_leave_in_order_and_without_dup():
         outbox.add("t%d" % i, b"x")
     pump(outbox, wire)
     assert [(m[0], m[4]) for m in wire] == [("t0", False), ("t1", False), ("t2", False)]
+    assert [m[2] for m in wire] == [False] * 3
+
+
+def test_messages_are_gathered_before_they_are_sent():
+    outbox, wire = made()
+    outbox.add("t", b"x", True)
+    outbox.pump(lambda *message: wire.append(message))
+    assert wire == [("t", b"x", True, 1, False, True)]
 
 
 def test_no_more_than_the_window_is_unacknowledged():
@@ -102,6 +111,15 @@ def test_a_durable_message_is_on_flash_when_it_is_taken():
     again, wire = made(fresh=False)
     pump(again, wire)
     assert wire == [("t", b'{"a": "b"}', True, 1, True)]
+    assert "flyve.jobs.outbox_file" not in sys.modules
+
+
+def test_a_durable_message_that_is_not_retained_comes_back_so():
+    outbox, _ = made()
+    outbox.add("t", b"x", False, True)
+    again, wire = made(fresh=False)
+    pump(again, wire)
+    assert wire == [("t", b"x", False, 1, True)]
 
 
 def test_only_durable_messages_come_back():
@@ -143,18 +161,21 @@ def test_a_full_outbox_comes_back_whole():
 
 
 def test_a_full_flash_costs_durability_and_not_the_message():
-    outbox, wire = made()
-
     def no_space(*_):
         raise OSError(28)
 
-    module.open = no_space
-    try:
-        assert outbox.add("t", b"x", False, True)
-    finally:
-        del module.open
-    pump(outbox, wire)
-    assert len(wire) == 1
+    def no_memory(*_):
+        raise MemoryError
+
+    for refuse in (no_space, no_memory):
+        outbox, wire = made()
+        module.open = refuse
+        try:
+            assert outbox.add("t", b"x", False, True)
+        finally:
+            del module.open
+        pump(outbox, wire)
+        assert len(wire) == 1
 
 
 def test_what_is_not_wanted_any_more_goes_although_it_was_never_sent():
@@ -173,5 +194,22 @@ def test_the_wait_for_an_acknowledgement_is_known():
     pump(outbox, wire)
     outbox._moved -= 1000
     assert 1000 <= outbox.waiting() < 1500
+    outbox.add("t", b"y")
+    pump(outbox, wire)
+    assert outbox.waiting() < 500
+    outbox._moved -= 1000
+    outbox.acked(wire[1][3])
+    assert outbox.waiting() < 500
     outbox.acked(wire[0][3])
     assert outbox.waiting() == 0
+
+
+def test_what_is_only_in_ram_and_old_is_not_sent_after_a_reconnect():
+    outbox, wire = made()
+    for topic, durable in (("old", False), ("durable", True), ("new", False)):
+        outbox.add(topic, b"x", False, durable)
+    outbox._queue[0][-1] -= 600000
+    outbox._queue[2][-1] -= 599000
+    outbox.rewind()
+    pump(outbox, wire)
+    assert [m[0] for m in wire] == ["durable", "new"] and len(outbox) == 2
