@@ -13,6 +13,7 @@ from flyve_mdm.backend import agents
 from flyve_mdm.build import npm
 from flyve_mdm.patience import stretched
 from host_tests.kit import checkers
+from host_tests.kit.proxy import Fault
 from host_tests.kit.sample import content
 
 pytestmark = pytest.mark.browser
@@ -53,6 +54,11 @@ class Eyes:
 
     def run(self, script):
         return self.driver.execute_script(script)
+
+    def hurry(self):
+        """The page waits a tenth of the time from now on."""
+        self.run("const slow = setTimeout; setTimeout = (call, ms) => slow(call, ms / 10)")
+        return self
 
 
 @pytest.fixture
@@ -150,10 +156,20 @@ def test_all_is_reached_by_the_keyboard_and_seen_there(backend, device, browse):
 
 
 def test_a_backend_that_is_away_is_told_and_its_return_as_well(backend, browse):
-    eyes = browse(backend)
+    eyes = browse(backend).hurry()
     backend.web.stop()
     eyes.until("The backend does not answer: is it still running?")
     backend.web.start()
+    eyes.until(lambda driver: "does not answer" not in eyes.text)
+
+
+def test_a_backend_that_hangs_is_told_and_its_return_as_well(backend, browse, phone_browser):
+    eyes, proxy = browse(backend).hurry(), phone_browser[1]
+    proxy.plan = lambda number: Fault("freeze")
+    for passage in list(proxy.passages):
+        passage.freeze()
+    eyes.until("The backend does not answer: is it still running?")
+    proxy.plan = lambda number: None
     eyes.until(lambda driver: "does not answer" not in eyes.text)
 
 

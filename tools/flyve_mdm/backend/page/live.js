@@ -18,7 +18,9 @@
   }
   (function ask() {
     setTimeout(function () {
-      fetch(url).then(function (answer) {
+      var late = new AbortController();
+      setTimeout(function () { late.abort(); }, 8000);
+      fetch(url, {signal: late.signal}).then(function (answer) {
         if (!answer.ok) throw answer;
         return answer.text();
       }).then(function (text) {
