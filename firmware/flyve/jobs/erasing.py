@@ -38,6 +38,7 @@ def enrollment(rec, settings, state=None):
     """Erases what enrollment brought: credentials, tasks, and files if the settings say so. The
     record then holds nothing but the state, and what another deeplink has created meanwhile. A cut
     is made good at the next start."""
+    renewed = rec.get("renewed")
     try:
         rec.save(state="erasing", next=state)
     except OSError as e:
@@ -50,7 +51,6 @@ def enrollment(rec, settings, state=None):
         _try_to_delete("/apps")
     leftovers()
     kept = {"state": state}
-    renewed = rec.get("renewed")
     if renewed:
         kept = {"state": "created", "link": renewed[0], "agent_id": renewed[1]}
     try:
