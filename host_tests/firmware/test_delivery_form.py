@@ -197,6 +197,22 @@ def test_a_name_of_the_answer_is_confined_as_any(depot, sent, why):
 
 
 # A26
+def test_a_name_that_is_another_in_the_next_part_is_that_of_another_file(depot):
+    depot.offer(DATA[:9000], "007")
+    names = iter(["007"])
+
+    def change(_, answer):
+        name = next(names, "008")
+        answer.headers["content-disposition"] = f'attachment; filename="{name}"'
+
+    depot.edit_parts(change)
+    depot.fetch(path=FOLDER, chunk=4096)
+    assert any("changed on the server: its name is another" in line for line in depot.log)
+    assert depot.stored(FOLDER + "008") == DATA[:9000]
+    assert depot.stored(FOLDER + "007") is None
+
+
+# A26
 def test_a_numeric_name_outlives_a_power_cut_at_any_write(depot):
     depot.offer(DATA[:9000], "007")
     depot.save()
