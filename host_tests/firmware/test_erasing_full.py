@@ -51,11 +51,14 @@ def test_a_wipe_of_a_flash_that_is_full_to_the_last_byte_ends(bench):
 
 # Until not even the name of an empty file finds room in the root's block.
 ROOT_FULL = """
-    try:
-        for n in range(2000):
-            open('/%06d' % n, 'w').close()
-    except OSError:
-        print('no room')
+    n = 0
+    for size in (200, 50, 1):
+        try:
+            while n < 2000:
+                open('/' + 'x' * size + '%06d' % n, 'w').close()
+                n += 1
+        except OSError:
+            print('no room')
 """
 
 
