@@ -30,28 +30,29 @@ _REASONS = const((
 
 
 def begin(station, ssid, psk):
-    """Returns the try: since when it is under way, in ms of uptime, and the reason that was there
-    at its beginning. Raises OSError when the driver does not begin."""
+    """Returns the try: since when it is under way, in ms of uptime, the reason that was there at
+    its beginning, and how old it was at the last look. Raises OSError when the driver does not
+    begin."""
     log.info("wifi", "connecting to %s", ssid)
     if psk:
         station.connect(ssid, psk)
     else:
         station.connect(ssid)
-    return [log.uptime(), None]
+    return [log.uptime(), None, 0]
 
 
 def failure(station, tried):
-    """Why the try has failed, a text; None while it is under way. Call it often, while the station
-    is not connected."""
-    since, old = tried
-    age = log.uptime() - since
+    """Why the try has failed, a text; None while it is under way. Call it while the station is not
+    connected, often: a page may keep one from it for some seconds."""
+    since, old, looked = tried
+    age = tried[2] = log.uptime() - since
     status = station.status()
     if age > _TRY_MS:
         return "no connection in %d s" % (_TRY_MS // 1000)
     network = board.network
     if status in (network.STAT_IDLE, network.STAT_CONNECTING, 1010):
         tried[1] = None  # cleared: the next reason is news
-    elif age < _LATE_MS:
+    elif looked < _LATE_MS:
         tried[1] = status
     elif status != old or age >= _OLD_MS and not _let_in(station):
         return _meaning(status)
