@@ -8,11 +8,13 @@ def begin(agent):
     from flyve.jobs import invitation, wifi_join
 
     station = wifi_join.station()
-    if not invitation.needs_help(agent):
+    helped = invitation.needs_help(agent)
+    invitation = None
+    memory.drop("invitation")
+    if not helped:
         return wifi.Wifi(station)
-    # The page is to begin without them.
-    invitation = wifi_join = None
-    memory.drop("invitation", "wifi_join")
+    wifi_join = None  # the page is to begin without it
+    memory.drop("wifi_join")
     from flyve.jobs import setup
 
     return setup.Setup(agent, station)

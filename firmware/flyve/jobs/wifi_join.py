@@ -3,7 +3,7 @@
 from micropython import const
 
 from flyve import board, log, memory
-from flyve.jobs import nvs, texts, wifi_try
+from flyve.jobs import nvs, wifi_try
 
 _REST_MS = const(1000)  # the driver wants a pause after a failure
 _ROUND_MS = const(60000)  # longest pause after a round in which no network worked
@@ -13,11 +13,21 @@ def networks():
     """What NVS has, pairs of texts. Raises ValueError, TypeError and OSError when they are
     unreadable."""
     made = []
-    for ssid, psk in texts.loads(nvs.get("wifi") or b"[]"):
+    for ssid, psk in _read():
         if not isinstance(ssid, str) or not isinstance(psk or "", str):
             raise ValueError
         made.append((ssid, psk))
     return made
+
+
+def _read():
+    try:
+        from flyve.jobs import texts
+
+        return texts.loads(nvs.get("wifi") or b"[]")
+    finally:
+        texts = None
+        memory.drop("texts")  # to join may take for ever
 
 
 def known():
