@@ -14,8 +14,9 @@ DEADLINE = 600
 BATCH = 250
 USER, INVITATION = "user-token-0123456789", "invitation-token-0123456789"
 SCRIPT = "<script>alert(9)</script>"
-FIELDS = ["https://glpi.example.org/apirest.php", USER, INVITATION, f"Help{SCRIPT}", f'"{SCRIPT}',
-          f"https://{SCRIPT}", "help@example.org"]  # fmt: skip
+MOVES = "\x1b[2J\u202e\x07"  # a cursor, and the way in which is written
+FIELDS = ["https://glpi.example.org/apirest.php", USER, INVITATION, f"Help{SCRIPT}{MOVES}",
+          f'"{SCRIPT}{MOVES}', f"https://{SCRIPT}", f"help@example.org{MOVES}"]  # fmt: skip
 CODE = base64.b64encode("\\;".join(FIELDS).encode()).decode()
 HEADERS = (
     "User-Agent: CaptiveNetworkSupport-400 wispr\r\nAccept: */*\r\nAccept-Language: en\r\n"
@@ -46,7 +47,7 @@ GOOD = [
     request(f"GET /{CODE}", "api.example.org"),
     request(f"GET /deeplink/?data={SCRIPT}", "flyve.org"),
     form(link=f"http://flyve.org/deeplink/?data={CODE}", email="guest@example.org"),
-    form(link=SCRIPT, email=SCRIPT, other=SCRIPT, ssid=""),
+    form(link=SCRIPT, email=SCRIPT + MOVES, other=SCRIPT + MOVES, ssid=""),
     form(email=f'"{SCRIPT}@x', psk=SCRIPT),
     form(ssid="cellar", psk=""),
     form(form="another"),

@@ -81,7 +81,7 @@ class Server:
         try:
             self._s.bind(socket.getaddrinfo(address, port)[0][-1])
             self._s.setblocking(False)
-        except OSError:
+        except BaseException:
             self.close()
             raise
 

@@ -18,7 +18,8 @@ _QUEUE = const(5)
 class Server:
     """answer([method, target, host, body]) returns (status, location, pieces), see
     http_response.py. address: the board's own; who is not in the same /24 gets nothing. Call
-    step() often; it raises nothing but in the constructor. buf is free between two steps."""
+    step() often; it raises nothing but in the constructor. buf is free between two steps. Between
+    two connections `answering` is False for a turn, however many wait."""
 
     def __init__(self, answer, address, port=80):
         self._answer = answer
@@ -35,29 +36,28 @@ class Server:
             self._s.bind(socket.getaddrinfo(address, port)[0][-1])
             self._s.listen(_QUEUE)
             self._s.setblocking(False)
-        except OSError:
+        except BaseException:
             self.close()
             raise
 
     def step(self):
-        """Goes on with the connection at hand, and takes the next."""
+        """Goes on with the connection at hand, or takes the next."""
         self._until = log.uptime() + _SLICE_MS
-        while not self.over():
+        try:
             if self._serving is None:
                 self._client = self._take()
                 if self._client is None:
                     return
                 self._serving = self._serve(self._client)
-            try:
-                next(self._serving)
-                return  # it waits, or its slice is over
-            except StopIteration:
-                pass
-            except OSError as e:
-                log.debug("setup", "a phone went away: %s", e)
-            except Exception as e:
-                log.warn("setup", "a request was given up: %r", e)
-            self._end()
+            next(self._serving)
+            return  # it waits, or its slice is over
+        except StopIteration:
+            pass
+        except OSError as e:
+            log.debug("setup", "a phone went away: %s", e)
+        except Exception as e:
+            log.warn("setup", "a request was given up: %r", e)
+        self._end()
 
     def over(self):
         """True when the slice is at its end."""
@@ -115,13 +115,17 @@ class Server:
     def _end(self):
         """Ends the connection at hand, wherever it is."""
         serving, self._serving = self._serving, None
-        if serving:
-            serving.close()
-            self._client.close()
-            self._client = None
+        client, self._client = self._client, None
         self.answering = False
-        serving = None
-        memory.drop("http_request", "http_response")
+        try:
+            if serving:
+                serving.close()
+            serving = None
+            memory.drop("http_request", "http_response")
+        except Exception:
+            pass  # not even for that is there the memory: the next one drops them
+        if client:
+            client.close()
 
     def close(self):
         """Closes all; may be repeated."""

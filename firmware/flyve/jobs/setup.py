@@ -93,6 +93,7 @@ class Setup:
         except Exception as e:
             self._due = log.uptime() + _AGAIN_MS
             log.error("setup", "no network of our own: %s", e)
+            memory.drop("captive_dns", "http_server")
         finally:
             setup_open = None
             memory.drop("setup_open", "setup_facts", "wifi_scan", "access_point", "board_facts")
@@ -111,12 +112,15 @@ class Setup:
             memory.drop("led")
 
     def _answer(self, request):
-        # What else is at work makes room, and begins anew: a page takes the most.
+        return answer(self._box, request, self._make_room)
+
+    def _make_room(self):
+        """What else is at work goes, and begins anew when nobody reads the page any more."""
+        self._read = self._busy = True  # _look() comes too late
         if not self.up:
             self._wifi = Wifi(self._sta)
         self._agent.begin_anew("clock")
         memory.drop("setup_join", "wifi_join", "clock")
-        return answer(self._box, request)
 
     def _go_on(self, now):
         self._dns.step()
@@ -124,9 +128,10 @@ class Setup:
         box = self._box
         if self._end is not None:
             self._finish(now)
+        elif self._http.answering:
+            pass  # that has the memory
         elif box["plan"]:
-            if not self._http.answering:
-                self._advance(now)
+            self._advance(now)
         elif self.up or box["known"] and not self._read:
             # A try of the station takes the radio away from who reads the page.
             self.up = self._wifi.step()
@@ -205,27 +210,32 @@ class Setup:
             self._agent.restart("set up", True)
 
     def _close(self):
-        try:
-            self._http.close()
-            self._dns.close()
-        except OSError:
-            pass
-        self._ap.active(False)
+        parts = self._http.close, self._dns.close, self._ap.active
         self._ap = self._dns = self._http = self._box = None
         self._busy = self._read = False
+        for i, end in enumerate(parts):
+            try:
+                end(*(False,) * (i > 1))
+            except Exception:
+                pass  # what a driver says of it helps nobody
+        parts = end = None
+        memory.drop("setup_join", "captive_dns", "http_server")
 
 
-def answer(box, request):
+def answer(box, request, make_room):
     """What http_server.Server asks for. What reads the request, a form, a link, and what makes the
-    page are in memory one after the other."""
-    asks = _asked
-    answered = _asked(box, request, None)
-    if answered == (None, None, None):
-        asks = _sent
-        answered = _sent(box, request, None)
-    if answered[0] is None:
-        answered = asks(box, request, _taken(box, answered[1]))
-    status, place, errors = answered
+    page are in memory one after the other; make_room() is called before all but the first: what a
+    phone asks by itself, again and again, takes little."""
+    status, place, errors = _asked(box, request, None)
+    if status is None or errors is not None:
+        make_room()
+    if status is None:
+        asks = _asked
+        if place is None:
+            asks = _sent
+            status, place, errors = _sent(box, request, None)
+        if status is None:
+            status, place, errors = asks(box, request, _taken(box, place))
     return status, place, None if errors is None else _page(box, errors)
 
 

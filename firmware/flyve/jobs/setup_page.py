@@ -37,8 +37,9 @@ def answer(box, request, wrong):
         return 303, home, None
     if path != b"/":
         return 404, None, None
-    if method == "GET":
-        box["asked"] = log.uptime()
+    if method != "GET":
+        return 200, None, {}
+    box["asked"] = log.uptime()
     errors, box["errors"] = box["errors"], {}
     return 200, None, errors
 

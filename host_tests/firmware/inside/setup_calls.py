@@ -7,7 +7,7 @@ import sys
 import time
 
 from flyve import log, memory
-from flyve.jobs import captive_dns, http_server, nvs, setup, setup_facts, wifi_scan
+from flyve.jobs import captive_dns, http_server, nvs, setup, setup_facts, texts, wifi_scan
 
 # What must never be seen: neither in an answer nor in the log, and not as markup.
 SECRETS = (b"user-token-0123456789", b"invitation-token-0123456789", b"correct-horse-battery")
@@ -27,11 +27,11 @@ log.level = 0
 
 
 class _Agent:
-    settings = {"email": "guest@example.org", "setup": "auto"}
+    settings = {"email": "guest@example.org\x1b\u202e", "serial": "1\x07", "setup": "auto"}
     rec = {
         "state": "refused",
-        "error": "<script>alert(1)</script>",
-        "helpdesk": '"><script>alert(2)</script>',
+        "error": "<script>alert(1)</script>\x1b[2J\u202e",
+        "helpdesk": '"><script>alert(2)</script>\u2066\x00',
     }
 
 
@@ -45,6 +45,7 @@ class _Station:
             b"attic",
             b"\xff",
             b"\r\nX: y",
+            b"at\xe2\x80\xaetic",
         )
         return [(name, b"", 1, -40 - i, 3 - i % 2 * 3, False) for i, name in enumerate(names)]
 
@@ -74,7 +75,7 @@ def _listen(make):
 
 
 def box():
-    nvs.put("wifi", b'[["cellar", "correct-horse-battery"]]')
+    nvs.put("wifi", b'[["cel\\u0007lar", ""], ["cellar", "correct-horse-battery"]]')
     made = setup_facts.facts(_Agent)
     made["networks"] = wifi_scan.scan(_Station())
     return made
@@ -82,7 +83,7 @@ def box():
 
 def _problem(answer):
     """What is wrong with an answer, None when nothing is."""
-    head, end, _ = answer.partition(b"\r\n\r\n")
+    head, end, body = answer.partition(b"\r\n\r\n")
     if not answer:
         return None  # it was not worth one
     lines = head.split(b"\r\n")
@@ -94,7 +95,14 @@ def _problem(answer):
             return "a strange header: " + repr(line)
         if name == b"Location" and value not in _PLACES:
             return "it leads to " + repr(value)
+    body = str(body.replace(b"\n", b" "), "utf-8")
+    if texts.plain(body) != body:
+        return "not plain: " + repr(texts.plain(body))
     return _shown(answer)
+
+
+def _jobs():
+    return {name for name in sys.modules if name.startswith("flyve.jobs.")}
 
 
 def _shown(text):
@@ -113,8 +121,11 @@ def requests(data):
     statuses = {}
     longest = 0
     server, address = _listen(
-        lambda port: http_server.Server(lambda r: setup.answer(facts, r), "127.0.0.1", port)
+        lambda port: http_server.Server(
+            lambda asked: setup.answer(facts, asked, lambda: None), "127.0.0.1", port
+        )
     )
+    before = _jobs()
     for i, one in enumerate(data):
         one = one.replace(b"0123456789abcdef", facts["form"].encode())
         client = socket.socket()
@@ -151,6 +162,11 @@ def requests(data):
         else:
             problem = "no end"
         client.close()
+        while server._serving:
+            _now[0] += 20
+            server.step()
+        if _jobs() - before:
+            problem = problem or "left in memory: " + repr(_jobs() - before)
         problem = problem or _problem(answer)
         if problem:
             wrong.append([i, problem])
