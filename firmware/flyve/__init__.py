@@ -4,6 +4,9 @@ littlefs searches a folder of 50 files three times for each import: a thousand r
 all modules lie in one file, agent.mpy: the agent's own module, then the others, then the index
 (tools/flyve_mdm/build/archive.py). While an import looks for a module, this package is mounted as
 a filesystem with nothing but stat() and open(), which are all that it asks of one.
+
+What an import names stays in RAM for as long as the board is on: the module and its path take 60
+bytes. So there all jobs are imported by one name, "flyve._", and have their own afterwards.
 """
 
 from micropython import const
@@ -15,7 +18,14 @@ _PACKED = const(False)  # the build says True in the tree for a board's flash
 _PARTS = const(8)  # of the index, and bytes of each; archive.py has them, too
 _PART = const(256)
 
-if _PACKED:
+if not _PACKED:
+
+    def bring(name):
+        """Imports the job of that name."""
+        return __import__("flyve.jobs." + name, None, None, (name,))
+
+else:
+    _ = _wanted = None  # a job that was just imported; the path of the one that is to be
     _open = open
     _archive = "/" + __path__.lstrip("/") + "/agent.mpy"
     mount, umount = max, list  # called with two flags and with nothing; there is nothing to do
@@ -34,6 +44,21 @@ if _PACKED:
             raise AttributeError(name)
         return __import__("flyve." + name, None, None, (name,))
 
+    def bring(name):
+        """Imports the job of that name."""
+        global _, _wanted
+        modules = __import__("sys").modules
+        modules.pop("flyve._", None)  # a job at whose top this one is imported
+        _wanted = "/jobs/%s.mpy" % name
+        try:
+            job = __import__("flyve._", None, None, (name,))
+            job.__name__ = "flyve.jobs." + name
+            modules[job.__name__] = job
+            return job
+        finally:
+            _ = None
+            modules.pop("flyve._", None)
+
     def stat(path):
         """KeyError: there is no such thing, so the import looks for another name."""
         return [{".mpy": 0x8000, "jobs": 0x4000}[path[-4:]]] * 10
@@ -42,6 +67,8 @@ if _PACKED:
         """The archive where that module begins; ImportError when it has no such module, or is cut
         off and has no index."""
         __import__("vfs").umount("/:")
+        if path == "/_.mpy":
+            path = _wanted
         f = _open(_archive, "rb")
         f.seek(-_PARTS * _PART, 2)
         for _ in range(_PARTS):

@@ -20,8 +20,10 @@ def packed():
 
 
 @pytest.mark.exact
-def test_each_module_lies_in_the_archive_as_it_was_compiled(bench):
-    sizes = {name: (LOOSE / f"{name}.mpy").stat().st_size for name in NAMES if name != "__init__"}
+def test_each_module_comes_out_of_the_archive(bench):
+    modules = {name: data for name, data in archive.unpack(packed()).items() if name in NAMES}
+    assert modules.keys() == set(NAMES) - {"__init__"}
+    sizes = {name: len(data) for name, data in modules.items()}
     script = f"""
 import binascii, hashlib
 import flyve
@@ -31,8 +33,7 @@ for name, size in {sizes!r}.items():
         print(name, binascii.hexlify(hashlib.sha256(f.read(size)).digest()).decode())
 """
     lines = bench.lines(bench.board(script))
-    for name in sizes:
-        data = (LOOSE / f"{name}.mpy").read_bytes()
+    for name, data in modules.items():
         assert f"{name} {hashlib.sha256(data).hexdigest()}" in lines
 
 
@@ -41,16 +42,16 @@ def test_an_import_on_demand_takes_few_reads_of_flash(bench):
     script = f"""
 import sys
 from machine import flash_reads
-from flyve import memory
+from flyve import jobs, memory
 import urequests
 for name in {JOBS!r}:
-    job = "flyve.jobs." + name
-    __import__(job)
-    for lost in (job, "urequests"):  # http changes that
+    getattr(jobs, name)
+    delattr(jobs, name)
+    for lost in ("flyve.jobs." + name, "urequests"):  # http changes that
         sys.modules.pop(lost)
     import urequests
     before = flash_reads()
-    __import__(job)
+    getattr(jobs, name)
     print("reads", name, flash_reads() - before)
     memory.drop()
     import urequests
@@ -76,11 +77,56 @@ for path in ("/nothing", "/log", "/log.py", "/jobs/rest", "/jobs/rest.py"):
         pass
 from flyve import log
 from flyve.jobs import paths
-print(log.__file__, paths.__file__)
+print(log.__file__, paths.__file__, paths.__name__)
 """
     assert bench.lines(bench.board(script)) == [
         "no module: /nothing.mpy",
-        "/:/log.mpy /:/jobs/paths.mpy",
+        "/:/log.mpy /:/_.mpy flyve.jobs.paths",
+    ]
+
+
+def test_a_job_leaves_neither_its_name_nor_its_path(bench):
+    script = """
+import micropython, sys
+from flyve import memory
+from flyve.jobs import tasks
+print("there:", sorted(name for name in sys.modules if "." in name), tasks.paths.__name__)
+del tasks
+memory.drop()
+print("there:", sorted(name for name in sys.modules if "." in name))
+micropython.qstr_info(1)
+"""
+    lines = bench.lines(bench.board(script))
+    stay = ["flyve.jobs", "flyve.memory", "flyve.registry"]
+    more = [f"flyve.jobs.{name}" for name in ("paths", "tasks", "texts")]
+    assert lines[0] == f"there: {sorted(stay + more)} flyve.jobs.paths"
+    assert lines[1] == f"there: {stay}"
+    names = [line for line in lines if line.startswith("Q(")]
+    assert "Q(flyve.memory)" in names
+    assert not [name for name in names if "flyve.jobs." in name or "/jobs/t" in name]
+
+
+def test_a_job_that_is_cut_off_at_its_top_leaves_nothing_behind(bench):
+    script = """
+import sys
+import flyve
+from flyve.jobs import texts
+for _ in range(2):
+    try:
+        from flyve.jobs import tasks
+    except ImportError as e:
+        print("no module:", e)
+from flyve.jobs import nvs
+print(sorted(name for name in sys.modules if name.startswith("flyve.jobs.")), flyve._)
+"""
+    made = bench.board(script)
+    modules = archive.unpack(packed())
+    del modules["jobs/paths"]
+    made.change({"/flyve/agent.mpy": archive.pack(modules)})
+    assert bench.lines(made) == [
+        "no module: /jobs/paths.mpy",
+        "no module: /jobs/paths.mpy",
+        "['flyve.jobs.nvs', 'flyve.jobs.texts'] None",
     ]
 
 
@@ -165,4 +211,4 @@ from flyve.jobs import paths
 print("found", paths.__file__)
 """
     made = bench.board(script)
-    assert bench.lines(made)[0] == "found /:/jobs/paths.mpy"
+    assert bench.lines(made)[0] == "found /:/_.mpy"

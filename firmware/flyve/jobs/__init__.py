@@ -12,7 +12,8 @@ def __getattr__(name):
     if name[:1] == "_":
         raise AttributeError(name)
     memory.collect()
-    return __import__("flyve.jobs." + name, None, None, (name,))
+    job = globals()[name] = flyve.bring(name)
+    return job
 
 
 if __path__[:2] == "/:":
