@@ -3,8 +3,9 @@
 boot.py and main.py stay source, for a board starts them by name; all else becomes .mpy at -O3
 (without line numbers: a tenth of their RAM), our modules with shorter names (shorten.py;
 build/names.json has the whole ones), the libraries with their asserts, which are protocol checks.
-Our modules become one file (archive.py), with the set-up page (template.py); each by itself they
-are beside the tree, for ROMFS and for tests without a board.
+Our modules become one file (archive.py), with the set-up page (template.py), and have fewer names
+there (literals.py); each by itself they are beside the tree, for ROMFS and for tests without a
+board.
 READABLE=1 in the environment builds with whole names and line numbers, to debug with;
 COVERAGE=file with what says there which lines have run (probes.py).
 boards/virtual/ goes to build/virtual/.
@@ -25,7 +26,15 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from flyve_mdm import BUILD, CHECKOUT, ROOT, lock
-from flyve_mdm.build import archive, libraries, probes, shorten, template, toolchain
+from flyve_mdm.build import (
+    archive,
+    libraries,
+    literals,
+    probes,
+    shorten,
+    template,
+    toolchain,
+)
 
 TREE = BUILD / "firmware"
 VIRTUAL = BUILD / "virtual"
@@ -119,7 +128,8 @@ def _make_tree(tree: Path, arch: str) -> None:
         if path.as_posix() != "__init__.mpy"
     }
     try:
-        packed = {ARCHIVE: archive.pack(named)} if named else {}
+        keywords = shorten.keywords(path.read_text() for path in _sources())
+        packed = {ARCHIVE: archive.pack(literals.free(named, keywords))} if named else {}
     except archive.ArchiveError as error:
         raise BuildError(f"{ARCHIVE}: {error}") from None
     _make(board_steps(), tree, arch, packed)
@@ -196,9 +206,13 @@ def _names() -> shorten.Names | None:
     if os.environ.get("READABLE"):
         return None
     folder = ROOT / "firmware"
-    paths = sorted(folder.glob("flyve/**/*.py"))
+    paths = _sources()
     modules = (".".join(path.relative_to(folder).with_suffix("").parts) for path in paths)
     return _plan(*zip(modules, (path.read_bytes() for path in paths), strict=True))
+
+
+def _sources() -> list[Path]:
+    return sorted((ROOT / "firmware").glob("flyve/**/*.py"))
 
 
 @functools.cache

@@ -55,16 +55,25 @@ def plan(
         kept.update(_folded(tree), _texts(tree))
     for tree in foreign:
         kept.update(_identifiers(tree))
-    keywords = {
-        node.arg
-        for tree in (*trees.values(), *foreign)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and node.arg
-    }
+    keywords = _keywords([*trees.values(), *foreign])
     wanted = {name for name in named - kept - keywords if not name.startswith("__")} - {"_"}
     taken = {*counts, *kept, *keywords, *keyword.kwlist, *keyword.softkwlist}
     short = _share(wanted, _rooms(list(trees.values())), counts, taken)
     return Names(short, frozenset(keywords))
+
+
+def keywords(sources: Iterable[str]) -> set[str]:
+    """The names that these sources pass arguments by."""
+    return _keywords([ast.parse(source) for source in sources])
+
+
+def _keywords(trees: list[ast.Module]) -> set[str]:
+    return {
+        node.arg
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg
+    }
 
 
 def _rooms(trees: list[ast.Module]) -> list[set[str]]:
