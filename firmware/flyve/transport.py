@@ -113,7 +113,7 @@ class Stream:
         begun = self.s is not self.raw and self.address in doubted
         found = oserror.broken(e, self.host, begun)
         oserror = None
-        memory.drop("oserror", "tls_trust")
+        memory.drop("oserror", "tls_error")
         return NetError(*found)
 
     def readinto(self, buf):

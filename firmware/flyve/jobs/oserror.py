@@ -46,9 +46,9 @@ def broken(e, host, handshake):
     """(kind, text) of the NetError for a connection that broke; handshake: in TLS, before the
     first byte came."""
     if isinstance(e, ValueError) or not (e.errno and 0 < e.errno < 1000):
-        from flyve.jobs import tls_trust
+        from flyve.jobs import tls_error
 
-        return tls_trust.explain(e)
+        return tls_error.explain(e)
     found = "the connection to %s broke (%s)" % (host, name(e.errno))
     if handshake:
         # Servers that miss a client's certificate close before we have said all that we have to.
