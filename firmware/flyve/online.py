@@ -156,7 +156,7 @@ class Online:
 
         found = due.find(self)
         due = None
-        memory.drop("due", "inbox", "known")  # most jobs have no use for them
+        memory.drop("due", "outcome", "waiting", "known")  # most jobs have no use for them
         if not isinstance(found, int):
             return found
         self.alone = False  # nothing is to be done without the link
@@ -166,9 +166,9 @@ class Online:
     def ended(self, failure):
         """A job has ended, with an exception or None."""
         self.look()
-        from flyve.jobs import due
+        from flyve.jobs import outcome
 
-        self.alone = due.ended(self, failure)
+        self.alone = outcome.ended(self, failure)
 
     def step(self):
         """Connects when that is due, also during a job, and goes on with the commands; True while

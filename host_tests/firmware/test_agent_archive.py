@@ -90,7 +90,7 @@ def test_a_job_leaves_neither_its_name_nor_its_path(bench):
 import micropython, sys
 from flyve import memory
 from flyve.jobs import tasks
-print("there:", sorted(name for name in sys.modules if "." in name), tasks.paths.__name__)
+print("there:", sorted(name for name in sys.modules if "." in name), tasks.files.__name__)
 del tasks
 memory.drop()
 print("there:", sorted(name for name in sys.modules if "." in name))
@@ -98,8 +98,8 @@ micropython.qstr_info(1)
 """
     lines = bench.lines(bench.board(script))
     stay = ["flyve.jobs", "flyve.memory", "flyve.registry"]
-    more = [f"flyve.jobs.{name}" for name in ("paths", "tasks", "texts")]
-    assert lines[0] == f"there: {sorted(stay + more)} flyve.jobs.paths"
+    more = [f"flyve.jobs.{name}" for name in ("files", "tasks", "texts")]
+    assert lines[0] == f"there: {sorted(stay + more)} flyve.jobs.files"
     assert lines[1] == f"there: {stay}"
     names = [line for line in lines if line.startswith("Q(")]
     assert "Q(flyve.memory)" in names
@@ -121,11 +121,11 @@ print(sorted(name for name in sys.modules if name.startswith("flyve.jobs.")), fl
 """
     made = bench.board(script)
     modules = archive.unpack(packed())
-    del modules["jobs/paths"]
+    del modules["jobs/files"]
     made.change({"/flyve/agent.mpy": archive.pack(modules)})
     assert bench.lines(made) == [
-        "no module: /jobs/paths.mpy",
-        "no module: /jobs/paths.mpy",
+        "no module: /jobs/files.mpy",
+        "no module: /jobs/files.mpy",
         "['flyve.jobs.nvs', 'flyve.jobs.texts'] None",
     ]
 

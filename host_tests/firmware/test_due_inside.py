@@ -1,7 +1,7 @@
 # Which job comes next, and what follows when one breaks off.
 
 from flyve import jobs, log
-from flyve.jobs import config, due, inbox, known, nvs, policies
+from flyve.jobs import config, due, ending, inbox, known, nvs, outcome
 from flyve.jobs.known import HEARD, SILENT
 from flyve.online import Online
 from flyve.transport import NetError
@@ -70,7 +70,7 @@ def at_hand(state):
 
 def over(state):
     """The job at hand ends well."""
-    due.ended(state, None)
+    outcome.ended(state, None)
 
 
 def again(state, duty):
@@ -102,7 +102,7 @@ def test_a_policy_that_broke_off_waits_once_whatever_else_fails():
     policy(state, 7)
     assert begin(state) == "7"
     for _ in range(9):
-        due.ended(state, NetError("timeout", "slow"))
+        outcome.ended(state, NetError("timeout", "slow"))
     assert queued(state) == [("7", b"{}")]
 
 
@@ -112,7 +112,7 @@ def test_a_policy_that_fails_for_ever_holds_up_no_other():
     for number in range(5):
         policy(state, number)
         assert begin(state) == str(number)
-        due.ended(state, Broken())
+        outcome.ended(state, Broken())
     policy(state, 8)
     assert begin(state) == "8"
     over(state)
@@ -126,7 +126,7 @@ def test_other_duties_that_fail_hold_up_no_policy():
         state = with_reports()
         comes(state)
         assert begin(state) and at_hand(state) is duty
-        due.ended(state, Broken())
+        outcome.ended(state, Broken())
         assert begin(state) is None, duty
         policy(state, 8)
         assert begin(state) == "8", duty
@@ -138,7 +138,7 @@ def test_a_policy_that_needs_no_rest_does_not_wait_for_it():
     state.session.clear()
     policy(state, 1)
     assert begin(state) == "1"
-    due.ended(state, NetError("connect", "nobody there"))
+    outcome.ended(state, NetError("connect", "nobody there"))
     policy(state, 2)
     policy(state, 3, "disableCamera")
     assert begin(state) == "3"
@@ -151,7 +151,7 @@ def test_what_failed_while_the_backend_was_away_is_tried_as_soon_as_it_is_back()
         policy(state, number)
         assert begin(state) == str(number)
         state.session.clear()
-        due.ended(state, NetError("connect", "nobody there"))
+        outcome.ended(state, NetError("connect", "nobody there"))
         state.notes["due"]["retry"].after(0)
     state.session["token"] = "open"
     policy(state, 3)
@@ -166,10 +166,10 @@ def test_a_newer_message_takes_the_place_of_one_that_waits():
     policy(state, 1, payload=b"{1}")
     begin(state)
     policy(state, 1, payload=b"{2}")
-    due.ended(state, Broken())
+    outcome.ended(state, Broken())
     assert queued(state) == [("1", b"{2}")]
     assert begin(state) == "1"
-    due.ended(state, Broken())
+    outcome.ended(state, Broken())
     policy(state, 1, payload=b"")
     assert queued(state) == [("1", b"")]
     assert begin(state) == "1"
@@ -180,11 +180,11 @@ def test_a_report_that_fails_lets_the_others_pass_and_goes_when_a_newer_one_is_t
     state = made()
     state.reports = [("task", "1", "received"), ("inventory",), ("task", "1", "done")]
     assert begin(state)
-    due.ended(state, Broken())
+    outcome.ended(state, Broken())
     assert state.reports == [("inventory",), ("task", "1", "done")]
     again(state, due.report)
     assert begin(state)
-    due.ended(state, Broken())
+    outcome.ended(state, Broken())
     assert state.reports == [("task", "1", "done"), ("inventory",)]
 
 
@@ -219,16 +219,16 @@ def test_the_link_comes_back_when_nothing_can_be_done_without_it():
 def test_an_update_whose_settlement_broke_off_is_settled_again():
     state = made()
     nvs.put_int("update", 1)
-    settle, policies.settle = policies.settle, lambda online: iter((0,))
+    settle, ending.settle = ending.settle, lambda online: iter((0,))
     try:
         job = due.find(state)
         next(job)
         assert at_hand(state) is due.settle
-        due.ended(state, MemoryError())
+        outcome.ended(state, MemoryError())
         state.link = Link()
         assert begin(state) and at_hand(state) is due.settle
     finally:
-        policies.settle = settle
+        ending.settle = settle
         nvs.put_int("update", 0)
 
 
@@ -262,7 +262,7 @@ def test_a_duty_whose_job_cannot_be_imported_has_failed():
         try:
             next(job)
         except MemoryError as e:
-            due.ended(state, e)
+            outcome.ended(state, e)
         assert begin(state) is None and state.reports
     finally:
         del jobs.report
@@ -274,7 +274,7 @@ def test_a_refusal_that_was_looked_into_is_forgotten_when_the_link_was_up_since(
     state.link.reason = NetError("mqtt", "refused")
     state.link.reason.code = 5
     assert begin(state) and at_hand(state) is due.doubt
-    due.ended(state, None)
+    outcome.ended(state, None)
     state.link.reason = None  # it was up, and has made room
     assert due.doubt(state) is None
 

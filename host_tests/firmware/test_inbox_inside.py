@@ -4,7 +4,7 @@ import binascii
 import gc
 
 from flyve import log
-from flyve.jobs import config, inbox, known
+from flyve.jobs import config, inbox, known, waiting
 from flyve.jobs.known import DEALT, HEARD, SILENT
 from flyve.online import Online
 
@@ -84,8 +84,8 @@ def test_commands_are_taken_however_long_policies_wait():
         sort(online, TOPIC + "/Policy/x/Task/%d" % number, b"x" * 1000, True)
     assert box["overflow"]
     for number in range(200):
-        inbox.take(box, always)
-        inbox.back(box)  # it broke off, as it will again
+        waiting.take(box, always)
+        waiting.back(box)  # it broke off, as it will again
         sort(online, TOPIC + "/Command/Wipe", b'{"wipe":"now"}', False)
         assert box["commands"].pop(0)[0] == "wipe", number
 
@@ -95,8 +95,8 @@ def test_the_room_of_a_policy_that_is_done_is_free_again():
     for number in range(50):
         sort(online, TOPIC + "/Policy/x/Task/%d" % number, b"x" * 1000, True)
         if number > 1:
-            assert inbox.take(box, always)
-            inbox.done(online)
+            assert waiting.take(box, always)
+            waiting.done(online)
     assert not box["overflow"]
 
 
@@ -158,8 +158,8 @@ def test_another_message_about_a_settled_task_is_new():
     settle(online, 1)
     policy(online, 1, b'{"x":2}')
     assert len(box["policies"]) == 1 and bytes((SILENT,)) not in box["states"]
-    inbox.take(box, always)
-    inbox.done(online)
+    waiting.take(box, always)
+    waiting.done(online)
     policy(online, 1, b'{"x":2}')
     assert not box["policies"]
     policy(online, 1)  # as it was before
@@ -176,12 +176,12 @@ def test_each_new_subscription_brings_what_was_not_there_before():
         for number in range(300):
             policy(online, number)
         while True:
-            entry = inbox.take(box, always)
+            entry = waiting.take(box, always)
             if not entry:
                 break
             done.append(int(entry["id"]))
-            inbox.done(online)
-        if inbox.stale(box) is None:
+            waiting.done(online)
+        if waiting.stale(box) is None:
             break
     assert done == list(range(300)) and turns == 19
 
@@ -192,15 +192,15 @@ def test_what_fails_leaves_its_place_by_count_and_by_bytes():
         online, box = made()
         for number in range(most):
             policy(online, number, payload)
-            inbox.take(box, always)
-            inbox.failed(box, 0)
+            waiting.take(box, always)
+            waiting.failed(box, 0)
         assert len(box["policies"]) == most and not box["overflow"]
         policy(online, 99, b"y" * len(payload))
-        assert inbox.take(box, always)["id"] == "99"
-        inbox.done(online)
-        assert inbox.stale(box) > 0  # what left its place comes again
+        assert waiting.take(box, always)["id"] == "99"
+        waiting.done(online)
+        assert waiting.stale(box) > 0  # what left its place comes again
         policy(online, 0, payload)
-        assert inbox.take(box, always) is None and inbox.stale(box) > 0  # and waits still
+        assert waiting.take(box, always) is None and waiting.stale(box) > 0  # and waits still
 
 
 # A1
@@ -211,15 +211,15 @@ def test_more_that_fail_than_the_queue_has_room_for_let_the_others_pass():
         for number in range(80):
             policy(online, number)
         while True:
-            entry = inbox.take(box, always)
+            entry = waiting.take(box, always)
             if not entry:
                 break
             seen.append(int(entry["id"]))
             if entry["id"] == "79":
-                inbox.done(online)
+                waiting.done(online)
             else:
-                inbox.failed(box, 0)
-        if inbox.stale(box) != 0:
+                waiting.failed(box, 0)
+        if waiting.stale(box) != 0:
             break
     assert sorted(seen) == list(range(80))
 
@@ -228,11 +228,11 @@ def test_more_that_fail_than_the_queue_has_room_for_let_the_others_pass():
 def test_the_policy_at_hand_does_not_come_twice():
     online, box = made()
     policy(online, 1)
-    inbox.take(box, always)
+    waiting.take(box, always)
     policy(online, 1)
     assert box["policies"] == [box["hand"]]
     policy(online, 1, b'{"x":2}')
-    inbox.failed(box, 0)
+    waiting.failed(box, 0)
     assert [one["payload"] for one in box["policies"]] == [b'{"x":2}']
 
 

@@ -25,12 +25,12 @@ def test_a_job_goes_with_what_it_has_imported_at_its_top():
 
 def test_what_another_job_has_imported_stays():
     begin()
-    from flyve.jobs import policies, settled  # noqa: F401
+    from flyve.jobs import removal, settled  # noqa: F401
 
-    memory.drop("tasks", "paths")
-    assert loaded() == ["known", "paths", "policies", "settled", "tasks", "texts"]
-    memory.drop("policies")
-    assert loaded() == ["known", "paths", "settled", "tasks", "texts"]
+    memory.drop("tasks", "files")
+    assert loaded() == ["files", "known", "removal", "settled", "tasks", "texts"]
+    memory.drop("removal")
+    assert loaded() == ["files", "known", "settled", "tasks", "texts"]
     memory.drop("settled")
     assert loaded() == []
 
@@ -48,7 +48,7 @@ def test_what_is_not_there_is_passed_over():
     from flyve.jobs import paths  # noqa: F401
 
     memory.drop("rest", "nothing")
-    assert loaded() == ["paths"]
+    assert loaded() == ["files", "paths"]
 
 
 def test_all_go_although_some_import_others():

@@ -1,7 +1,7 @@
 # What an enrolled agent begins with, and what precedes each connection.
 
 from flyve import log, registry
-from flyve.jobs import config, inbox, opening
+from flyve.jobs import config, inbox, opening, waiting
 from flyve.online import Online
 
 BOARD = True
@@ -37,8 +37,8 @@ def test_what_failed_and_never_came_again_is_forgotten():
         online.receive("76/agent/SN1/Policy/x/Task/%d" % number, b"{}", True)
     inbox.sort(online)
     for _ in range(2):
-        assert inbox.take(box, lambda one: True)
-        inbox.failed(box, 0)
+        assert waiting.take(box, lambda one: True)
+        waiting.failed(box, 0)
     keys = [one["key"] for one in box["policies"]]
     box["due"][keys[0]] -= 910000
     box["overflow"] = True

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from flyve.jobs import paths
+from flyve.jobs import files, paths
 from flyve.registry import Failed
 
 BOARD = True
@@ -26,7 +26,7 @@ def write(path, data=b""):
 
 
 def delete(path):
-    for _ in paths.delete(path):
+    for _ in files.delete(path):
         pass
 
 
@@ -111,25 +111,25 @@ def test_a_journal_that_cannot_be_read_tells_of_none():
 
 def test_a_size_tells_what_is_there():
     write("/sized", b"12345")
-    assert paths.size("/sized") == 5 and paths.size("/lib") >= 0 and paths.size("/none") == -1
+    assert files.size("/sized") == 5 and files.size("/lib") >= 0 and files.size("/none") == -1
     delete("/sized")
 
 
 def test_all_folders_up_to_the_last_slash_are_made():
     for _ in range(2):
-        paths.mkdirs("/made/a/b/file")
+        files.mkdirs("/made/a/b/file")
         assert os.listdir("/made/a") == ["b"] and os.listdir("/made/a/b") == []
-    paths.mkdirs("/file")
-    assert paths.size("/file") == -1
+    files.mkdirs("/file")
+    assert files.size("/file") == -1
     delete("/made")
 
 
 def test_a_folder_goes_with_all_that_is_in_it():
-    paths.mkdirs("/gone/a/b/")
+    files.mkdirs("/gone/a/b/")
     write("/gone/1")
     write("/gone/a/b/2")
     delete("/gone")
-    assert paths.size("/gone") == -1
+    assert files.size("/gone") == -1
     delete("/gone")  # it need not be there
 
 
@@ -145,10 +145,10 @@ def test_what_hinders_a_deletion_is_not_passed_over():
 
 
 def test_what_is_free_is_counted_in_blocks():
-    size, count, whole = paths.free()
+    size, count, whole = files.free()
     assert (size, whole) == (4096, 512) and 0 < count < whole
     write("/large", bytes(3 * 4096))
-    assert count - 4 <= paths.free()[1] <= count - 3
+    assert count - 4 <= files.free()[1] <= count - 3
     delete("/large")
 
 
@@ -163,6 +163,6 @@ def test_more_than_there_is_means_that_nothing_is_free():
     true, paths.os = paths.os, Os
     try:
         for Os.free, told in ((100, 100), (0, 0), (-1, 0), (101, 0), ((1 << 32) - 3, 0)):
-            assert paths.free() == (4096, told, 100)
+            assert files.free() == (4096, told, 100)
     finally:
         paths.os = true

@@ -3,7 +3,7 @@
 import os
 
 from flyve import registry
-from flyve.jobs import download, packages, paths, tasks
+from flyve.jobs import files, packages, paths, tasks
 
 BOARD = True  # the file is at the root
 
@@ -98,7 +98,7 @@ def test_a_flash_that_is_full_keeps_the_tasks_that_it_has():
             tasks.put(task(7, "failed"))
         except OSError:
             assert [one["id"] for one in tasks.tasks()] == list(range(120))
-            assert paths.size("/tasks.new") < 0
+            assert files.size("/tasks.new") < 0
         else:
             raise AssertionError("it took a task without room")
     finally:
@@ -195,10 +195,10 @@ def test_a_line_of_brackets_or_without_an_end_takes_no_memory():
 # A27
 def test_a_task_that_could_not_be_read_again_does_not_make_the_file_grow():
     blank(task(1))
-    size = paths.size(tasks.PATH)
+    size = files.size(tasks.PATH)
     for symbol in ("x" * 4000, "[" * 300):
         tasks.put(tasks.make("7", symbol, "agent", 1, "incompatible", 0))
-    assert paths.size(tasks.PATH) == size
+    assert files.size(tasks.PATH) == size
 
 
 # A32
@@ -214,18 +214,16 @@ def test_a_flash_that_counts_more_blocks_than_it_has_is_full():
         def drop(self, name):
             pass
 
-    kept = download.memory
-    paths.os = download.memory = Wrapped()
+    files.os = Wrapped()
     try:
         for left in (-2, (1 << 32) - 2, (1 << 31) - 1):  # noqa: B007
-            assert paths.free()[1] == 0 and not tasks.room()
+            assert files.free()[1] == 0 and not tasks.room()
             assert packages._free() == 0
             try:
-                download._check_room(1)
+                files.check_room(1)
             except paths.Failed as e:
                 assert str(e) == "no space: 1 bytes to come, 0 free"
             else:
                 raise AssertionError("it took a file without room")
     finally:
-        paths.os = os
-        download.memory = kept
+        files.os = os

@@ -45,12 +45,12 @@ def test_the_measure_itself_is_right():
 
 # A33
 def test_a_ca_of_1_kb_takes_little_more_than_its_size():
-    from flyve.jobs import tls_trust
+    from flyve.jobs import tls_context
 
     def build():
         try:
-            tls_trust.context("/ca.der", True)
-        except tls_trust.TrustError:
+            tls_context.context("/ca.der", True)
+        except tls_context.TrustError:
             pass  # what was read is no certificate
 
     write("/ca.der", bytes(1024))
@@ -62,15 +62,15 @@ def test_a_ca_of_1_kb_takes_little_more_than_its_size():
 def test_a_pem_is_decoded_without_another_copy():
     import binascii
 
-    from flyve.jobs import tls_trust
+    from flyve.jobs import tls_context
 
     body = binascii.b2a_base64(bytes(1024))
     write("/ca.pem", b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n")
 
     def build():
         try:
-            tls_trust.context("/ca.pem", True)
-        except tls_trust.TrustError:
+            tls_context.context("/ca.pem", True)
+        except tls_context.TrustError:
             pass
 
     build()

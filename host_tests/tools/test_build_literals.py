@@ -6,7 +6,7 @@ import pytest
 
 from flyve_mdm.build import firmware, literals, toolchain
 
-JOB = '''
+JOB = """
 KINDS = {"first": 1, "alike": 2, "third one": 3}
 
 
@@ -38,7 +38,7 @@ try:
     pick("other")
 except ValueError as e:
     print(e)
-'''
+"""
 OTHER = "print({'alike': 1})\n"
 
 

@@ -36,10 +36,13 @@ def _of(where):
         ("flyve/jobs/known.HEARD", "flyve/online._HEARD"),
         ("flyve/jobs/known._SIZE", "flyve/online._SIZE"),
         ("flyve/jobs/inbox._LOST", "flyve/online._LOST"),
-        ("flyve/jobs/clock._OLD_S", "flyve/jobs/due._OLD_S"),
-        ("flyve/jobs/slot._NOTE", "flyve/jobs/download._NOTE"),
+        ("flyve/jobs/failures.PATH", "flyve/jobs/tasks._FAILURES"),
+        ("flyve/jobs/policies._BEATEN", "flyve/jobs/removal._BEATEN"),
+        ("flyve/jobs/clock._OLD_S", "flyve/jobs/greeting._OLD_S"),
+        ("flyve/jobs/slot._NOTE", "flyve/jobs/journal._NOTE"),
         ("flyve/jobs/slot._NOTE", "flyve/jobs/erasing._IMAGE"),
-        ("flyve/jobs/slot._JOURNAL", "flyve/jobs/download._JOURNAL"),
+        ("flyve/jobs/slot._JOURNAL", "flyve/jobs/journal._JOURNAL"),
+        ("flyve/jobs/judgement._JOURNAL", "flyve/jobs/journal._JOURNAL"),
     ],
 )
 def test_both_have_the_same(one, other):

@@ -55,7 +55,7 @@ def _task(online, ask, again, policy):
     # A file, or with a version the application called place.
     task, (item, place, version) = planned
     status = "done"
-    memory.drop("policies")
+    memory.drop("policies", "paths")
     try:
         file = place if version is None else _STAGED
         # No name for the part here: what follows needs the memory.
@@ -97,7 +97,7 @@ def deliver(online, part):
             except Exception as e:
                 failure = e
             answer = None
-            memory.drop("download", "delivery_form", "jsonpick", "paths", "slot")
+            memory.drop("download", "journal", "delivery_form", "jsonpick", "slot", "files")
             yield
         return part["slot"] or part["path"]
     finally:
@@ -136,14 +136,27 @@ def _request(online, part):
 
 
 def _work(part, answer):
-    if part["ask"] is not None and not part["ask"]:
+    if answer is None:
+        yield from _begin_or_end(part)
+    elif not part["ask"]:
         from flyve.jobs import delivery_form as form
 
         form.read(part, answer)
-    else:
-        from flyve.jobs import download
+    elif (yield from _take(part, answer)):
+        memory.drop("download")
+        yield from _begin_or_end(part)
 
-        yield from download.work(part, answer)
+
+def _take(*what):
+    from flyve.jobs import download
+
+    return download.work(*what)
+
+
+def _begin_or_end(part):
+    from flyve.jobs import journal
+
+    return journal.work(part)
 
 
 def _install(*what):

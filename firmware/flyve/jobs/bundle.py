@@ -4,7 +4,7 @@ import sys
 
 from micropython import const
 
-from flyve.jobs import paths
+from flyve.jobs import files
 from flyve.registry import Failed, Incompatible
 
 BUFFER = const(4096)  # bytes of the buffer that check() and unpack() want
@@ -115,12 +115,12 @@ def check(f, buf, wanted=None):
 
 def unpack(f, buf, target):
     """A job: unpacks the checked bundle below the folder target, which it makes."""
-    paths.mkdirs(target + "/")
+    files.mkdirs(target + "/")
     for path, left, folder in _members(f, buf):
         if not path:
             continue
         path = target + "/" + path
-        paths.mkdirs(path + "/" if folder else path)
+        files.mkdirs(path + "/" if folder else path)
         if not folder:
             start = path.endswith(".py")
             with open(path, "wb") as out:

@@ -157,11 +157,11 @@ def _subscribe(online, message):
     moving = rec.get("moving")
     if moving:
         yield
-        from flyve.jobs import policies
+        from flyve.jobs import removal
 
-        yield from policies.forget_fleet(online)
-        policies = None
-        memory.drop("policies")
+        yield from removal.forget_fleet(online)
+        removal = None
+        memory.drop("removal")
         rec.save(moving=None)
     # Not before: of the new one's policies none must be taken for one of the old one's.
     if fleet != old:

@@ -10,7 +10,7 @@ from flyve import log, memory, registry, transport
 
 idle_ms = 15000  # for one piece: a server slower than 280 bytes a second is given up
 
-# Steps; download.py has some of them, too.
+# Steps; journal.py has one of them, too.
 _FORM = const(0)
 _BEGIN = const(1)
 _TAKE = const(2)
@@ -101,11 +101,11 @@ def _close(part):
 
 def _discard(part):
     _close(part)
-    from flyve.jobs import download
+    from flyve.jobs import journal
 
-    download.discard(part["place"])
-    download = None
-    memory.drop("download", "paths", "slot")
+    journal.discard(part["place"])
+    journal = None
+    memory.drop("journal", "slot")
 
 
 def _next(part):

@@ -1,4 +1,4 @@
-"""What an enrolled agent has to do besides its commands, and what follows when it breaks off.
+"""What an enrolled agent has to do besides its commands; outcome.py has what follows.
 
 DUE has the duties in their order. Each is a function of the Online object that returns a job, or
 the milliseconds until there may be one, or None. online.py has us look when something has
@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from flyve import VERSION, log, memory, transport
+from flyve import log, memory, transport
 from flyve.backoff import Retry
 from flyve.jobs import nvs
 
@@ -21,12 +21,9 @@ _CHECKS = const(2)  # tries, after which a task is run that cannot be asked for
 _SILENT = const(b"\0")  # states of known.py
 _HEARD = const(b"\1")
 _MANY = const(16)  # messages in the outbox, or reports: no answers; before the oldest reports go
-_OLD_S = const(172800)  # of the clock's floor, see clock.keep()
-# Of a NetError: there is no way to the backend at all.
-_AWAY = const(("dns", "connect", "clock", "network"))
 
 
-def _notes(online):
+def kept(online):
     """What is to be known at the next look."""
     if "due" not in online.notes:
         online.notes["due"] = {
@@ -53,24 +50,24 @@ def settle(online):
     if not update:
         online.notes["settled"] = True
         return None
-    from flyve.jobs import policies
+    from flyve.jobs import ending
 
-    return policies.settle(online)
+    return ending.settle(online)
 
 
 def failed_app(online):
     """An application was stopped."""
     if not online.box["failed"]:
         return None
-    from flyve.jobs import policies
+    from flyve.jobs import ending
 
-    return policies.app_failed(online)
+    return ending.app_failed(online)
 
 
 def doubt(online):
     """The broker refuses us: does the backend, too?"""
     reason = online.link.reason
-    notes = _notes(online)
+    notes = kept(online)
     if not online.link.down or not reason or reason.code not in (4, 5):
         return None
     if reason is notes["refusal"]:
@@ -95,9 +92,9 @@ def policy(online):
     left = _policy_left(online)
     if left != 0:
         return left
-    from flyve.jobs import inbox
+    from flyve.jobs import waiting
 
-    one = inbox.take(online.box, lambda one: _ready(online, one))
+    one = waiting.take(online.box, lambda one: _ready(online, one))
     again = _tries(online, one)
     ask = None
     if _strange(online, one):
@@ -111,9 +108,9 @@ def _policy_left(online):
     """Milliseconds until a policy may be tried, or None."""
     if not online.box["policies"]:
         return None
-    from flyve.jobs import inbox
+    from flyve.jobs import waiting
 
-    return inbox.left(online.box, lambda one: _ready(online, one))
+    return waiting.left(online.box, lambda one: _ready(online, one))
 
 
 def _tries(online, policy):
@@ -136,7 +133,7 @@ def _strange(online, policy):
 
 def _ready(online, policy):
     """True unless the policy needs the backend's REST API, and that cannot be reached."""
-    notes = _notes(online)
+    notes = kept(online)
     if not notes["away"] or notes["retry"].left() <= 0:
         return True
     if "deploy" in policy["symbol"].lower():
@@ -189,7 +186,7 @@ def session(online):
     """The REST session has been idle."""
     if "token" not in online.session:
         return None
-    left = _notes(online)["used"] + _SESSION_MS - log.uptime()
+    left = kept(online)["used"] + _SESSION_MS - log.uptime()
     if left > 0:
         return left
     from flyve.jobs import glpi
@@ -198,25 +195,25 @@ def session(online):
 
 
 DUE = (settle, failed_app, doubt, verify, policy, answer, report, user, missing, session)
-_OVER_REST = (verify, policy, report, user, missing)
+OVER_REST = (verify, policy, report, user, missing)
 _WITHOUT_LINK = (doubt, session)
 
 
 def find(online):
     """The next job, the most urgent first, or the milliseconds until there may be one."""
-    notes = _notes(online)
+    notes = kept(online)
     notes["duty"] = None
     if online.box["hand"]:
-        from flyve.jobs import inbox
+        from flyve.jobs import waiting
 
-        inbox.back(online.box)  # the job with it was given up
+        waiting.back(online.box)  # the job with it was given up
     if online.rec.get("state") == "leaving":
         from flyve.jobs import leaving
 
         return leaving.run(online)
     least = _look_after(online) if online.link.up else _LONGEST
     for duty in _in_order(online):
-        over_rest = duty in _OVER_REST
+        over_rest = duty in OVER_REST
         if not (online.link.up or duty in _WITHOUT_LINK or over_rest and online.alone):
             continue
         place = DUE.index(duty)
@@ -250,75 +247,22 @@ def _broken(e):
     yield
 
 
-def ended(online, failure):
-    """A job has ended, with an exception or None: then it comes again later. Each duty waits for
-    itself, and each policy, but for the backend as a whole. Returns True when what comes next
-    needs the memory of the link, which is closed then."""
-    box, notes = online.box, _notes(online)
-    duty, notes["duty"] = notes["duty"], None
-    over_rest = duty is not None and DUE[duty] in _OVER_REST
-    notes["used"] = log.uptime()
-    hand = box["hand"]
-    if hand or notes["away"]:
-        from flyve.jobs import inbox
-    if not failure:
-        notes["waits"].pop(duty, None)
-        if hand:
-            inbox.done(online)
-        if notes["away"] and over_rest and "token" in online.session:
-            notes["away"] = False
-            notes["retry"].after(0)
-            inbox.pardon(box)
-        return False
-    net = isinstance(failure, transport.NetError)
-    if _no_memory(failure) and online.link.up and not online.alone:
-        if hand:
-            inbox.back(box, True)
-        log.info("online", "the link makes room")
-        online.link.close()
-        return True
-    away = net and over_rest and ("token" not in online.session or failure.kind in _AWAY)
-    if away:
-        notes["away"] = True
-        log.info("online", "next try in %d ms", notes["retry"].failed(failure))
-    if hand:  # not the task's own failure but trouble on the way
-        delay = inbox.failed(box, failure.after if net else 0)
-        log.info("online", "next try of task %s in %d ms", hand["id"], delay)
-    elif duty is not None and not away:
-        if DUE[duty] is report and online.reports:
-            _behind(online.reports)
-        wait = notes["waits"].setdefault(duty, Retry())
-        log.info("online", "next try in %d ms", wait.failed(failure))
-    return False
-
-
-def _behind(reports):
-    """Puts the report that failed behind the others, unless a newer one has made it needless."""
-    kind, *facts = first = reports.pop(0)
-    for other, *others in reports:
-        if other == kind and (kind != "task" or others[:1] == facts[:1]):
-            return
-    reports.append(first)
-
-
-def _no_memory(e):
-    if isinstance(e, transport.NetError):
-        return e.kind == "memory"
-    return isinstance(e, MemoryError) or isinstance(e, OSError) and e.errno in [12, 105]
-
-
 def _look_after(online):
     """What else there is to do while the link is up; the milliseconds until there may be more."""
-    box, notes = online.box, _notes(online)
+    box, notes = online.box, kept(online)
     now = log.uptime()
     if notes["connects"] != online.link.connects:
         notes["connects"] = online.link.connects
-        _greet(online)
+        from flyve.jobs import greeting
+
+        greeting.greet(online)
+        greeting = None
+        memory.drop("greeting")
     least = None
     if box["overflow"] or box["later"]:
-        from flyve.jobs import inbox
+        from flyve.jobs import waiting
 
-        least = inbox.stale(box)
+        least = waiting.stale(box)
         if least == 0:
             from flyve.jobs import mqtt_connect
 
@@ -351,27 +295,3 @@ def _look_after(online):
 def _order(online, name):
     """Has a command carried out, as if the backend had sent it."""
     online.receive("%s/Command/%s" % (online.link.topic, name), b"{}", False)
-
-
-def _greet(online):
-    """What follows on a new connection."""
-    rec = online.rec
-    online.tell("online")
-    for name in ("refusals", "doubt_s"):
-        online.notes.pop(name, None)
-    rec.save(doubt_s=None)
-    if transport.clock["proven"] > transport.clock["floor"] + _OLD_S:
-        from flyve.jobs import clock
-
-        clock.keep(rec)
-        clock = None
-        memory.drop("clock")
-    if rec.get("generation") == "A":
-        # It takes digits and dots only, where Android sends JSON.
-        version = ""
-        for c in online.settings.get("version") or VERSION:
-            if c.isdigit() or c == ".":
-                version += c
-            elif version:
-                break
-        online.link.say(online.link.topic + "/FlyvemdmManifest/Status/Version", version.encode())

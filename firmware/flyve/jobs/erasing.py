@@ -6,7 +6,7 @@ import os
 from micropython import const
 
 from flyve import board, log, memory
-from flyve.jobs import nvs, paths
+from flyve.jobs import files, nvs, paths
 
 _WIPING = const("/wiping")  # a wipe was begun: nothing else happens before it is done
 _WIPE = const("wipe")  # the same in NVS, where the flash was too full for a file
@@ -30,7 +30,7 @@ def end(agent, state=None):
 
 def delete(path):
     """Removes the file or the folder at once, with all in it; it need not exist."""
-    for _ in paths.delete(path):
+    for _ in files.delete(path):
         board.feed()
 
 

@@ -1,9 +1,8 @@
-"""What came in from the broker: sorts it by exact topic segments into commands and policies, and
-knows which policy comes next.
+"""What came in from the broker: sorts it by exact topic segments into commands and policies.
 
 All of it is in Online.box, see opening.py. Both queues are bounded; what does not fit is dropped,
 and a new subscription brings the retained ones again. A policy that failed waits for its own next
-try, and gives its place to any other.
+try (waiting.py), and gives its place to any other.
 """
 
 import binascii
@@ -12,7 +11,6 @@ import json
 from micropython import const
 
 from flyve import log, memory
-from flyve.backoff import uniform
 
 _MESSAGES = const(16)
 _BYTES = const(6144)
@@ -20,10 +18,6 @@ _SPARED = const(1024)  # of these, for commands: policies may wait for long
 _LOST = const(16)  # topics
 _PARTS = const(200)  # of one message's JSON: a list in RAM takes many times its text
 _NO_SYMBOL = ("taskId", "id", "version", "versionCode")
-_BASE_MS = const(1000)  # the least delay after a policy's first failure
-_CAP_MS = const(900000)
-_STEPS = const(7)  # of three times the delay, until the cap
-_AGAIN_MS = const(5000)  # between two subscriptions for the sake of policies that failed
 
 
 def sort(online):
@@ -143,7 +137,7 @@ def _policy(online, topic, fleet, symbol, task_id, payload, retained):
     while not _fits(box, policies, payload):
         late = None
         for one in policies:
-            if _left(box, one) > 0:
+            if box["due"].get(one["key"], 0) > log.uptime():
                 late = one
                 break
         if late is None:
@@ -168,93 +162,3 @@ def _fits(box, queue, payload):
             used += len(one["payload"] or b"") + 64
     room = _BYTES if queue is box["commands"] else _BYTES - _SPARED
     return len(queue) < _MESSAGES and used <= room
-
-
-def _left(box, one):
-    """Milliseconds until a policy may be tried; 0 or less: now."""
-    due = box["due"].get(one["key"])
-    return 0 if due is None else due - log.uptime()
-
-
-def left(box, ready):
-    """Milliseconds until a policy may be tried for which ready(policy) is true, or None."""
-    found = None
-    for one in box["policies"]:
-        if ready(one):
-            ms = max(0, _left(box, one))
-            if found is None or ms < found:
-                found = ms
-    return found
-
-
-def take(box, ready):
-    """The oldest policy that may be tried, for which ready(policy) is true: it is at hand now."""
-    for one in box["policies"]:
-        if ready(one) and _left(box, one) <= 0:
-            box["hand"] = one
-            return one
-
-
-def failed(box, after):
-    """The policy at hand failed, and is to be tried again later; returns the delay in ms. after:
-    so many the server has asked to wait, at the least."""
-    key = box["hand"]["key"]
-    count = box["tries"].get(key, 0)
-    low = min(_CAP_MS // 3, _BASE_MS * 3**count)
-    delay = min(_CAP_MS, max(uniform(low, low * 3), after))
-    box["due"][key] = log.uptime() + delay
-    box["tries"][key] = min(_STEPS, count + 1)
-    back(box)
-    return delay
-
-
-def back(box, first=False):
-    """The policy at hand waits again, unless a newer message has taken its place; first: to be
-    tried next."""
-    one, box["hand"] = box["hand"], None
-    key = one["key"]
-    if first and key not in box["tries"]:
-        box["tries"][key] = 1  # it was begun
-        box["due"][key] = log.uptime()
-    policies = box["policies"]
-    if one in policies:
-        policies.remove(one)
-        policies.insert(0 if first else len(policies), one)
-
-
-def done(online):
-    """The policy at hand was dealt with, or is out of date."""
-    box = online.box
-    one, box["hand"] = box["hand"], None
-    key = one["key"]
-    box["due"].pop(key, None)
-    box["tries"].pop(key, None)
-    if one in box["policies"]:
-        box["policies"].remove(one)
-        if one["payload"] != b"" and one["fleet"] in (None, online.rec.get("fleet")):
-            from flyve.jobs import known
-
-            known.put(online, one["id"], key, known.DEALT)
-
-
-def pardon(box):
-    """All that failed may be tried at once: the backend was away."""
-    box["due"].clear()
-    box["tries"].clear()
-
-
-def stale(box):
-    """Milliseconds until what was dropped should come again, or None; at 0 it counts as asked
-    for."""
-    if box["commands"] or not (box["overflow"] or box["later"]):
-        return None
-    for one in box["policies"]:
-        if _left(box, one) <= 0:
-            return None  # not before there is room
-    now = log.uptime()
-    if not box["overflow"]:
-        ms = max(box["later"], box["asked"] + _AGAIN_MS) - now
-        if ms > 0:
-            return ms
-    box.update({"overflow": False, "later": 0, "asked": now})
-    return 0

@@ -53,11 +53,11 @@ def sections(settings, online=None, tag=None):
     mac = board_facts.mac()
     memory.collect()
     used, heap, idf, largest = board_facts.heap()
-    from flyve.jobs import paths
+    from flyve.jobs import files
 
-    size, count, blocks = paths.free()
-    paths = None
-    memory.drop("paths")
+    size, count, blocks = files.free()
+    files = None
+    memory.drop("files")
     network = ("", "", "")
     text = (
         "up %d s, reset %s, heap used %d of %d, at most %d, "

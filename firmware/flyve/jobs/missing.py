@@ -17,7 +17,7 @@ def run(online):
     place = 0
     while place is not None:
         found, place = _some(online, place)
-        memory.drop("tasks", "known", "paths", "texts")
+        memory.drop("tasks", "known", "files", "texts")
         for task, key in found:
             yield
             if online.busy():
@@ -32,9 +32,9 @@ def run(online):
             finally:
                 memory.drop("rows", "glpi")
             if row is None:
-                from flyve.jobs import policies
+                from flyve.jobs import removal
 
-                yield from policies.remove(online, task)
+                yield from removal.remove(online, task)
                 return  # the file has changed
             _turn(online, key)
         else:

@@ -10,7 +10,7 @@ import os
 from micropython import const
 
 from flyve import log
-from flyve.jobs import paths, texts
+from flyve.jobs import files, paths, texts
 from flyve.registry import Failed
 
 AGENT = const("flyve-mdm-esp32")  # the package that is the agent itself
@@ -68,7 +68,7 @@ def reclaim(bare=None):
             keep = keep[:1]
         for entry in os.listdir(base):
             if entry not in keep and not (keep and entry == ".current"):
-                yield from paths.delete(base + "/" + entry)
+                yield from files.delete(base + "/" + entry)
         if not keep:
             os.rmdir(base)
 
@@ -78,7 +78,7 @@ def remove(name):
     if name == AGENT:
         raise Failed("the agent cannot be removed")
     current = _base(name) + "/.current"
-    if paths.size(current) >= 0:
+    if files.size(current) >= 0:
         os.remove(current)
         log.info("packages", "%s removed", name)
     return reclaim()
@@ -114,7 +114,7 @@ def install(place, name, version, task=None):
         yield from reclaim()
         raise Failed("flash: %s" % log.reason(e))
     finally:
-        if path and paths.size(path) >= 0:
+        if path and files.size(path) >= 0:
             os.remove(path)
     log.info("packages", "%s %s installed", name, version)
     return restart
@@ -139,7 +139,7 @@ def _install(path, name, version):
         elif not head or min(head) < 9:
             raise Failed("neither bundle, module nor image")
         yield from reclaim(name)
-        paths.mkdirs(new + "/")
+        files.mkdirs(new + "/")
         # MicroPython takes a byte order mark for an error. Moved it is not: see paths.part().
         yield from _copy(path, 3 if head[:3] == b"\xef\xbb\xbf" else 0, new + module)
     try:
@@ -191,7 +191,7 @@ def _unpack(path, target, bare, wanted=None):
     with open(path, "rb") as f:
         need = yield from bundle.check(f, buf, wanted)
         yield from reclaim(bare)
-        yield from paths.delete(target)
+        yield from files.delete(target)
         if need > _free():
             yield from reclaim(True)
             free = _free()
@@ -201,5 +201,5 @@ def _unpack(path, target, bare, wanted=None):
 
 
 def _free():
-    size, count, _ = paths.free()
+    size, count, _ = files.free()
     return size * max(0, count - 6)  # folders and .current need blocks, too

@@ -1,10 +1,9 @@
-"""Where on the flash files may go, and what is there."""
-
-import os
+"""Where on the flash files may go."""
 
 from micropython import const
 
 from flyve import memory
+from flyve.jobs import files
 from flyve.registry import Failed
 
 ROOTS = {
@@ -61,7 +60,7 @@ def part(place):
 
 def coming():
     """The place of the file that comes, "/" when none does."""
-    if size(_JOURNAL) < 0:  # mutants: else texts would come for nothing
+    if files.size(_JOURNAL) < 0:  # mutants: else texts would come for nothing
         return "/"  # mutants: else texts would come for nothing
     try:
         from flyve.jobs import texts
@@ -72,44 +71,3 @@ def coming():
     finally:
         texts = None
         memory.drop("texts")
-
-
-def size(path):
-    """The bytes of a file, no certain number for a folder, -1 when it is not there."""
-    try:
-        return os.stat(path)[6]
-    except OSError:
-        return -1
-
-
-def mkdirs(path):
-    """Makes the folders in a path that are not there, those up to its last slash."""
-    at = path.find("/", 1)
-    while at > 0:  # mutants: no folder has an empty name
-        if size(path[:at]) < 0:
-            os.mkdir(path[:at])
-        at = path.find("/", at + 1)
-
-
-def delete(path):
-    """A job: removes the file or the folder, with all in it; it need not exist."""
-    try:
-        if os.stat(path)[0] & 0x4000:
-            for name in os.listdir(path):
-                yield from delete(path + "/" + name)
-            os.rmdir(path)
-        else:
-            os.remove(path)
-    except OSError as e:
-        if e.errno != 2:  # ENOENT
-            raise
-    yield
-
-
-def free():
-    """(bytes of a block of the flash, how many of them are free, how many there are). littlefs
-    looks at every file for that, in thousands of reads: ask once, and where it decides."""
-    st = os.statvfs("/")
-    # littlefs counts what two files share twice: it may come to more than there is, and what is
-    # free is then below zero, or wraps.
-    return st[0], st[3] if 0 <= st[3] <= st[2] else 0, st[2]

@@ -7,13 +7,26 @@ import os
 from micropython import const
 
 from flyve import log, memory, registry
-from flyve.jobs import paths, tasks, texts
 from flyve.registry import Failed, Incompatible
 
 LIMIT = const(4096)  # bytes of a policy's message
 
 _BEATEN = const("overriden")
-_FELL = const("it crashed or did not come online: the one before it is back")
+
+
+# What these name goes before what follows begins.
+
+
+def _tasks():
+    from flyve.jobs import tasks
+
+    return tasks
+
+
+def _remove(*what):
+    from flyve.jobs import removal
+
+    return removal.remove(*what)
 
 
 def _many(symbol):
@@ -41,6 +54,8 @@ def tell(online, task_id, status, durable=False):
 
 def _parse(payload):
     """(symbol, value, message) of a policy's message; raises Failed."""
+    from flyve.jobs import texts
+
     try:
         message = texts.loads(payload)
         task_id = message["taskId"]
@@ -61,14 +76,14 @@ def begin(online, again, policy):
     Returns None when that was all, else (task, plan): the task that finish() is for, and what
     applying.py is to do, see _built_in()."""
     task_id, payload = policy["id"], policy["payload"]
-    old = tasks.find(id=task_id)
+    old = _tasks().find(id=task_id)
     if payload == b"":
-        yield from remove(online, old)
+        yield from _remove(online, old)
         return None
     symbol = policy["symbol"].lower()
     origin = "fleet" if policy["fleet"] else "agent"
     digest = binascii.crc32(payload or b"")
-    task = tasks.make(task_id, symbol, origin, digest, "", 0)
+    task = _tasks().make(task_id, symbol, origin, digest, "", 0)
     same = symbol, origin, digest
     if old and (old["symbol"], old["origin"], old["digest"]) == same:
         if old["status"] != "trial":
@@ -77,7 +92,7 @@ def begin(online, again, policy):
         from flyve.jobs import update
 
         if update.status():
-            return None  # settle() tells how it ended
+            return None  # ending.settle() tells how it ended
     try:
         if payload is None or len(payload) > LIMIT:
             raise Failed("message over %d bytes" % LIMIT)
@@ -85,13 +100,14 @@ def begin(online, again, policy):
         if named.lower() != symbol:
             raise Failed("message about another symbol than its topic")
         if value == "default":
-            yield from remove(online, old)
+            yield from _remove(online, old)
             return None
         if isinstance(value, (str, int)) and len(str(value)) <= 160:
             task["value"] = value
         # What makes room goes on all the same.
-        if symbol[:6] != "remove" and not tasks.room():
+        if symbol[:6] != "remove" and not _tasks().room():
             raise Failed("no space for one more task: remove files or applications")
+        memory.drop("tasks", "texts")
         if not again:
             yield from tell(online, task_id, "received")
             if _many(symbol):
@@ -123,10 +139,10 @@ def finish(online, task, status):
         failures = None
         memory.drop("failures")
     else:
-        _forget(online, [task["id"]])
+        _tasks().clear(online.rec, [task["id"]])
     task["status"] = status
     try:
-        tasks.put(task)
+        _tasks().put(task)
     except OSError as e:
         # Better told and done again after a restart than not told at all.
         log.error("policies", "task %s is not durable: free some flash (%s)", task["id"], e)
@@ -134,16 +150,6 @@ def finish(online, task, status):
         online.agent.restart("update", True)
     else:
         yield from tell(online, task["id"], status, True)
-
-
-def _forget(online, gone):
-    """Why these tasks have failed is of no interest any more."""
-    if paths.size("/failures.json") > 0:
-        from flyve.jobs import failures
-
-        failures.forget(online.rec, gone)
-        failures = None
-        memory.drop("failures")
 
 
 def _apply(online, task, value, message):
@@ -157,7 +163,7 @@ def _apply(online, task, value, message):
     if not _many(symbol):
         by_fleet = task["origin"] == "fleet"
         rival = "agent" if by_fleet else "fleet"
-        other = tasks.find(symbol=symbol, status="done", origin=rival)
+        other = _tasks().find(symbol=symbol, status="done", origin=rival)
         if other and by_fleet:
             return _BEATEN
         if other:
@@ -165,101 +171,11 @@ def _apply(online, task, value, message):
     return (yield from (apply or _built_in)(online.agent, value, message, task))
 
 
-def _revert(agent, task):
-    """Takes back what the task has set."""
-    symbol = task["symbol"]
-    apply, revert = registry.policies.get(symbol, (None, None))
-    if task["status"] == "done":
-        if apply:
-            try:
-                if revert:
-                    revert(agent, task["value"])
-            except MemoryError:
-                raise
-            except (Exception, SystemExit) as e:  # again, it would raise again
-                log.error("policies", "task %s %s: not reverted: %r", task["id"], symbol, e)
-        elif symbol == "periodicgeolocation":
-            agent.rec.save(locate=None)
-
-
-def remove(online, task):
-    """A job: forgets a task and reverts its setting; the backend has no status for that."""
-    if task is None:
-        return
-    gone = [task["id"]]
-    for other in tasks.tasks():
-        if other["symbol"] == task["symbol"] and other["status"] == _BEATEN:
-            gone.append(other["id"])
-    _revert(online.agent, task)
-    _forget(online, gone)
-    tasks.rewrite(gone)
-    from flyve.jobs import known
-
-    for one in gone:
-        known.drop(online, one)
-    known = None
-    memory.drop("known")
-    log.info("policies", "task %s removed", gone[0])
-    if len(gone) > 1:
-        from flyve.jobs import mqtt_connect
-
-        mqtt_connect.refresh(online.link, online.rec)  # now the fleet's counts
-    yield
-
-
-def forget_fleet(online):
-    """A job: drops all tasks of the fleet that the agent has left."""
-    place = 0
-    count = 0
-    while place is not None:
-        found, place = tasks.some(place)
-        for task in found:
-            if task["origin"] == "fleet":
-                _revert(online.agent, task)
-                _forget(online, [task["id"]])
-                count += 1
-                log.info("policies", "task %s removed", task["id"])
-        yield
-    if count:
-        tasks.rewrite([], None, "fleet")
-    # What was dealt with of the old one's may come again with another life in it.
-    from flyve.jobs import known
-
-    known.read(online, True)
-    known = None
-    memory.drop("known")
-
-
-def settle(online):
-    """A job: tells how an update of the agent or of the firmware has ended; note "settled": that
-    is done."""
-    from flyve.jobs import update
-
-    update.confirm()
-    ended = update.status()
-    if ended in ["confirmed", "failed"]:
-        log.info("policies", "update %s", ended)
-        while True:
-            task = tasks.find(status="trial")
-            if task is None:
-                break
-            yield from finish(online, task, "done" if ended == "confirmed" else Failed(_FELL))
-        update.forget()
-    online.notes["settled"] = True
-
-
-def app_failed(online):
-    """A job: the task that installed the first of the failed applications failed after all."""
-    name, why = online.box["failed"][0]
-    task = tasks.find(symbol="deployapp", value=name, status="done")
-    if task:
-        yield from finish(online, task, Failed("stopped: " + why))
-    online.box["failed"].pop(0)
-
-
 def _built_in(agent, value, message, task):
     """A job, as registry.policies has them. What needs a download is only planned: (item, place,
     version), place being a path, or with a version the name of an application."""
+    from flyve.jobs import paths
+
     symbol = task["symbol"]
     text = str(value)
     yield

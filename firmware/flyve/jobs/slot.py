@@ -16,7 +16,7 @@ from flyve import board, log
 from flyve.registry import Failed, Incompatible
 
 _NOTE = const("/part.slot")
-_JOURNAL = const("/part.json")  # download.py has it
+_JOURNAL = const("/part.json")  # journal.py has it
 _BLOCK = const(4096)  # what is erased at once
 _CIPHER = const(16)  # bytes of which an encrypted flash takes a multiple
 _HEAD = const(288)  # up to the end of esp_app_desc_t

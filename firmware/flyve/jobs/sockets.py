@@ -65,22 +65,18 @@ class Exchange:
             memory.drop("net_connect", "oserror")  # what follows needs the memory
 
     def start_tls(self):
-        """Continues in TLS, whose handshake begins at the first write; no byte of ours is sent
-        before the peer is verified."""
+        """Continues in TLS; no byte of ours is sent before the peer is verified."""
         plain = self.stream
         trust = transport.trust
-        if time.time() < transport.clock["floor"]:
-            text = "the clock is not set, so no certificate can be checked"
-            raise transport.NetError("clock", text)
         try:
-            if not trust.get("context"):
-                trust["context"] = _context(trust)
-            wrap = trust["context"].wrap_socket
-            s = wrap(plain.s, server_hostname=plain.host, do_handshake_on_connect=False)
-        except transport.NetError:
-            raise
-        except (ValueError, OSError) as e:
-            raise _refused(e) from None
+            from flyve.jobs import tls_trust
+
+            s, fault = tls_trust.secure(plain.s, plain.host, trust, transport.clock["floor"])
+        finally:
+            tls_trust = None
+            memory.drop("tls_trust", "tls_context", "tls_error")
+        if fault:
+            raise transport.NetError(*fault)
         self.stream = transport.Stream(s, plain.s, plain.host, plain.address, plain.until)
         self._unproven = trust["verify"]
         return self
@@ -142,27 +138,6 @@ class Exchange:
         """Closes the connection, if there is one; may be repeated."""
         if self.stream:
             self.stream.close()
-
-
-def _context(trust):
-    from flyve.jobs import tls_trust
-
-    try:
-        return tls_trust.context(trust["ca"], trust["verify"])
-    except tls_trust.TrustError as e:
-        raise transport.NetError("tls", str(e)) from None
-    finally:
-        tls_trust = None
-        memory.drop("tls_trust")
-
-
-def _refused(e):
-    from flyve.jobs import tls_error
-
-    found = tls_error.explain(e)
-    tls_error = None
-    memory.drop("tls_error")
-    return transport.NetError(*found)
 
 
 def _refuse():

@@ -10,7 +10,7 @@ import sys
 from micropython import const
 
 from flyve import BUILD, VERSION, board, log, transport
-from flyve.jobs import board_facts, nvs, paths
+from flyve.jobs import board_facts, files, nvs
 from flyve.record import Record
 
 # What the agent writes or reads as a file at the root; it makes the last one a folder.
@@ -126,7 +126,7 @@ def prepare():
         _attempt("erasing the enrollment", erasing.enrollment, rec, settings, rec.get("next"))
     ca = settings.get("ca")
     for path in ("/ca.der", "/ca.pem"):
-        if not ca and paths.size(path) >= 0:
+        if not ca and files.size(path) >= 0:
             ca = path
     transport.trust.update(ca=ca, verify=settings["tls_verify"])
     transport.clock["floor"] = max(BUILD, rec.get("time", 0))

@@ -11,12 +11,13 @@ import os
 
 from micropython import const
 
-from flyve import registry
-from flyve.jobs import paths, texts
+from flyve import memory, registry
+from flyve.jobs import files, texts
 
 PATH = const("/tasks.json")
 _FIELDS = const(("id", "symbol", "origin", "digest", "status", "value"))
 _NEW = const("/tasks.new")
+_FAILURES = const("/failures.json")  # failures.py has it
 _LONGEST = const(2048)  # bytes of a line
 _PIECE = const(256)  # of them: as much memory as one readline() takes, however short the line is
 _SPARED = const(8192)  # bytes of flash: blocks of littlefs, and what others write meanwhile
@@ -117,8 +118,18 @@ def find(**wanted):
 
 def room():
     """True when the flash has room for another task, and for the copy that a change makes."""
-    size, count, _ = paths.free()
-    return paths.size(PATH) + _SPARED < size * count
+    size, count, _ = files.free()
+    return files.size(PATH) + _SPARED < size * count
+
+
+def clear(rec, gone):
+    """Why the tasks with these ids have failed is of no interest any more."""
+    if files.size(_FAILURES) > 0:
+        from flyve.jobs import failures
+
+        failures.forget(rec, gone)
+        failures = None
+        memory.drop("failures")
 
 
 def rewrite(gone, new=None, origin=None):
@@ -156,7 +167,7 @@ def put(task):
     if len(text) > _LONGEST or not _task(text):
         return  # nobody could read it again
     line = b""
-    fits = paths.size(PATH) > 0
+    fits = files.size(PATH) > 0
     for line, _ in _lines():
         one = _task(line)
         if one and one["id"] == task["id"]:

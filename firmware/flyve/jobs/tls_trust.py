@@ -1,47 +1,42 @@
-"""Whom the agent trusts over TLS: the CA on the board."""
+"""The begin of TLS on a connection, with whom the agent trusts: tls_context.py and tls_error.py
+have what is not needed each time."""
 
-import binascii
-
-import tls
-from micropython import const
+import time
 
 from flyve import memory
 
-_BEGIN = const(b"-----BEGIN CERTIFICATE-----")
-LIMIT = const(16384)  # bytes of a CA file
-_PROVISION = const(": flyve provision --ca FILE")
 
-
-class TrustError(ValueError):
-    """Our own CA file cannot be used; the text says what to do."""
-
-
-def context(ca, verify):
-    """A client context that verifies against the CA file (DER, or PEM with one or more
-    certificates); with verify False it accepts any peer. Raises TrustError."""
-    made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    if not verify:
-        made.verify_mode = tls.CERT_NONE
-        return made
-    if not ca:
-        raise TrustError("no CA certificate on the board" + _PROVISION)
+def secure(s, host, trust, floor):
+    """(TLS socket around s, whose handshake begins at the first write; None), or (None; kind and
+    text of the NetError). trust, floor: see transport.py."""
+    if time.time() < floor:
+        return None, ("clock", "the clock is not set, so no certificate can be checked")
     try:
-        from flyve.jobs import texts
+        if not trust.get("context"):
+            context, fault = _context(trust)
+            memory.drop("tls_context")
+            if fault:
+                return None, ("tls", fault)
+            trust["context"] = context
+        wrap = trust["context"].wrap_socket
+        return wrap(s, server_hostname=host, do_handshake_on_connect=False), None
+    except (ValueError, OSError) as e:
+        return None, _explain(e)
 
-        data = texts.read(ca, LIMIT)
-        texts = None
-        memory.drop("texts")
-        if len(data) > LIMIT:
-            raise ValueError
-        view = memoryview(data)
-        at = data.find(_BEGIN)
-        if at < 0:
-            made.load_verify_locations(data)
-        while at >= 0:
-            # PEM by ourselves: not every build of MicroPython reads it.
-            end = data.index(b"-----END", at)
-            made.load_verify_locations(binascii.a2b_base64(view[at + len(_BEGIN) : end]))
-            at = data.find(_BEGIN, end)
-    except (OSError, ValueError):
-        raise TrustError("%s is no usable CA certificate" % ca + _PROVISION) from None
-    return made
+
+# Each in a frame of its own: what a frame names stays in memory as long as that.
+
+
+def _context(trust):
+    from flyve.jobs import tls_context
+
+    try:
+        return tls_context.context(trust["ca"], trust["verify"]), None
+    except tls_context.TrustError as e:
+        return None, str(e)
+
+
+def _explain(e):
+    from flyve.jobs import tls_error
+
+    return tls_error.explain(e)

@@ -7,7 +7,7 @@ import requests
 
 from flyve.jobs import (
     sockets,
-    tls_trust,  # noqa: F401 - tls_trust keeps the real tls
+    tls_context,  # noqa: F401 - it keeps the real tls
 )
 
 

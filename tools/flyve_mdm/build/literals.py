@@ -3,8 +3,8 @@
 mpy-cross makes a name of each text of up to ten characters, and a name stays in RAM for as long as
 the board is on. A constant goes with its module. So a text that only one job has, and that names
 nothing there, becomes one: in the code, the instruction that loads a name is replaced by the one
-that loads a constant, which has the same length. The name of a keyword argument is such a text, too, but
-has to stay: a function compares it by its number.
+that loads a constant, which has the same length. The name of a keyword argument is such a text,
+too, but has to stay: a function compares it by its number.
 """
 
 from collections import Counter
