@@ -183,8 +183,11 @@ class Link:
             elif self._refused and now - self._refused_at > _RETRY_MS:
                 topics, self._refused = self._refused, ()
                 self.ask(topics)
-            if self._client is client and self.outbox.pump(client.post):
-                client.flush()
+            if self._client is client:
+                if self.outbox.pump(client.post):
+                    client.flush()
+                elif not self.outbox:
+                    client.sock.spare()
         except NetError as e:
             if self._client is client:
                 self.drop(e)

@@ -17,6 +17,7 @@ _PING = const(64)  # bytes of one, at the most
 _LOST = const(16)
 _REPORTS = const(32)  # that wait for REST; the oldest goes
 _AGAIN_MS = const(1000)  # until the next look, should this one fail
+_COMMAND_MS = const(1000)  # in which a command is over, most probably
 
 # As known.py has them.
 _SILENT = const(0)
@@ -205,6 +206,9 @@ class Online:
 
                 self._command = commands.run(self)
                 commands = None
+                if self.agent.job is None:
+                    # Most are over by then; meanwhile a job would want the same memory.
+                    self._at = log.uptime() + _COMMAND_MS
             next(self._command)
             return True
         except StopIteration:

@@ -141,13 +141,24 @@ class Stream:
         size = len(data)
         if self._held + size > _OUT:
             self.flush()
-        if size > _OUT:
+        if size > _OUT or not self._gathers():
             self._send(memoryview(data))
         else:
-            if self._out is None:
-                self._out = bytearray(_OUT)
             self._out[self._held : self._held + size] = data
             self._held += size
+
+    def _gathers(self):
+        if self._out is None:
+            try:
+                self._out = bytearray(_OUT)
+            except MemoryError:
+                return False  # piece by piece it arrives, too
+        return True
+
+    def spare(self):
+        """Gives back the memory for what is gathered, for a while without messages."""
+        if not self._held:
+            self._out = None
 
     def flush(self):
         """Sends what was gathered."""

@@ -1,16 +1,14 @@
-"""Commands of the backend: each is a job that answers on the agent's Status topics. tell() answers
-the console."""
+"""Commands of the backend: each is a job that answers on the agent's Status topics."""
 
 import json
 import time
 
 from micropython import const
 
-from flyve import BUILD, log, memory, registry, transport
+from flyve import log, memory, registry, transport
 
 _TRIES = const(3)
 _GUARDED = ("lock", "unenroll", "wipe")  # a retained one may be stale
-_FRESH_S = const(3600)
 _UNIX = const(946684800)  # seconds from 1970 to the board's epoch
 
 
@@ -23,7 +21,7 @@ def run(online):
         box["begun"] += 1
         try:
             if not (_guard(online, name, message, retained) or _undated(online, name)):
-                yield from _carry_out(online, name, message, retained)
+                yield from carry_out(online, name, message, retained)
         except (Exception, SystemExit) as e:
             if isinstance(e, MemoryError) and box["begun"] <= _TRIES:
                 raise
@@ -37,7 +35,7 @@ def run(online):
 
 
 def _guard(online, name, message, retained):
-    """True when the command is one of the backend's that is to be checked first, by verify()."""
+    """True when the command is one of the backend's that is to be checked first, by guarded.py."""
     if name not in _GUARDED:
         return False
     guarded = online.box["guarded"]
@@ -59,7 +57,7 @@ def _undated(online, name):
     return True
 
 
-def _carry_out(online, name, message, retained):
+def carry_out(online, name, message, retained):
     """A job: carries out the command called name (in lower case); message: its JSON object."""
     command = registry.commands.get(name)
     names = ["geolocate", "inventory", "subscribe", "lock", "wipe", "unenroll"]
@@ -172,74 +170,3 @@ def _subscribe(online, message):
         mqtt_connect.refresh(online.link, rec)
         mqtt_connect = None
         memory.drop("mqtt_connect")
-
-
-def verify(online, name):
-    """A job: carries out the retained command of that name in `guarded`, or forgets it: it may be
-    stale, even one for a device that had our serial before, for the backend forgets to clear
-    them. So it is checked against the agent's record there. Raises NetError while that cannot
-    be done."""
-    guarded = online.box["guarded"]
-    entry = guarded[name]
-    message, since = entry
-    if name == "lock":
-        unlock = str(message.get("lock")).lower() == "unlock"
-        if unlock != bool(online.rec.get("lock")):
-            del guarded[name]  # it is so already
-            return
-    yield
-    obey = _obeyed(online, name, message, since)
-    if not obey:
-        log.warn("commands", "retained %s is stale: ignored", name)
-    if obey and guarded.get(name) is entry:
-        memory.drop("glpi", "rest")
-        yield from _carry_out(online, name, message, False)
-    # Not before: what breaks off is tried again.
-    if guarded.get(name) is entry:
-        del guarded[name]
-
-
-def _fresh(online):
-    """Whether the agent may have been enrolled less than an hour ago."""
-    since = online.rec.get("since") or 0
-    # A stamp from before this firmware may come from a clock that was not set.
-    if transport.clock["sure"] and since >= BUILD and time.time() - since >= _FRESH_S:
-        return False
-    return log.uptime() - online.box["made"] < _FRESH_S * 1000
-
-
-def _asked(online):
-    """What GLPI says of the agent."""
-    from flyve.jobs import rest
-
-    api = rest.resume(online)
-    rest = None
-    from flyve.jobs import glpi
-
-    item = "PluginFlyvemdmAgent/" + online.rec.get("agent_id")
-    return glpi.pick(api, "GET", item, ("id", "wipe", "lock", "enroll_status"))
-
-
-def _obeyed(online, name, message, since):
-    """Whether the retained command is to be obeyed. since: uptime in ms when it came."""
-    try:
-        found = _asked(online)
-        if found.get("id") is None:
-            from flyve.jobs import rest_error
-
-            raise rest_error.RestError(200, "NOT_GLPI", "the answer is not GLPI's")
-        if name == "unenroll":
-            return found.get("enroll_status") == "unenrolling"
-        on = str(found.get(name) or 0) != "0"
-        return on != (name == "lock" and str(message.get("lock")).lower() == "unlock")
-    except OSError as e:
-        if isinstance(e, transport.NetError):
-            from flyve.jobs import rest_error
-
-            if rest_error.is_gone(e):
-                return name == "unenroll"
-        after = online.settings.get("wipe_unverified_after")
-        late = after and log.uptime() - since > after * 1000
-        if name == "wipe" and late and not _fresh(online):
-            return True
-        raise

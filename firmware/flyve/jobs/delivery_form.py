@@ -4,6 +4,7 @@ from micropython import const
 
 from flyve import transport
 
+_BUFFER = const(256)  # it is short
 _FIELDS = const(("name", "package_name", "dl_filename", "version", "version_code", "filesize"))
 
 
@@ -13,7 +14,7 @@ def read(part, answer):
     try:
         from flyve.jobs import jsonpick
 
-        form = jsonpick.pick(sock, _FIELDS)
+        form = jsonpick.pick(sock, _FIELDS, bytearray(_BUFFER))
         size = form.pop("filesize", None)
         for name, value in form.items():
             if not isinstance(value, (str, int)):

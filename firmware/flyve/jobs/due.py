@@ -82,9 +82,9 @@ def verify(online):
     """Retained commands may be stale."""
     if not online.box["guarded"]:
         return None
-    from flyve.jobs import commands
+    from flyve.jobs import guarded
 
-    return commands.verify(online, list(online.box["guarded"])[0])
+    return guarded.verify(online, list(online.box["guarded"])[0])
 
 
 def policy(online):

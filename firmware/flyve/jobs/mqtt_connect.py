@@ -90,6 +90,12 @@ def connection(rec, settings, will, ms, *handlers):
     # As bytes, for the library counts characters.
     user = rec.get("topic").rsplit("/", 1)[1].encode()
     password = rec.get("mqttpasswd").encode()
+    if tls:
+        from flyve.jobs import tls_trust
+
+        tls_trust.prepare(transport.trust)
+        tls_trust = None
+        memory.drop("tls_trust")
     try:
         from flyve.jobs import sockets
 

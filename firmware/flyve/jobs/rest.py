@@ -5,7 +5,7 @@ request, what exchanges it (http.py) and what judges its answer is imported in t
 connection there is room for few modules at once.
 """
 
-from flyve import memory
+from flyve import memory, transport
 
 # Each in a frame of its own: what a frame names stays in memory as long as that.
 
@@ -14,6 +14,15 @@ def _prepare(*what):
     from flyve.jobs import rest_client
 
     return rest_client.prepare(*what)
+
+
+def _trust(url):
+    if url[:5] == "https" and not transport.trust.get("context"):
+        from flyve.jobs import tls_trust
+
+        tls_trust.prepare(transport.trust)
+        tls_trust = None
+        memory.drop("tls_trust")
 
 
 def _exchange(*what):
@@ -47,6 +56,7 @@ def request(api, method, endpoint, query="", headers=None, data=None, ms=30000, 
     and RestError (another status, or no HTTP)."""
     answer = None
     try:
+        _trust(api["url"])
         for attempt in range(2):
             if api["token"] and "token" not in api["session"] and endpoint != "initSession":
                 open(api, api["token"])

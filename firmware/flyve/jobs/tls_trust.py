@@ -6,6 +6,17 @@ import time
 from flyve import memory
 
 
+def prepare(trust):
+    """Makes the context, if there is none: it takes much memory in one piece, so before there is
+    a connection. secure() tells when that fails."""
+    if not trust.get("context"):
+        try:
+            trust["context"], _ = _context(trust)
+        except (ValueError, OSError):
+            pass
+        memory.drop("tls_context")
+
+
 def secure(s, host, trust, floor):
     """(TLS socket around s, whose handshake begins at the first write; None), or (None; kind and
     text of the NetError). trust, floor: see transport.py."""

@@ -41,7 +41,7 @@ def run(count, seed):
             for name in _PHASES[phase]:
                 getattr(jobs, name)  # as `from flyve.jobs import name`, which makes room
             if "flyve.jobs.download" in sys.modules:
-                small[0] = bytearray(4096)
+                small[0] = jobs.download._buffer(1 << 20)
             for _ in range(24):
                 small[1 + random.getrandbits(30) % 47] = bytes(random.getrandbits(7))
         except MemoryError:
