@@ -95,7 +95,7 @@ def connection(rec, settings, will, ms, *handlers):
 
         tls_trust.prepare(transport.trust)
         tls_trust = None
-        memory.drop("tls_trust")
+        memory.drop("tls_trust", "tls_context")
     try:
         from flyve.jobs import sockets
 

@@ -22,7 +22,7 @@ def _trust(url):
 
         tls_trust.prepare(transport.trust)
         tls_trust = None
-        memory.drop("tls_trust")
+        memory.drop("tls_trust", "tls_context")
 
 
 def _exchange(*what):

@@ -14,7 +14,6 @@ def prepare(trust):
             trust["context"], _ = _context(trust)
         except (ValueError, OSError):
             pass
-        memory.drop("tls_context")
 
 
 def secure(s, host, trust, floor):
