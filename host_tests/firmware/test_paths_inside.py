@@ -160,9 +160,9 @@ def test_more_than_there_is_means_that_nothing_is_free():
         def statvfs(cls, path):
             return 4096, 4096, 100, cls.free, cls.free
 
-    true, paths.os = paths.os, Os
+    true, files.os = files.os, Os
     try:
         for Os.free, told in ((100, 100), (0, 0), (-1, 0), (101, 0), ((1 << 32) - 3, 0)):
             assert files.free() == (4096, told, 100)
     finally:
-        paths.os = true
+        files.os = true
