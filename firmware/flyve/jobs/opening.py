@@ -22,7 +22,7 @@ def begin(agent):
         "bytes": 0,  # that they take
         "heard": log.uptime(),  # when the newest message came that is no command
         "lost": [],  # topics of commands for which there was no room
-        # A new subscription is to bring the retained messages again, inbox.stale():
+        # A new subscription is to bring the retained messages again, waiting.stale():
         "overflow": False,  # at once
         "later": 0,  # at that uptime
         "asked": 0,  # the uptime of the newest one
