@@ -9,7 +9,7 @@ end. It has parts, which no line leaves, for a board has no memory for all of it
 
 from collections.abc import Mapping
 
-PARTS, PART = 8, 256  # of the index, and bytes of each
+PARTS, PART = 10, 256  # of the index, and bytes of each
 INDEX = PARTS * PART
 _FIRST = "agent"
 
