@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import flyve_mdm
 from flyve_mdm.backend import agents
 from flyve_mdm.backend.model import Agent
 from flyve_mdm.backend.page.orders import QUESTIONS
@@ -341,3 +342,10 @@ def test_all_pages_are_valid(backend, pilot, tmp_path):
     except npm.NpmError as error:
         pytest.skip(f"the Nu Html Checker is left out: {error}")
     assert found and [line for line in found if "/bad.html" not in line] == []
+
+
+def test_it_has_the_colours_of_the_set_up_page(pilot):
+    boards = (flyve_mdm.ROOT / "firmware" / "flyve" / "jobs" / "setup.html").read_text()
+    ours = pilot.get("/page/style.css").text
+    ours, boards = (re.findall(r"(--\w+): (#\w+);", text) for text in (ours, boards))
+    assert len(ours) == 20 and ours == boards, "a palette changes in both"

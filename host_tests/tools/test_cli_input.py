@@ -1,6 +1,7 @@
 """Wrong input of the host commands: one clear line before any work is done."""
 
 import io
+import socket
 import tarfile
 
 import pytest
@@ -42,6 +43,11 @@ URL = "http://127.0.0.1:9/apirest.php"
         (["backend", "--broker", "mqtt://host"], "without a scheme"),
         (["backend", "--host", "http://host"], "without a scheme"),
         (["backend", "--ntp-offset", "inf"], "not a finite number"),
+        (
+            ["backend", "--host", "nowhere.invalid"],
+            "--host: nowhere.invalid: there is no such name",
+        ),
+        (["backend", "--bind", "192.0.2.1"], "--bind: 192.0.2.1 is no address of this machine"),
         (["backend", "--fault", "initSession:delay=-1"], "initSession:delay"),
         (["backend", "--fault", ":delay"], "initSession:delay"),
         (["backend", "--fault", "*:error=99"], "from 400 to 599"),
@@ -61,6 +67,23 @@ def test_wrong_input_is_said_in_one_line_before_any_work(tmp_path, args, said):
     assert result.exit_code in (1, 2)
     assert said in result.output.splitlines()[-1], result.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [("--port", socket.SOCK_STREAM), ("--mqtt-port", socket.SOCK_STREAM),
+     ("--ntp-port", socket.SOCK_DGRAM)],
+)  # fmt: skip
+def test_a_port_that_another_program_has_is_named_with_its_option(option, kind):
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        number = taken.getsockname()[1]
+        result = flyve("backend", option, number)
+    assert result.exit_code == 1
+    told = f"Error: {option}: another program listens on port {number} of 127.0.0.1"
+    assert result.output.splitlines()[-1] == told
 
 
 # B14

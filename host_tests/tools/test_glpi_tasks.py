@@ -65,9 +65,13 @@ def test_what_becomes_of_a_task_is_waited_for(backend, boss, file, link):
     assert "GLPI refuses removeApp: Policy already applied" in told
 
 
-def test_an_end_that_does_not_come_is_told(boss, file):
+def test_an_end_that_does_not_come_is_told(backend, boss, file):
     told = boss("remove-file", "--wait", "0.1", "17", "%SDCARD%/x", code=1)
-    assert told.startswith("task 1: pending\n") and "not done: pending" in told
+    assert told.startswith("task 1: pending\n")
+    assert "not done: pending: the device is offline, and gets it when it is back" in told
+    backend.agents[0].is_online = 1
+    told = boss("remove-file", "--wait", "0.1", "17", "%SDCARD%/x", code=1)
+    assert "not done: pending: `flyve admin tasks 17` tells how it goes on" in told
 
 
 def test_two_rows_of_a_status_are_told_by_name(backend, boss):

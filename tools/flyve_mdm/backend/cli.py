@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from flyve_mdm import options
+from flyve_mdm.backend import addresses
 from flyve_mdm.backend.options import FAULT_KINDS, Fault
 from flyve_mdm.text import printable
 
@@ -185,6 +186,11 @@ def backend(
     """
     from flyve_mdm.backend.server import Backend
 
+    try:
+        ports = {"--port": port, "--mqtt-port": mqtt_port, "--ntp-port": ntp_port}
+        addresses.check_listening(bind or host, "--bind" if bind else "--host", ports)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # By nohup it outlives its terminal.

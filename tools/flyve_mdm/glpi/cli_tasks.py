@@ -28,6 +28,10 @@ def _finish(session: Session, target: tasks.Target, done: tasks.Outcome, wait: f
             why = f"`flyve admin list --why --fleet {shlex.quote(target.name)}` tells of which"
         elif done.status in reasons.FAILED:
             why = reasons.why(session, target, done.task, done.status)
+        elif not done.final and not target.row["is_online"]:
+            why = "the device is offline, and gets it when it is back"
+        elif not done.final:
+            why = f"`flyve admin tasks {target.id}` tells how it goes on"
         told = f": {why}" if why else ""
         raise click.ClickException(printable(f"the task is not done: {done.status}{told}"))
 
