@@ -58,6 +58,7 @@ URL = "http://127.0.0.1:9/apirest.php"
         (["fleet", "--heap", "1", "2"], "--heap"),
         (["board", "run", "--heap", "1", "DIR"], "16K to 64M"),
         (["board", "create", ""], "it is empty"),
+        (["board", "ls", "/none/a b"], "make one with `flyve board create '/none/a b'`"),
         (["board", "create", "--flash", "9999999M", "DIR"], "64K to 128M"),
         (["board", "create", "--ap", "net:short", "DIR"], "8 to 63 characters"),
     ],

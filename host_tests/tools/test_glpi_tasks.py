@@ -196,7 +196,7 @@ def test_a_fleet_gets_what_a_device_gets_and_is_waited_for_as_a_whole(backend, l
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("fleet:den", "`flyve admin fleet AGENT den` makes it"),
+    [("fleet:a den", "`flyve admin fleet AGENT 'a den'` makes it"),
      ("fleet:not managed", "GLPI gives it no tasks")],
 )  # fmt: skip
 def test_a_fleet_that_gets_no_tasks_is_told(backend, lab, name, told):

@@ -105,6 +105,14 @@ def test_virtual_boards_that_are_off_are_switched_on_while_they_are_waited_for(l
         board.write("/off", "")  # one that runs would refuse it
 
 
+def test_what_to_type_for_labels_can_be_typed(lab, tmp_path):
+    lab.table = tmp_path / "my boards.csv"
+    lab.add(lab.board(), "one")
+    said, _ = lab.flyve()
+    assert "1 board: 1 done" in said
+    assert f"flyve label '{tmp_path}/my boards.labels.csv' -o" in said
+
+
 def test_a_board_that_came_too_late_is_done_without_being_written_again(lab):
     lab.add(lab.board(), "late", deeplink=lab.invite())
     lab.flyve("--wait-online", "1", code=1)

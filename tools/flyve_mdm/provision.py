@@ -1,6 +1,7 @@
 """`flyve provision`: one board, or each of a table."""
 
 import contextlib
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -118,7 +119,8 @@ def _batch(table, path, common, jobs, keep_going, how) -> None:
     results.write(path, found)
     _summary(found, path)
     if label_file.exists():
-        click.echo(f"for their labels: flyve label {label_file} -o sheet.pdf")
+        name = shlex.quote(str(label_file))
+        click.echo(f"for their labels: flyve label {name} -o sheet.pdf")
     good = (results.ONLINE,) if how["wait"] else (results.ONLINE, results.DONE)
     if any(one.state not in good for one in found):
         sys.exit(1)

@@ -5,6 +5,7 @@ several times.
 """
 
 import hashlib
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ def _check_mode(path: Path) -> None:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise TableError(
             f"{path}: others may read it, and it holds invitations and passphrases: "
-            f"chmod 600 {path}"
+            f"chmod 600 {shlex.quote(str(path))}"
         )
 
 

@@ -12,7 +12,7 @@ from flyve_mdm.board.cli_plan import check_shared, planned
 from flyve_mdm.board.csv_file import TableError
 from flyve_mdm.board.image import replace
 from flyve_mdm.build import firmware
-from flyve_mdm.text import printable
+from flyve_mdm.text import counted, printable
 
 _LONGEST = 200  # bytes of a name, for replace() puts some more around it
 
@@ -99,7 +99,7 @@ def _batch(base, tree, table, folder, common):
         size = _write(base, tree, plan, path)
         click.echo(printable(f"{path}: {size} bytes"))
     first = _command(base, folder / f"{rows[0].name}.bin")
-    click.echo(f"{len(rows)} images for {factory.describe(base)}: {first} and so on")
+    click.echo(f"{counted(len(rows), 'image')} for {factory.describe(base)}: {first} and so on")
 
 
 def _fault(row, base) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -49,9 +50,8 @@ class Folder:
         try:
             self.settings = json.loads((self.path / "board.json").read_bytes())
         except (FileNotFoundError, NotADirectoryError):
-            raise BoardError(
-                f"{path} is no virtual board: make one with `flyve board create {path}`"
-            ) from None
+            command = f"flyve board create {shlex.quote(str(path))}"
+            raise BoardError(f"{path} is no virtual board: make one with `{command}`") from None
         except ValueError as error:
             raise BoardError(f"{path}/board.json is damaged: {error}") from None
 

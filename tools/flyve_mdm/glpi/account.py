@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -76,7 +77,8 @@ def _read(path: Path) -> dict[str, str]:
     """A file of lines as `user_token = ...`."""
     try:
         if os.name == "posix" and path.stat().st_mode & 0o077:
-            raise AccountError(f"{path} is for others to read, too: chmod 600 {path}")
+            command = f"chmod 600 {shlex.quote(str(path))}"
+            raise AccountError(f"{path} is for others to read, too: {command}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise AccountError(f"{FILE}: {path}: {error.strerror}") from None

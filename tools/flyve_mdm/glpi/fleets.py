@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from flyve_mdm.glpi import agents
@@ -39,7 +40,8 @@ def target(session: Session, key: str) -> Agent | Fleet:
     name = key.removeprefix(_PREFIX)
     rows = session.search(FLEET, name=name)
     if not rows:
-        raise GlpiError(f"there is no fleet {name}: `flyve admin fleet AGENT {name}` makes it")
+        command = f"flyve admin fleet AGENT {shlex.quote(name)}"
+        raise GlpiError(f"there is no fleet {name}: `{command}` makes it")
     if len(rows) > 1:
         entities = ", ".join(str(row["entities_id"]) for row in rows)
         raise GlpiError(
