@@ -255,14 +255,14 @@ class Agent:
             next(self.asking)
             return True
         except StopIteration:
-            pass
-        except (KeyboardInterrupt, Pressed):
-            raise
-        except BaseException as e:
-            self.report("clock", e)
-            log.info("clock", "next try in %d ms", self.clock.failed())
+            failure = None
+        except Exception as e:
+            failure = e
         self.asking = None
         memory.drop("clock", "board_facts")
+        if failure:
+            self.report("clock", failure)
+            log.info("clock", "next try in %d ms", self.clock.failed())
         return False
 
     def _advance(self):
