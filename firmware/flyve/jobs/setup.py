@@ -210,15 +210,19 @@ class Setup:
             self._agent.restart("set up", True)
 
     def _close(self):
-        parts = self._http.close, self._dns.close, self._ap.active
+        wlan, dns, http = self._ap, self._dns, self._http
         self._ap = self._dns = self._http = self._box = None
         self._busy = self._read = False
-        for i, end in enumerate(parts):
+        for part in (http, dns):
             try:
-                end(*(False,) * (i > 1))
-            except Exception:
-                pass  # what a driver says of it helps nobody
-        parts = end = None
+                part.close()
+            except OSError:
+                pass
+        try:
+            wlan.active(False)
+        except OSError:
+            pass  # it is off, then
+        dns = http = part = None
         memory.drop("setup_join", "captive_dns", "http_server")
 
 
