@@ -56,6 +56,14 @@ def test_not_permitted_is_an_answer(make_device):
     assert len(puts(device)) == 1
 
 
+def test_a_backend_that_does_not_tell_who_the_user_is_is_said(make_device):
+    # The session in the documentation's sample has no id of the user in it.
+    device = make_device(documented=True).go_online(user={"phone": "1"})
+    device.run.wait_log("WARN user: not told: the backend has told no id of the user's$")
+    device.settled()
+    assert not puts(device)
+
+
 def test_a_backend_that_is_away_is_asked_again(device):
     device.backend.fault("PUT User", "error", times=1)
     configure(device, firstname="Ada")

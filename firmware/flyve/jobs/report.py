@@ -98,4 +98,6 @@ def user(online):
                 raise
             log.warn("user", "not permitted: %s", e)
         online.rec.save(user=sums)
+    elif changed:
+        log.warn("user", "not told: the backend has told no id of the user's")
     online.agent.user_told(wanted)
