@@ -1,9 +1,10 @@
 """When a trial ends, when crashes are forgotten, and which slot a new agent comes to."""
 
 import os
+import sys
 
 from flyve import log
-from flyve.jobs import nvs, update
+from flyve.jobs import board_facts, nvs, update
 
 BOARD = True
 
@@ -42,9 +43,12 @@ class Agent:
 
 
 def settled(agent, up):
-    log._uptime = up
-    found = update.settle(agent)
-    return found
+    """What settle() says of the agent at that uptime."""
+    true, log.uptime = log.uptime, lambda: up
+    try:
+        return update.settle(agent)
+    finally:
+        log.uptime = true
 
 
 def state(**fields):
@@ -55,31 +59,29 @@ def state(**fields):
 
 def test_a_trial_that_is_never_online_is_restarted():
     agent = Agent(True)
-    assert settled(agent, 599_000) == (LOOK, True) and agent.told == []
+    assert settled(agent, 600_000) == (LOOK, True) and agent.told == []
     agent.online = Online(None)
-    assert settled(agent, 600_100) == (LOOK, True)
+    assert settled(agent, 600_001) == (LOOK, True)
     assert agent.told == ["the update did not come online in time"]
 
 
 def test_a_trial_ends_when_it_has_been_online_for_long_enough():
     agent = Agent(True)
     agent.online = Online(50_000)
-    assert settled(agent, 169_000) == (LOOK, True) and not agent.online.looked
+    assert settled(agent, 169_999) == (LOOK, True) and not agent.online.looked
     agent.online.link.up = False
-    assert settled(agent, 170_100) == (LOOK, True) and not agent.online.looked
+    assert settled(agent, 170_000) == (LOOK, True) and not agent.online.looked
     agent.online.link.up = True
-    left, trial = settled(agent, 170_200)
-    assert not trial and agent.online.looked == 1
-    assert STABLE - 171_000 < left <= STABLE - 170_199
+    assert settled(agent, 170_000) == (STABLE - 169_999, False)
+    assert agent.online.looked == 1
     assert agent.told == []
 
 
 def test_crashes_are_forgotten_when_the_start_is_over():
     nvs.put_int("crashes", 3)
-    left, trial = settled(Agent(), STABLE - 5000)
-    assert 4000 < left <= 5001 and not trial and nvs.get_int("crashes") == 3
-    assert settled(Agent(), STABLE + 1) == (None, False)
-    assert nvs.get_int("crashes") == 0
+    assert settled(Agent(), STABLE - 5000) == (5001, False)
+    assert settled(Agent(), STABLE) == (1, False) and nvs.get_int("crashes") == 3
+    assert settled(Agent(), STABLE + 1) == (None, False) and nvs.get_int("crashes") == 0
 
 
 def test_who_has_an_invitation_and_no_way_to_the_backend_gets_the_page():
@@ -87,12 +89,12 @@ def test_who_has_an_invitation_and_no_way_to_the_backend_gets_the_page():
         f.write("x")
     try:
         agent = Agent()
-        assert settled(agent, STABLE - 5000)[0] < 5002 and agent.told == []
+        assert settled(agent, STABLE) == (1, False) and agent.told == []
         agent.job = "busy"
         assert settled(agent, STABLE + 1) == (LOOK, False) and agent.told == []
         agent.job = None
         settled(agent, STABLE + 1)
-        assert agent.told == ["wifi"]
+        assert agent.told == ["wifi"] and "flyve.jobs.invitation" not in sys.modules
         agent = Agent()
         agent.wifi = object()  # what joins for the page
         assert settled(agent, STABLE + 1) == (None, False) and agent.told == []
@@ -149,8 +151,47 @@ def test_the_slots_that_are_needed_are_those_in_use_on_trial_and_to_fall_back_to
     assert update.slots() == ["flyve.?"] * 3 and not update.in_slot()
     state(slot=1, trial=2, previous=3)
     assert update.slots() == ["flyve.a", "flyve.b", "flyve.b"] and update.in_slot()
-    state(trial=1)
-    assert update.in_slot()
+    for one in ("slot", "trial"):
+        state(**{one: 1})
+        assert update.in_slot()
+
+
+def test_boot_py_finds_each_field_in_its_bits():
+    for name, at in (
+        ("slot", 0), ("trial", 2), ("tries", 4), ("ended", 6), ("partition", 8), ("previous", 16),
+        ("other", 18), ("fallen", 19),
+    ):  # fmt: skip
+        state(**{name: 1})
+        assert nvs.get_int("update") == 1 << at, name
+        assert update._get()[name] == 1 and sum(update._get().values()) == 1
+
+
+class Running:
+    """The partition that runs."""
+
+    marked = 0
+
+    def info(self):
+        return 0, 17, 0x10000, 0x180000, "ota_1", False
+
+    def mark_app_valid_cancel_rollback(self):
+        self.marked += 1
+
+
+def test_an_image_on_trial_is_kept_and_the_other_is_what_to_fall_back_to():
+    true = board_facts.running
+    try:
+        for partition, fallen, status, other in (
+            (17, 0, "confirmed", 1), (17, 1, "confirmed", 0), (16, 0, "failed", 0),
+        ):  # fmt: skip
+            running = Running()
+            board_facts.running = lambda: running  # noqa: B023
+            state(partition=partition, fallen=fallen)
+            update.confirm()
+            assert (update.status(), update._get()["other"]) == (status, other)
+            assert running.marked == (status == "confirmed")
+    finally:
+        board_facts.running = true
 
 
 def test_an_image_that_is_given_up_is_nothing_to_fall_back_to():

@@ -21,7 +21,7 @@ def inside(data):
                 return escapes.decode(value.replace(b"-", b"%").replace(b"_", b"/"), b"%")
     at, escaped = link_place.first(data, 0)
     if at == 0 and not escaped:
-        at, escaped = link_place.first(data, 5)
+        at, escaped = link_place.first(data, 5)  # mutants: the next one comes later
         if at > 0 and data[at - 1] not in b"=/&?":
             at = -1
     if at >= 0:
