@@ -80,6 +80,7 @@ def test_what_is_malformed_is_told_so():
         question(b"flyve.org", count=0),
         question(b"x")[:12] + b"\xc0\x0c\0\1\0\1",
         question(b".".join([b"a" * 62] * 5)),
+        question(b"a" * 64),
     ):
         said = asked(message)
         assert len(said) == 12 and said[3] & 15 == 1 and said[4:6] == b"\0\0", message

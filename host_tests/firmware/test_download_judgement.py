@@ -1,5 +1,6 @@
 """Answers that are not what was asked for: each is used for what it is worth, or refused."""
 
+import itertools
 import json
 
 import pytest
@@ -482,6 +483,22 @@ def test_a_file_without_bytes_on_the_server_fails_with_the_reason(offered):
 def test_no_such_file(offered):
     assert offered.fetch(endpoints=["PluginFlyvemdmFile/999"]) is None
     assert "RestError ERROR_ITEM_NOT_FOUND Item not found (HTTP 404)" in offered.failure()
+
+
+def test_requests_that_bring_little_are_counted_in_a_row_and_of_one_version(offered):
+    other = content(70_000, 1)
+    number = itertools.count()
+
+    def change(request, answer):
+        n = next(number)
+        if n < 8 or 8 < n < 12:
+            answer.cut_body(300 if n in (3, 7) else 10)
+        if n == 7:
+            offered.backend.tasks.update_file(offered.file, other)
+
+    offered.edit_parts(change)
+    assert offered.fetch() == other, offered.log
+    assert any("changed on the server" in line for line in offered.log)
 
 
 def test_a_part_survives_a_server_that_is_away_for_long(offered):

@@ -43,10 +43,9 @@ def answer(buf, size, address):
     end = 0
     if not code and buf[4] == 0 and buf[5] == 1:
         end = _end(buf, size)
-    if end + 4 > size or end + 4 + _ANSWER > _LARGEST:
+    if end + 4 > size:
         end = 0
-    found = 0
-    if end:
+    if end:  # a name is short: there is room behind it
         found = buf[end] == 0 and buf[end + 1] == _A and buf[end + 2] == 0 and buf[end + 3] == _IN
         end += 4
     else:

@@ -52,6 +52,7 @@ TESTS = {
         "setup_form": "setup_form_inside",
         "setup_store": "setup_store_inside",
         "paths": "paths_inside",
+        "files": "paths_inside",
         "nvs": "nvs_inside",
     }.items()
 }
