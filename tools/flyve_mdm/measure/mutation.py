@@ -38,7 +38,7 @@ TESTS = {
         "download": "download_judgement download_sizes delivery_form slot download_cuts",
         "journal": "download_judgement download_sizes delivery_form slot download_cuts",
         "judgement": "download_judgement download_sizes delivery_form slot download_cuts",
-        "files": "paths_inside download_judgement download_sizes tasks_inside",
+        "files": "files_inside download_judgement download_sizes tasks_inside",
         "delivery_steps": "download_judgement download_sizes delivery_form slot",
         "rest_client": "rest",
         "verdict": "rest",
@@ -52,7 +52,6 @@ TESTS = {
         "setup_form": "setup_form_inside",
         "setup_store": "setup_store_inside",
         "paths": "paths_inside",
-        "files": "paths_inside",
         "nvs": "nvs_inside",
     }.items()
 }
