@@ -47,7 +47,7 @@ TESTS = {
         "outbox": "outbox_inside outbox_cuts",
         "update": "update_inside update boot startup_strays",
         "slot": "slot slot_cuts",
-        "http_request": "http_request_inside",
+        "http_request": "http_request_inside http_server_inside",
         "captive_dns": "captive_dns_inside",
         "setup_form": "setup_form_inside",
         "setup_store": "setup_store_inside",
