@@ -295,7 +295,7 @@ def test_a_fault_lets_all_of_it_go_and_it_opens_again():
     it._ap = Stubborn()
     turns(it, 1)
     assert told("the page is closed: ValueError") and it._ap is None
-    assert jobs() == ["setup"]
+    assert jobs() == ["setup", "setup_answer"]
     for one in (phone, half):
         for _ in range(3):
             if not one.gone:

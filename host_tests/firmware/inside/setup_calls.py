@@ -7,7 +7,7 @@ import sys
 import time
 
 from flyve import log, memory
-from flyve.jobs import captive_dns, http_server, nvs, setup, setup_facts, texts, wifi_scan
+from flyve.jobs import captive_dns, http_server, nvs, setup_answer, setup_facts, texts, wifi_scan
 
 # What must never be seen: neither in an answer nor in the log, and not as markup.
 SECRETS = (b"user-token-0123456789", b"invitation-token-0123456789", b"correct-horse-battery")
@@ -122,7 +122,7 @@ def requests(data):
     longest = 0
     server, address = _listen(
         lambda port: http_server.Server(
-            lambda asked: setup.answer(facts, asked, lambda: None), "127.0.0.1", port
+            lambda asked: setup_answer.answer(facts, asked, lambda: None), "127.0.0.1", port
         )
     )
     before = _jobs()
