@@ -55,6 +55,11 @@ else:
             job.__name__ = "flyve.jobs." + name
             modules[job.__name__] = job
             return job
+        except ImportError:
+            if _wanted:
+                # Not even stat() had the memory: to an import that is as if it were not there.
+                raise MemoryError(_wanted) from None
+            raise
         finally:
             _ = None
             modules.pop("flyve._", None)
@@ -66,9 +71,10 @@ else:
     def open(path, mode):
         """The archive where that module begins; ImportError when it has no such module, or is cut
         off and has no index."""
+        global _wanted
         __import__("vfs").umount("/:")
         if path == "/_.mpy":
-            path = _wanted
+            path, _wanted = _wanted, None
         f = _open(_archive, "rb")
         f.seek(-_PARTS * _PART, 2)
         for _ in range(_PARTS):

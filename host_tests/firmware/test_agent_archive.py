@@ -130,6 +130,24 @@ print(sorted(name for name in sys.modules if name.startswith("flyve.jobs.")), fl
     ]
 
 
+def test_an_import_for_which_there_is_no_memory_says_so(bench):
+    script = """
+import flyve
+from flyve import jobs
+def starved(path):
+    raise MemoryError
+stat, flyve.stat = flyve.stat, starved
+try:
+    from flyve.jobs import texts
+except MemoryError as e:
+    print("short:", e)
+flyve.stat = stat
+from flyve.jobs import texts
+print(texts.__name__)
+"""
+    assert bench.lines(bench.board(script)) == ["short: /jobs/texts.mpy", "flyve.jobs.texts"]
+
+
 MAIN = (ROOT / "firmware" / "main.py").read_text()
 
 

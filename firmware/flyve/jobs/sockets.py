@@ -68,15 +68,15 @@ class Exchange:
         """Continues in TLS; no byte of ours is sent before the peer is verified."""
         plain = self.stream
         trust = transport.trust
-        try:
-            from flyve.jobs import tls_trust
-
-            s, fault = tls_trust.secure(plain.s, plain.host, trust, transport.clock["floor"])
-        finally:
-            tls_trust = None
-            memory.drop("tls_trust", "tls_context", "tls_error")
-        if fault:
-            raise transport.NetError(*fault)
+        s = None
+        if trust.get("context") and time.time() >= transport.clock["floor"]:
+            try:
+                wrap = trust["context"].wrap_socket
+                s = wrap(plain.s, server_hostname=plain.host, do_handshake_on_connect=False)
+            except (ValueError, OSError):
+                pass  # secure() tells what it means
+        if s is None:
+            s = _secure(plain, trust)
         self.stream = transport.Stream(s, plain.s, plain.host, plain.address, plain.until)
         self._unproven = trust["verify"]
         return self
@@ -138,6 +138,19 @@ class Exchange:
         """Closes the connection, if there is one; may be repeated."""
         if self.stream:
             self.stream.close()
+
+
+def _secure(plain, trust):
+    try:
+        from flyve.jobs import tls_trust
+
+        s, fault = tls_trust.secure(plain.s, plain.host, trust, transport.clock["floor"])
+    finally:
+        tls_trust = None
+        memory.drop("tls_trust", "tls_context", "tls_error")
+    if fault:
+        raise transport.NetError(*fault)
+    return s
 
 
 def _refuse():

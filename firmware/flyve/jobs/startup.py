@@ -9,7 +9,7 @@ import sys
 
 from micropython import const
 
-from flyve import BUILD, VERSION, board, log, transport
+from flyve import BUILD, VERSION, board, log, memory, transport
 from flyve.jobs import board_facts, files, nvs
 from flyve.record import Record
 
@@ -100,12 +100,30 @@ def _look(rec, settings):
         log.info("agent", "another deeplink: its backend is asked first")
 
 
+def _trust(settings):
+    """Finds the CA. The TLS context is made while the heap is empty, if it is needed, perhaps: it
+    stays, and takes much memory in one piece."""
+    ca = settings.get("ca")
+    for path in ("/ca.der", "/ca.pem"):
+        if not ca and files.size(path) >= 0:
+            ca = path
+    transport.trust.update(ca=ca, verify=settings["tls_verify"])
+    if ca:
+        from flyve.jobs import tls_trust
+
+        tls_trust.prepare(transport.trust)
+        tls_trust = None
+        memory.drop("tls_trust", "tls_context")
+
+
 def prepare():
     """What the Agent is made of: settings and record, whether an update is on trial, how many of
     the last starts have crashed, and the button; None when there is no record to work with."""
     from flyve.jobs import config
 
     settings, problems = config.load()
+    config = None
+    memory.drop("config")
     log.set_level(settings["log_level"])
     cause = board_facts.reset_cause()
     log.info("agent", "flyve %s, release %s, starts after %s", VERSION, _RELEASE, cause)
@@ -118,17 +136,13 @@ def prepare():
         erasing.wipe(settings)
     if _attempt("what a wipe has kept", erasing.settle):
         board.reset(True)  # the agent that runs is not the one in use
+    _trust(settings)
     _attempt("tidying up", _tidy)
     rec = _record()
     if rec is None:
         return None
     if rec.get("state") == "erasing":
         _attempt("erasing the enrollment", erasing.enrollment, rec, settings, rec.get("next"))
-    ca = settings.get("ca")
-    for path in ("/ca.der", "/ca.pem"):
-        if not ca and files.size(path) >= 0:
-            ca = path
-    transport.trust.update(ca=ca, verify=settings["tls_verify"])
     transport.clock["floor"] = max(BUILD, rec.get("time", 0))
     _attempt("its LED", _light, settings.get("led"), bool(rec.get("lock")))
     log.secret("app", settings.get("app_token"))

@@ -12,7 +12,7 @@ def prepare(trust):
     if not trust.get("context"):
         try:
             trust["context"], _ = _context(trust)
-        except (ValueError, OSError):
+        except (ValueError, OSError, MemoryError):
             pass
 
 
