@@ -21,7 +21,8 @@ _OLD_MS = const(600000)  # what is only in RAM is of no use later
 # A message: topic, payload, retain, and
 _PID = const(3)
 _SENT = const(4)
-_BORN = const(5)  # uptime; None for a durable one
+_ROW = const(5)  # of a durable one: how it stands in the file; made but once, for that takes long
+_BORN = const(6)  # uptime
 
 
 class Outbox:
@@ -31,23 +32,20 @@ class Outbox:
     def __init__(self, owner=None):
         self._owner = owner
         self._queue = []
-        self._pid = self._flying = 0
-        # mutants: nobody asks before something was sent
-        self._moved = 0  # when something was sent or acknowledged
-        self._stale = False  # the file has messages that were acknowledged
+        # _moved: when something was sent or acknowledged; _stale: of the messages in the file so
+        # many were acknowledged.
+        # mutants: of _moved nobody asks before something was sent
+        self._pid = self._flying = self._moved = self._stale = 0
         try:
-            size = os.stat(PATH)[6]
-        except OSError:
-            size = 0
-        if size:
-            from flyve.jobs import outbox_file
+            if os.stat(PATH)[6]:
+                from flyve.jobs import outbox_file
 
-            found, self._stale = outbox_file.load(PATH, owner, LIMIT)
-            outbox_file = None
-            memory.drop("outbox_file")
-            for message in found:
-                # Nobody knows whether it was sent: so with DUP.
-                self._put(*message, True, None)
+                self._stale = outbox_file.load(PATH, owner, LIMIT, self._queue)
+                outbox_file = None
+                memory.drop("outbox_file")
+                self._pid = len(self._queue)
+        except OSError:
+            pass
 
     def __len__(self):
         return len(self._queue)
@@ -59,37 +57,42 @@ class Outbox:
                 return True
         return False  # mutants: None is as good
 
-    def _put(self, topic, payload, retain, sent, born):
-        self._pid = self._pid % 32767 + 1  # SUBSCRIBEs use the upper half
-        self._queue.append([topic, payload, retain, self._pid, sent, born])
-
     def add(self, topic, payload, retain=False, durable=False):
         """Takes a message; returns its packet id, or 0 when the outbox is full. durable: it is on
         flash when this returns; its payload must then be UTF-8."""
         if len(self._queue) >= LIMIT:
             return 0
-        self._put(topic, payload, retain, False, None if durable else log.uptime())
-        if durable:
+        self._pid = self._pid % 32767 + 1  # SUBSCRIBEs use the upper half
+        row = durable and json.dumps((topic, payload.decode(), retain)).encode()
+        self._queue.append([topic, payload, retain, self._pid, False, row, log.uptime()])
+        if row:
             self._save()
         return self._pid
 
     def _save(self):
-        self._stale = False
-        kept = []
+        self._stale = 0
+        rows = []
         try:
             for m in self._queue:
-                if m[_BORN] is None:
-                    kept.append((m[0], m[1].decode(), m[2]))
-            text = json.dumps((self._owner, kept)) if kept else ""
+                if m[_ROW]:
+                    rows.append(m[_ROW])
+            # Before the file is open: a want of memory in its middle would close half of it.
+            head = "[%s, [" % json.dumps(self._owner)
+            text = b",".join(rows)
             with open(PATH, "w") as f:
-                f.write(text)
+                if text:
+                    f.write(head)
+                    f.write(text)
+                    f.write("]]")
         except (OSError, MemoryError) as e:
             # Better told and perhaps lost with the power than not told at all.
-            log.error("outbox", "not durable: free some flash (%s)", e)
+            log.error("outbox", "not durable: free flash (%s)", e)
 
     def pump(self, post):
         """Sends what the window allows; returns how many that were. post: see mqtt.Client."""
-        if self._stale:
+        # While others wait for their turn more will be acknowledged soon: not a block of the flash
+        # for each. A cut sends no more than a window of them again.
+        if self._stale > (_WINDOW if self._flying < len(self._queue) else 0):
             self._save()
         before = self._flying
         while self._flying < len(self._queue) and self._flying < _WINDOW:
@@ -107,8 +110,8 @@ class Outbox:
             if self._queue[i][_PID] == pid:
                 self._moved = log.uptime()
                 self._flying -= i < self._flying
-                if self._queue.pop(i)[_BORN] is None:
-                    self._stale = True
+                if self._queue.pop(i)[_ROW]:
+                    self._stale += 1
                 return
 
     def waiting(self):
@@ -120,5 +123,5 @@ class Outbox:
         and only in RAM."""
         self._flying = 0
         for m in list(self._queue):
-            if m[_BORN] is not None and log.uptime() - m[_BORN] >= _OLD_MS:
+            if not m[_ROW] and log.uptime() - m[_BORN] >= _OLD_MS:
                 self._queue.remove(m)

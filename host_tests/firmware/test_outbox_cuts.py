@@ -7,6 +7,7 @@ import pytest
 
 from flyve_mdm.board.board import VirtualBoard
 from flyve_mdm.build import firmware
+from host_tests.kit.sample import sample
 
 DRIVER = Path(__file__).parent / "inside" / "outbox_main.py"
 
@@ -74,3 +75,33 @@ def test_a_cut_loses_no_message_that_was_taken_and_none_out_of_order(
         assert set(due) <= set(found) <= set(adding) - set(gone), (cut, first.log, log)
         assert found == sorted(found)
         shutil.rmtree(folder)
+
+
+WINDOW = 8  # that may fly at once
+
+
+@pytest.mark.parametrize("share", [10, pytest.param(None, marks=pytest.mark.soak)], ids=str)
+@pytest.mark.parametrize("torn", [None, 9], ids=str)
+def test_a_cut_in_a_backlog_sends_no_more_than_a_window_of_what_was_acknowledged_again(
+    template, tmp_path, torn, share
+):
+    """While others wait, the file is not written for each acknowledgement."""
+    path, operations = template
+    board = VirtualBoard(shutil.copytree(path, tmp_path / "whole"))
+    board.write("/backlog", b"x")
+    whole = run(VirtualBoard(shutil.copytree(board.path, tmp_path / "first")))
+    assert "over" in whole.log, whole.log
+    places = range(operations, whole.flash_ops + 1)
+    again = 0
+    for cut in sample(f"backlog {torn}", places, share or len(places)):
+        folder = tmp_path / str(cut)
+        shutil.copytree(board.path, folder)
+        first = run(VirtualBoard(folder), cut_after=cut, torn=torn)
+        found = said(run(VirtualBoard(folder)).log, "found")[0].split()
+        adding, added, gone = (said(first.log, w) for w in ("adding", "added", "acknowledged"))
+        assert set(added) - set(gone) <= set(found) <= set(adding), (cut, first.log, found)
+        assert found == sorted(found)
+        assert len(set(found) & set(gone)) <= WINDOW + 1, (cut, first.log, found)
+        again = max(again, len(set(found) & set(gone)))
+        shutil.rmtree(folder)
+    assert share or again > 1

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from flyve import log
 from flyve import outbox as module
 from flyve.outbox import LIMIT, PATH, Outbox
 
@@ -142,6 +143,41 @@ def test_an_acknowledged_message_leaves_the_flash_at_the_next_pump():
     assert "t0" not in again and "t1" in again
 
 
+def test_while_others_wait_no_write_is_spent_on_each_acknowledgement():
+    outbox, wire = made()
+    for i in range(LIMIT):
+        outbox.add("t%02d" % i, b"x", False, True)
+    pump(outbox, wire)
+    for _ in range(_WINDOW):
+        outbox.acked(wire.pop(0)[3])
+    pump(outbox, wire)
+    assert len(made(fresh=False)[0]) == LIMIT
+    outbox.acked(wire.pop(0)[3])
+    pump(outbox, wire)
+    again, left = made(fresh=False)
+    pump(again, left)
+    assert [m[0] for m in left] == ["t%02d" % i for i in range(9, 9 + _WINDOW)]
+    while wire:
+        outbox.acked(wire.pop(0)[3])
+        pump(outbox, wire)
+        late = _WINDOW if len(outbox) >= _WINDOW else 0
+        assert len(made(fresh=False)[0]) <= len(outbox) + late
+    assert os.stat(PATH)[6] == 0
+
+
+def test_texts_of_any_kind_come_back_as_they_were():
+    payload = '{"status": "a \\"b\\" \\\\ \\u0007 \u00e4\u20ac"}\n'.encode()
+    outbox, _ = made('1"7')
+    outbox.add('76/"\\/t', payload, True, True)
+    outbox.add("t1", b"", False, True)
+    again, wire = made('1"7', fresh=False)
+    again.add("t2", b"x", False, True)
+    again, wire = made('1"7', fresh=False)
+    pump(again, wire)
+    found = [('76/"\\/t', payload, True), ("t1", b"", False), ("t2", b"x", False)]
+    assert [m[:3] for m in wire] == found
+
+
 def test_messages_from_ram_do_not_touch_the_flash():
     outbox, wire = made()
     outbox.add("t", b"x")
@@ -176,6 +212,35 @@ def test_a_full_flash_costs_durability_and_not_the_message():
             del module.open
         pump(outbox, wire)
         assert len(wire) == 1
+
+
+def test_a_flash_that_fills_in_the_middle_of_a_write_keeps_the_file_of_before():
+    outbox, wire = made()
+    for i in range(8):
+        outbox.add("t%d" % i, b"x" * 180, False, True)
+    try:
+        with open("/fill", "w") as f:
+            while True:
+                f.write(bytes(4096))
+                f.flush()
+    except OSError:
+        pass
+    sink = log.sink
+    said = []
+    log.sink = said.append
+    try:
+        for i in range(8, LIMIT):
+            assert outbox.add("t%d" % i, b"x" * 180, False, True)
+        again, _ = made(fresh=False)
+        assert 8 <= len(again) < LIMIT and "t7" in again, len(again)
+        assert "outbox: not durable: free flash (ENOSPC (28))" in said[0]
+    finally:
+        log.sink = sink
+        os.remove("/fill")
+    pump(outbox, wire)
+    outbox.acked(wire[0][3])
+    outbox.add("last", b"x", False, True)
+    assert len(made(fresh=False)[0]) == LIMIT
 
 
 def test_what_is_not_wanted_any_more_goes_although_it_was_never_sent():

@@ -165,8 +165,7 @@ def pass_on(ms):
 def aged(ms):
     """What is queued was so ms milliseconds ago."""
     for message in link.outbox._queue:
-        if message[-1] is not None:
-            message[-1] -= ms
+        message[-1] -= ms
 
 
 def close(ms=1000):
