@@ -267,8 +267,9 @@ def test_a_web_page_is_no_success_where_no_value_is_wanted(upy, api):
 
 
 def test_a_notice_of_php_is_success_where_no_value_is_wanted(upy, api):
-    api(answer(b"<br />\n<b>Notice</b>: x on line <b>9</b>", "200 OK", "Content-Type: text/html"))
-    assert "value" in _refusal(upy, "call")
+    text = b"<br />\n<b>Notice</b>: x on line <b>9</b>"
+    peer = api(answer(text, "200 OK", "Content-Type: text/html"))
+    assert "value" in _refusal(upy, "call") and peer.accepted == 1
 
 
 # Texts
