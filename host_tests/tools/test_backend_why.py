@@ -52,8 +52,11 @@ def test_the_last_inventory_is_shown_as_a_table_or_as_it_came(flyve):
 
 
 # A16
-def test_an_error_of_the_backend_is_plain(flyve):
-    assert "no agent x\ufffd[31m: " in flyve("ping", "x\x1b[31m", code=1)
+def test_a_name_that_cannot_be_printed_is_refused_in_plain_text(flyve):
+    said = flyve("ping", "x\x1b[31m", code=2)
+    assert (
+        r"'x\x1b[31m' has characters in it that cannot be printed" in said and "\x1b" not in said
+    )
 
 
 # B3

@@ -18,6 +18,7 @@ from flyve_mdm.glpi.account import Account, AccountError, load
 from flyve_mdm.glpi.errors import GlpiError, NoAnswer, Refused
 from flyve_mdm.glpi.session import Session
 from flyve_mdm.glpi.transport import Transport
+from flyve_mdm.patience import stretched
 from host_tests.kit.administrator import flyve
 
 FLYVE = [sys.executable, "-c", "from flyve_mdm.cli import main; main()"]
@@ -147,7 +148,9 @@ def test_an_answer_that_does_not_come_is_another_error_than_none(backend):
 def test_an_answer_that_does_not_end_has_a_deadline_as_a_whole(start, kind, tls):
     backend = start(tls=tls)
     with session(backend, ca=str(backend.ca_pem or "")) as one:
-        backend.fault("PluginFlyvemdmFleet", kind, seconds=3 if kind == "stall" else 0.3)
+        backend.fault(
+            "PluginFlyvemdmFleet", kind, seconds=stretched(3) if kind == "stall" else 0.3
+        )
         with pytest.raises(NoAnswer, match="does not answer GET Plugin"):
             one.call("GET", "PluginFlyvemdmFleet", timeout=1)
         backend.options.faults.clear()
