@@ -13,6 +13,7 @@ from flyve_mdm.build import npm
 from flyve_mdm.measure.setup_states import STATES, WORST
 from flyve_mdm.patience import stretched
 from host_tests.kit import checkers
+from host_tests.kit.proxy import Fault
 
 LONG = (
     {**STATES["failed"][0], "why": "W" * 200, "contact": "W" * 200, "backend": "w" * 200},
@@ -182,6 +183,20 @@ def test_a_phone_that_loses_the_network_for_a_while_goes_on(site, phone_browser)
     wait.until(lambda d: len(proxy.passages) > seen + 1)
     assert "Joining" in _text(driver)
     proxy.target, site.now = target, "joined"
+    wait.until(lambda d: "Joined" in _text(driver))
+
+
+@pytest.mark.browser
+def test_a_connection_that_is_lost_without_a_word_is_given_up(site, phone_browser):
+    site.now = "joining"
+    site.look()
+    driver, proxy = site.driver, phone_browser[1]
+    driver.get("http://192.168.4.1/")
+    driver.execute_script("slow = setTimeout; setTimeout = (call, ms) => slow(call, ms / 10)")
+    proxy.plan, seen = lambda number: Fault("freeze"), len(proxy.passages)
+    wait = WebDriverWait(driver, stretched(20))
+    wait.until(lambda d: [one for one in proxy.passages[seen:] if b"GET / " in one.up])
+    proxy.plan, site.now = lambda number: None, "joined"
     wait.until(lambda d: "Joined" in _text(driver))
 
 

@@ -10,7 +10,7 @@ import flyve
 # What a browser is to obey: nothing from elsewhere, no script but the page's own.
 POLICY = (
     b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
-    b"script-src 'sha256-7G2ZivaOEbA604/GXi32GJTVvPBB/O7DJW5LGWWzKAM='; "
+    b"script-src 'sha256-T9uNJkLSr0Sj0R8kEixhzpJV5Sy8+XlZbjYC8tjl1jQ='; "
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
