@@ -36,7 +36,9 @@ class Lab:
         board = self._bench.board(flash_size=1 << 20, aps={"flyve": PSK}, **how)
         board.deploy()
         run = self._bench.start(board, port=self._folder / f"port{len(self._bench.boards)}")
-        return run.wait_port()
+        port = run.wait_port()
+        run.wait_log("setup: network")  # not in the middle of its start
+        return port
 
     def add(self, port, name, **cells):
         given = {"wifi": "flyve", "psk": PSK, "set": f'ntp=["{self.backend.ntp}"]'}
@@ -115,7 +117,8 @@ def test_what_to_type_for_labels_can_be_typed(lab, tmp_path):
 
 def test_a_board_that_came_too_late_is_done_without_being_written_again(lab):
     lab.add(lab.board(), "late", deeplink=lab.invite())
-    lab.flyve("--wait-online", "1", code=1)
+    _, found = lab.flyve("--wait-online", "1", code=1)
+    assert "online" in found["late"]["reason"], found
     assert lab.backend.wait_for(lambda: any(agent.online for agent in lab.backend.agents), 60)
     with serial.Serial(lab.rows[0]["port"], exclusive=True):  # nobody asks for it again
         _, found = lab.flyve("--wait-online", "60")
