@@ -11,6 +11,17 @@ from host_tests.kit.sample import content
 DATA = content(70_000)
 
 
+def broken_off(size):
+    """The first answer breaks off after so many bytes, and of the others none comes."""
+
+    def change(request, answer):
+        answer.limit = 0
+        if not request.begin:
+            answer.cut_body(size)
+
+    return change
+
+
 @pytest.fixture
 def offered(depot):
     """A depot that offers 70,000 bytes."""
@@ -518,12 +529,7 @@ def test_a_part_survives_a_server_that_is_away_for_long(offered):
 
 @pytest.mark.parametrize("size", [1, 4096, 4096 + 4092])  # the latter: where blocks end
 def test_a_part_of_any_size_is_gone_on_with(offered, size):
-    def change(request, answer):
-        answer.limit = 0
-        if not request.begin:
-            answer.cut_body(size)
-
-    offered.edit_parts(change)
+    offered.edit_parts(broken_off(size))
     assert offered.fetch() is None
     offered.front.edit = None
     assert offered.fetch() == DATA
@@ -549,12 +555,7 @@ def test_the_journal_has_no_byte_for_the_eye_and_one_of_an_older_agent_is_read(o
     """Of 64 KiB 1.02 bytes may be programmed a byte: some are the journal's, which is written
     twice."""
 
-    def change(request, answer):
-        answer.limit = 0
-        if not request.begin:
-            answer.cut_body(20_000)
-
-    offered.edit_parts(change)
+    offered.edit_parts(broken_off(20_000))
     offered.fetch()
     text = offered.board.read("/part.json").decode()
     journal = json.loads(text)
@@ -569,12 +570,7 @@ def test_the_journal_has_no_byte_for_the_eye_and_one_of_an_older_agent_is_read(o
 
 # A41
 def test_an_old_file_is_not_taken_for_the_new_one_that_a_cut_left_without_its_part(offered):
-    def change(request, answer):
-        answer.limit = 0
-        if not request.begin:
-            answer.cut_body(20_000)
-
-    offered.edit_parts(change)
+    offered.edit_parts(broken_off(20_000))
     offered.fetch()
     assert "/files/a/%part" in offered.leftovers()
     journal = json.loads(offered.board.read("/part.json"))

@@ -3,20 +3,12 @@
 import json
 import os
 
+from flash_files import delete, write
+
 from flyve.jobs import files
 from flyve.registry import Failed
 
 BOARD = True
-
-
-def write(path, data=b""):
-    with open(path, "wb") as f:
-        f.write(data)
-
-
-def delete(path):
-    for _ in files.delete(path):
-        pass
 
 
 def test_a_size_tells_what_is_there():

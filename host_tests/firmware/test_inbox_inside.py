@@ -3,8 +3,10 @@
 import binascii
 import gc
 
+from enrolled import Agent
+
 from flyve import log
-from flyve.jobs import config, inbox, known, waiting
+from flyve.jobs import inbox, known, waiting
 from flyve.jobs.known import DEALT, HEARD, SILENT
 from flyve.online import Online
 
@@ -14,18 +16,9 @@ FLEET = "76/fleet/1"
 log.sink = lambda line: None
 
 
-class Agent:
-    user = job = None
-
-    def __init__(self):
-        self.notes = {}
-        self.settings = config.load()[0]
-        self.rec = {"topic": TOPIC, "fleet": FLEET}
-
-
 def made():
     """An enrolled agent, and its box."""
-    online = Online(Agent())
+    online = Online(Agent(fleet=FLEET))
     return online, online.box
 
 

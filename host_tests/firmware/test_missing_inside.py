@@ -2,23 +2,16 @@
 
 import os
 
+from enrolled import Agent
+
 from flyve import log
-from flyve.jobs import config, known, missing, rest_error, tasks
+from flyve.jobs import known, missing, rest_error, tasks
 from flyve.jobs.known import DEALT, HEARD, SILENT
 from flyve.online import Online
 from flyve.transport import NetError
 
 BOARD = True
 log.sink = lambda line: None
-
-
-class Agent:
-    user = job = None
-
-    def __init__(self):
-        self.notes = {}
-        self.settings = config.load()[0]
-        self.rec = {"topic": "76/agent/SN1", "fleet": "76/fleet/1", "agent_id": "17"}
 
 
 def made(*states):
@@ -29,7 +22,7 @@ def made(*states):
         pass
     for number in range(len(states)):
         tasks.put(tasks.make(str(number), "disablewifi", "agent", number, "done", 0))
-    online = Online(Agent())
+    online = Online(Agent(fleet="76/fleet/1", agent_id="17"))
     known.read(online)
     online.box["states"] = bytearray(states)
     return online

@@ -1,20 +1,17 @@
 # A command is lost neither for want of memory nor by a failure on the way.
 
+from enrolled import Agent as Enrolled
+
 from flyve import jobs, log, registry
-from flyve.jobs import config
 from flyve.online import Online
 
 BOARD = True
 log.sink = lambda line: None
 
 
-class Agent:
-    user = job = None
-
+class Agent(Enrolled):
     def __init__(self):
-        self.notes = {}
-        self.settings = config.load()[0]
-        self.rec = {"topic": "76/agent/SN1"}
+        super().__init__()
         self.failure = MemoryError
         self.ran = []
         self.failures = []

@@ -1,20 +1,19 @@
 # What an enrolled agent begins with, and what precedes each connection.
 
+from enrolled import Agent
+
 from flyve import log, registry
-from flyve.jobs import config, inbox, opening, waiting
+from flyve.jobs import inbox, opening, waiting
 from flyve.online import Online
 
 BOARD = True
 log.sink = lambda line: None
 
 
-class Agent:
-    user = job = None
-
-    def __init__(self, generation="C", **settings):
-        self.notes = {}
-        self.settings = dict(config.load()[0], **settings)
-        self.rec = {"topic": "76/agent/SN1", "generation": generation}
+def begun(generation, report):
+    agent = Agent(generation=generation)
+    agent.settings["report"] = report
+    return opening.begin(agent)
 
 
 def test_only_generation_c_is_told_over_rest_and_only_when_that_is_wanted():
@@ -25,13 +24,13 @@ def test_only_generation_c_is_told_over_rest_and_only_when_that_is_wanted():
         ("B", "rest", False, True),
         ("A", "both", False, True),
     ):
-        _, session, reports, by_mqtt = opening.begin(Agent(generation, report=report))
+        _, session, reports, by_mqtt = begun(generation, report)
         assert (reports == []) == rest and by_mqtt == mqtt, (generation, report)
         assert session == {}
 
 
 def test_what_failed_and_never_came_again_is_forgotten():
-    online = Online(Agent())
+    online = Online(Agent(generation="C"))
     box = online.box
     for number in range(2):
         online.receive("76/agent/SN1/Policy/x/Task/%d" % number, b"{}", True)

@@ -4,7 +4,9 @@ import json
 import os
 import sys
 
-from flyve.jobs import files, paths
+from flash_files import delete, write
+
+from flyve.jobs import paths
 from flyve.registry import Failed
 
 BOARD = True
@@ -18,16 +20,6 @@ def refused(call, *args):
     except Failed as e:
         return str(e)
     raise AssertionError("accepted: %r" % (args,))
-
-
-def write(path, data=b""):
-    with open(path, "wb") as f:
-        f.write(data)
-
-
-def delete(path):
-    for _ in files.delete(path):
-        pass
 
 
 def test_a_name_is_one_segment_of_a_path():

@@ -27,32 +27,28 @@ def after(ms, sta, tried):
     return wifi_try.failure(sta, tried)
 
 
-def refused():
-    """A station that was refused for its passphrase, and a try by the right one."""
+def refusal(looks, ms):
+    """A station that was refused for its passphrase, looked at so often, each so many ms."""
     sta = station()
     tried = wifi_try.begin(sta, "attic", "wrong")
     why = None
-    for _ in range(200):
-        why = why or after(20, sta, tried)
+    for _ in range(looks):
+        why = why or after(ms, sta, tried)
     assert why == "wrong passphrase (202)"
-    sta.disconnect()
-    return sta, wifi_try.begin(sta, "attic", PSK)
+    return sta
 
 
 def test_the_reason_of_the_try_before_is_not_this_one_s_however_seldom_one_looks():
     for pauses in ((20, 3000, 20, 1000), (3000, 20, 2000), (5500, 20, 20)):
-        sta, tried = refused()
+        sta = refusal(200, 20)
+        sta.disconnect()
+        tried = wifi_try.begin(sta, "attic", PSK)
         for ms in pauses:
             assert after(ms, sta, tried) is None, (pauses, ms)
 
 
 def test_a_reason_that_stays_is_told_though_one_looks_seldom():
-    sta = station()
-    tried = wifi_try.begin(sta, "attic", "wrong")
-    why = None
-    for _ in range(3):
-        why = why or after(7000, sta, tried)
-    assert why == "wrong passphrase (202)"
+    refusal(3, 7000)
 
 
 def test_a_try_ends_after_a_while_though_nobody_has_looked():

@@ -4,6 +4,7 @@
 only the same `run`.
 """
 
+import ast
 import contextlib
 import json
 import time
@@ -67,7 +68,8 @@ class UnixPort:
         """
         workshop, child = Workshop(), None
         try:
-            workshop.add(source)
+            for script in (source, *_shared(source)):
+                workshop.add(script)
             statement = f"runner.run({source.stem!r}, {list(functions)!r})"
             child = self.start(workshop, statement)
             yield from self._lines(child)
@@ -201,6 +203,19 @@ class Interpreter:
         if self._child:
             self._child.close()
             self._child = None
+
+
+def _shared(source: Path) -> Iterator[Path]:
+    """The scripts in inside/, beside a test file, that it imports."""
+    wanted = set()
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            wanted |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            wanted.add(node.module)
+    for path in sorted((source.parent / "inside").glob("*.py")):
+        if path.stem in wanted:
+            yield path
 
 
 def _shown(source: Path) -> str:
