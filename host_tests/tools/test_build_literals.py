@@ -93,7 +93,11 @@ def test_what_is_no_job_is_left_alone(compiled):
 
 
 def test_what_is_no_module_is_left_alone(compiled):
-    page = {"jobs/page_html": b"<html>", "jobs/native": b"M\x06\x2b\x1f"}
+    page = {
+        "jobs/page_html": b"<html>",
+        "jobs/native": b"M\x06\x2b\x1f",
+        "jobs/newer": b"M\x07\0\x1f",
+    }
     free = literals.free({**compiled, **page}, set())
     assert page.items() <= free.items()
 

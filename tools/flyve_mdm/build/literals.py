@@ -10,7 +10,7 @@ too, but has to stay: a function compares it by its number.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 
-_HEADER = 4
+_MAGIC, _HEADER = b"M\x06", 4
 _LOAD_NAME, _LOAD_CONSTANT = 0x10, 0x23
 _FORMATS = 0x3A4  # two bits for each sixteen instructions: what follows them
 _NAME, _NUMBER, _OFFSET = 1, 2, 3
@@ -159,7 +159,8 @@ def _skip_constant(reader: _Reader) -> None:
 
 
 def _is_bytecode(data: bytes) -> bool:
-    return data[:1] == b"M" and not data[2] >> 2  # there stands what native code is for
+    # Behind the version stands what native code is for. Of another version not a byte is touched.
+    return data[:2] == _MAGIC and not data[2] >> 2
 
 
 def free(modules: Mapping[str, bytes], keywords: Set[str]) -> dict[str, bytes]:
